@@ -1,0 +1,19 @@
+// mail/date.h: dates as mail and logs write them. The offset from UTC is given, never asked of the system.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace posthaste {
+
+// RFC 5322: "Sun, 22 Nov 2026 07:30:00 +0000 (UTC)". zone_name may be empty.
+std::string rfc5322_date(int64_t wall_us, int32_t utc_offset_s, const char* zone_name);
+// Log lines: "Nov 22 07:30:00" (day padded with a blank).
+std::string log_date(int64_t wall_us, int32_t utc_offset_s);
+// postqueue -p, as asctime cut to 19 characters: "Sun Nov 22 07:30:00".
+std::string listing_date(int64_t wall_us, int32_t utc_offset_s);
+
+struct CivilTime { int32_t year, month, day, hour, minute, second, weekday; };   // weekday 0 = Sunday
+CivilTime civil_time(int64_t unix_s) noexcept;
+
+}  // namespace posthaste

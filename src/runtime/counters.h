@@ -1,0 +1,52 @@
+// runtime/counters.h: what a process counts about itself, in a page of shared memory that `posthaste status` reads
+// without asking anybody. A counter is a row: name, unit, one sentence; the row is its documentation.
+//
+// The page is written by its owner with relaxed stores, read by others with relaxed loads; a value may be one event old.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace posthaste {
+
+struct CounterRow {
+    std::string_view name;        // "messages_accepted"
+    std::string_view unit;        // "messages", "bytes", "us"
+    std::string_view sentence;
+};
+
+inline constexpr size_t kCountersMax = 48;
+
+// Layout of the page, version 1. Names travel in the page, so that a reader needs no knowledge of the writer.
+struct CounterPage {
+    static constexpr uint64_t kMagic = 0x3130'7265'746e'7563;   // "cunter01"
+    uint64_t magic = kMagic;
+    uint32_t count = 0;
+    uint32_t pid = 0;
+    char role[24] = {};
+    struct Slot {
+        char name[48];
+        char unit[16];
+        std::atomic<uint64_t> value;
+    } slots[kCountersMax] = {};
+};
+
+class Counters {
+ public:
+    // `page` outlives this. Rows beyond kCountersMax are our own bug.
+    Counters(CounterPage& page, std::span<const CounterRow> rows);
+
+    void add(size_t row, uint64_t amount = 1) noexcept {
+        auto& value = page_.slots[row].value;
+        value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+    }
+    void set(size_t row, uint64_t value) noexcept { page_.slots[row].value.store(value, std::memory_order_relaxed); }
+    uint64_t get(size_t row) const noexcept { return page_.slots[row].value.load(std::memory_order_relaxed); }
+
+ private:
+    CounterPage& page_;
+};
+
+}  // namespace posthaste

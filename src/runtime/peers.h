@@ -1,0 +1,135 @@
+// runtime/peers.h: the processes this one has been introduced to, and how their records reach the service.
+//
+// Peers owns every Peer; a Peer lives from on_peer_up() until on_peer_down() returns. Fed by introductions (real
+// processes: runtime/introduction.h) or by the simulation; services see only this.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/codec.h"
+#include "runtime/arena.h"
+#include "runtime/channel.h"
+#include "runtime/loop.h"
+#include "runtime/role.h"
+
+namespace posthaste {
+
+class Peer {
+ public:
+    Role role() const noexcept { return role_; }
+    uint16_t instance() const noexcept { return instance_; }
+    uint32_t incarnation() const noexcept { return incarnation_; }
+    // "cleanup/1" for logs.
+    std::string name() const;
+
+    // False: no room. Nothing was sent; the service must stop taking more from its own source and will be told by
+    // on_room(). Records go out at the end of the turn.
+    template <class Record>
+    bool send(const Record& record) {
+        wire::encode(record, scratch_);
+        return send_bytes(Record::kType, scratch_);
+    }
+    bool send_bytes(uint16_t type, std::string_view body);
+    bool has_room(size_t body_bytes);
+
+    // While paused no record of this peer is handed to the service; its ring fills and pushes back.
+    void pause() noexcept { paused_ = true; }
+    void resume() noexcept { paused_ = false; }
+    bool paused() const noexcept { return paused_; }
+
+    void* service_data = nullptr;       // the service's own
+
+ private:
+    friend class Peers;
+    Role role_ = Role::master;
+    uint16_t instance_ = 0;
+    uint32_t incarnation_ = 0;
+    std::optional<Channel> channel_;    // none: an arena-only link
+    std::optional<ArenaView> arena_;
+    int doorbell_ = -1;                 // the peer's; runtime-private
+    bool paused_ = false;
+    bool refused_ = false;
+    bool has_output_ = false;
+    std::string scratch_;
+};
+
+// What a service implements. All calls come from the loop.
+class PeerListener {
+ public:
+    virtual void on_peer_up(Peer& peer) = 0;
+    // Its channel is closed (death, or broken rules): what it had lent is void, what was lent to it is back.
+    virtual void on_peer_down(Peer& peer) = 0;
+    // `body` is private memory, valid during the call. Undecodable: call Peers::misbehaved(), return.
+    virtual void on_record(Peer& peer, uint16_t type, std::string_view body) = 0;
+    // A send() that was refused would now fit.
+    virtual void on_room(Peer&) {}
+    // `reader` (who maps our arena) has let go of everything it knew from the dead process `incarnation`.
+    virtual void on_forgotten(Peer& reader, uint32_t incarnation) {
+        (void)reader;
+        (void)incarnation;
+    }
+
+ protected:
+    ~PeerListener() = default;
+};
+
+// How a Peer comes to be.
+struct PeerParts {
+    Role role;
+    uint16_t instance;
+    uint32_t incarnation;
+    std::optional<Channel> channel;
+    std::optional<ArenaView> arena;     // the peer's, when the process table lets us read it
+    int doorbell = -1;                  // to ring when it sleeps
+};
+
+class Peers final : public TurnListener {
+ public:
+    static constexpr size_t kRecordsATurn = 256;    // of one peer, then the next: nobody starves
+
+    Peers(Loop& loop, PeerListener& listener);
+    ~Peers();
+
+    Peer& add(PeerParts parts);
+    void remove(uint32_t incarnation);
+    // It broke the rules of the wire: logged by the caller, closed at the end of the turn, reported to master.
+    void misbehaved(Peer& peer, const char* what);
+
+    Peer* find(Role role, uint16_t instance) noexcept;
+    Peer* find(uint32_t incarnation) noexcept;
+    // All of a role, by instance.
+    std::vector<Peer*> all(Role role);
+    // An extent's bytes in whichever peer's arena it names; nothing when unknown or outside.
+    std::optional<std::string_view> bytes(uint32_t incarnation, uint32_t first_block, uint32_t offset,
+                                          uint32_t length) const noexcept;
+    void forgotten(uint32_t reader_incarnation, uint32_t incarnation);
+
+    // Somebody rang: look at the rings before sleeping again.
+    void on_doorbell() noexcept { rung_ = true; }
+
+    void on_turn_end() override;
+    bool before_sleep() override;
+    void after_sleep() override;
+
+    // Runtime-private: called with each peer removed for misbehaviour, and after each removal (to pass on_forgotten on).
+    struct Hooks {
+        void* owner = nullptr;
+        void (*on_removed)(void* owner, uint32_t incarnation) = nullptr;
+    };
+    void set_hooks(Hooks hooks) noexcept { hooks_ = hooks; }
+
+ private:
+    Loop& loop_;
+    PeerListener& listener_;
+    std::vector<std::unique_ptr<Peer>> peers_;
+    std::vector<uint32_t> condemned_;
+    bool rung_ = true;
+    Hooks hooks_;
+};
+
+}  // namespace posthaste
