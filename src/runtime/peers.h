@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/codec.h"
@@ -41,6 +42,9 @@ class Peer {
     void pause() noexcept { paused_ = true; }
     void resume() noexcept { paused_ = false; }
     bool paused() const noexcept { return paused_; }
+
+    // For on_peer_down(): keeps the dead peer's arena mapped, for bytes of it that are still being sent.
+    std::optional<ArenaView> take_arena() noexcept { return std::exchange(arena_, std::nullopt); }
 
     void* service_data = nullptr;       // the service's own
 
