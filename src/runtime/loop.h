@@ -45,9 +45,10 @@ class Completion {
 
     bool in_flight() const noexcept { return in_flight_; }
 
-    // For loops only.
+    // For loops only. abandon(): the loop is gone, no callback will come.
     void begin() noexcept;
     void deliver(const Event& event);
+    void abandon() noexcept { in_flight_ = false; }
     uint64_t loop_private = 0;
 
  private:
@@ -64,7 +65,9 @@ Completion::Run runner_of() noexcept {
 
 class TurnListener {
  public:
-    // After the callbacks and timers of a turn, before sleeping. May start operations.
+    // After the callbacks and timers of a turn, before sleeping. May start operations. Those registered with
+    // add_listener() are asked again in the same turn when a one-shot request ran after them, so that nothing they
+    // must publish is left behind.
     virtual void on_turn_end() = 0;
     // Last look before the loop sleeps: true = there is work, do not sleep (rings: raise the sleep count, look again).
     virtual bool before_sleep() { return false; }
@@ -73,6 +76,10 @@ class TurnListener {
 
  protected:
     ~TurnListener() = default;
+
+ private:
+    friend class TurnListeners;
+    bool turn_end_requested_ = false;
 };
 
 class Loop {
@@ -87,7 +94,8 @@ class Loop {
     // Timer deadlines are in now_us terms; see runtime/timer_wheel.h. They fire late by up to a tick, never early.
     virtual TimerWheel& timers() noexcept = 0;
 
-    // Multishot. result = the new Socket. last = true needs a new start (out of descriptors, listener closed).
+    // Multishot. result = the new Socket (no Nagle, as with connect()). last = true needs a new start (out of
+    // descriptors, listener closed).
     virtual void accept(Completion& done, Socket listener) = 0;
     // result = the connected Socket. `from` may be null; bounded by the caller's timer and cancel().
     virtual void connect(Completion& done, const Endpoint& to, const IpAddress* from) = 0;
@@ -109,11 +117,16 @@ class Loop {
     virtual Endpoint peer_of(Socket socket) = 0;
     virtual Endpoint local_of(Socket socket) = 0;
     // Rings the doorbell of a peer's channel (an eventfd; in the simulation a number): batched with the turn's
-    // submissions, so it costs no system call of its own.
+    // submissions, so it costs no system call of its own. The eventfd must be EFD_NONBLOCK, else the kernel hands the
+    // write to a worker thread.
     virtual void ring_doorbell(int doorbell) = 0;
 
+    // Asked every turn; for the few. remove_listener() forgets a request_turn_end() too.
     virtual void add_listener(TurnListener& listener) = 0;
     virtual void remove_listener(TurnListener& listener) = 0;
+    // on_turn_end() once, at the end of this turn (asked at any time before the sleep); asking twice is asking once.
+    // For the many (connections): who has nothing to do costs nothing.
+    virtual void request_turn_end(TurnListener& listener) = 0;
 
     // Returns after stop(), at the end of a turn.
     virtual void run() = 0;
