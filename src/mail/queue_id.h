@@ -6,6 +6,9 @@
 //
 //   4Zq8xW 3kXc z 7h        seconds (6 digits, base 52) · microseconds (4, base 52) · 'z' · 2 check digits
 //                           (base 51) in the place of Postfix's inode number: a mistyped id is no id
+//
+// The check value is the id modulo a prime: it finds every single wrong character and every swapped pair
+// of neighbours.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +21,11 @@ namespace posthaste {
 using MessageId = uint64_t;
 inline constexpr MessageId kNoMessage = 0;
 inline constexpr size_t kQueueIdLength = 13;
+// The largest id whose seconds fit six digits: the year 2596.
+inline constexpr MessageId kMessageIdMax = 19'770'609'664ULL * 1'000'000 - 1;
 
-// Always kQueueIdLength characters. id / 1'000'000 are the seconds, the rest microseconds.
+// Always kQueueIdLength characters, never allocated on the heap. id / 1'000'000 are the seconds, the rest
+// microseconds. An id beyond kMessageIdMax, which only a broken peer can name, reads "?????????????".
 std::string queue_id_text(MessageId id);
 
 std::optional<MessageId> parse_queue_id(std::string_view text) noexcept;
