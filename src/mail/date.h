@@ -1,4 +1,5 @@
 // mail/date.h: dates as mail and logs write them. The offset from UTC is given, never asked of the system.
+// Times outside the years 0 to 9999 are shown as the nearest second inside.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +7,8 @@
 
 namespace posthaste {
 
-// RFC 5322: "Sun, 22 Nov 2026 07:30:00 +0000 (UTC)". zone_name may be empty.
+// RFC 5322: "Sun, 22 Nov 2026 07:30:00 +0000 (UTC)", the day of the month padded with a blank, as Postfix
+// does. zone_name may be empty or null.
 std::string rfc5322_date(int64_t wall_us, int32_t utc_offset_s, const char* zone_name);
 // Log lines: "Nov 22 07:30:00" (day padded with a blank).
 std::string log_date(int64_t wall_us, int32_t utc_offset_s);
