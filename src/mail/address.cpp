@@ -1,0 +1,212 @@
+#include "mail/address.h"
+
+#include <algorithm>
+
+#include "base/ip_address.h"
+#include "base/strings.h"
+
+namespace posthaste {
+namespace {
+
+constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+constexpr bool is_high(char c) noexcept { return static_cast<unsigned char>(c) >= 0x80; }
+
+// RFC 5322 3.2.3 atext; RFC 6531 3.3 adds every non-ASCII character.
+constexpr bool is_atext(char c) noexcept {
+    constexpr std::string_view kSpecials = "()<>[]:;@\\,.\"";
+    return is_high(c) || (c > ' ' && c < 0x7f && kSpecials.find(c) == std::string_view::npos);
+}
+
+// Behind the quoted string that begins at text[at], or npos when it is not closed or holds a control.
+size_t end_of_quoted(std::string_view text, size_t at) noexcept {
+    for (++at; at < text.size(); ++at) {
+        if (text[at] == '"') return at + 1;
+        if (text[at] == '\\' && ++at == text.size()) break;
+        if (!is_high(text[at]) && (text[at] < ' ' || text[at] == 0x7f)) break;
+    }
+    return std::string_view::npos;
+}
+
+// Behind the local part that begins the text: atoms, dots and quoted strings in any order.
+size_t end_of_local_part(std::string_view text) noexcept {
+    size_t at = 0;
+    while (at < text.size()) {
+        if (text[at] == '"') {
+            at = end_of_quoted(text, at);
+            if (at == std::string_view::npos) return at;
+        } else if (is_atext(text[at]) || text[at] == '.') {
+            ++at;
+        } else {
+            break;
+        }
+    }
+    return at;
+}
+
+bool is_dot_string(std::string_view local) noexcept {
+    bool atom_empty = true;
+    for (const char c : local) {
+        if (c == '.' && atom_empty) return false;
+        if (c != '.' && !is_atext(c)) return false;
+        atom_empty = c == '.';
+    }
+    return !atom_empty;
+}
+
+// Labels of letters, digits and inner hyphens (and what else the caller allows).
+bool has_domain_labels(std::string_view domain, bool allow_underscore, bool allow_utf8) noexcept {
+    if (domain.empty() || domain.size() > kDomainBytesMax) return false;
+    for (size_t begin = 0; begin <= domain.size();) {
+        const size_t end = std::min(domain.find('.', begin), domain.size());
+        const std::string_view label = domain.substr(begin, end - begin);
+        if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+        for (const char c : label) {
+            const bool allowed = is_alnum(c) || c == '-' || (c == '_' && allow_underscore) ||
+                                 (is_high(c) && allow_utf8);
+            if (!allowed) return false;
+        }
+        begin = end + 1;
+    }
+    return true;
+}
+
+// The characters a domain or literal may consist of, before it is looked at more closely.
+constexpr bool may_stand_in_domain(char c) noexcept {
+    return is_alnum(c) || is_high(c) || c == '.' || c == '-' || c == '_' || c == '[' || c == ']' ||
+           c == ':';
+}
+
+// "@a,@b:" at the beginning; 0 when there is no source route, npos when it is broken.
+size_t end_of_source_route(std::string_view text) noexcept {
+    if (text.empty() || text[0] != '@') return 0;
+    for (size_t at = 0; at < text.size(); ++at) {
+        if (text[at] == ':') return at + 1;
+        // An address literal may hold a ':' of its own, but nobody ever routed through one.
+        if (!is_alnum(text[at]) && text[at] != '@' && text[at] != '.' && text[at] != '-' &&
+            text[at] != '_' && text[at] != ',') {
+            break;
+        }
+    }
+    return std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_ascii(std::string_view text) noexcept { return std::none_of(text.begin(), text.end(), is_high); }
+
+bool is_utf8(std::string_view text) noexcept {
+    size_t at = 0;
+    while (at < text.size()) {
+        const auto lead = static_cast<unsigned char>(text[at]);
+        if (lead < 0x80) {
+            ++at;
+            continue;
+        }
+        const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (lead < 0xc2 || lead > 0xf4 || text.size() - at < length) return false;
+        const auto second = static_cast<unsigned char>(text[at + 1]);
+        // What the second byte may be keeps out overlong forms, surrogates and what lies over U+10FFFF.
+        const unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+        const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+        if (second < low || second > high) return false;
+        for (size_t i = 2; i < length; ++i) {
+            if ((static_cast<unsigned char>(text[at + i]) & 0xc0) != 0x80) return false;
+        }
+        at += length;
+    }
+    return true;
+}
+
+std::optional<AddressParse> parse_path(std::string_view text, bool allow_utf8) noexcept {
+    size_t at = 0;
+    while (at < text.size() && is_blank(text[at])) ++at;
+    text.remove_prefix(at);
+    if (text.empty()) return std::nullopt;
+    const bool bracketed = text[0] == '<';
+    if (bracketed) {
+        text.remove_prefix(1);
+        const size_t route = end_of_source_route(text);
+        if (route == std::string_view::npos) return std::nullopt;
+        text.remove_prefix(route);
+        if (route > 0 && (text.empty() || text[0] == '>')) return std::nullopt;
+    }
+
+    size_t end = end_of_local_part(text);
+    if (end == std::string_view::npos) return std::nullopt;
+    const size_t local_bytes = end;
+    std::string_view domain;
+    if (end < text.size() && text[end] == '@') {
+        const size_t begin = ++end;
+        while (end < text.size() && may_stand_in_domain(text[end])) ++end;
+        domain = text.substr(begin, end - begin);
+        if (domain.size() > 1 && domain.back() == '.') domain.remove_suffix(1);
+        if (local_bytes == 0) return std::nullopt;
+        if (!is_address_literal(domain) && !has_domain_labels(domain, true, true)) return std::nullopt;
+    }
+
+    AddressParse parsed;
+    parsed.address =
+        text.substr(0, domain.empty() ? local_bytes : local_bytes + 1 + domain.size());
+    parsed.rest = text.substr(end);
+    if (bracketed) {
+        if (parsed.rest.empty() || parsed.rest[0] != '>') return std::nullopt;
+        parsed.rest.remove_prefix(1);
+    } else if (parsed.address.empty()) {
+        return std::nullopt;
+    }
+    if (!parsed.rest.empty() && !is_blank(parsed.rest[0])) return std::nullopt;
+    if (parsed.address.size() > kAddressBytesMax) return std::nullopt;
+    if (allow_utf8 ? !is_utf8(parsed.address) : !is_ascii(parsed.address)) return std::nullopt;
+    return parsed;
+}
+
+bool is_valid_address(std::string_view address, bool allow_utf8) noexcept {
+    if (address.empty() || address.size() > kAddressBytesMax) return false;
+    if (allow_utf8 ? !is_utf8(address) : !is_ascii(address)) return false;
+    const size_t end = address[0] == '"' ? end_of_quoted(address, 0) : end_of_local_part(address);
+    if (end == std::string_view::npos) return false;
+    if (address[0] != '"' && !is_dot_string(address.substr(0, end))) return false;
+    if (end == address.size()) return true;
+    if (address[end] != '@') return false;
+    const std::string_view domain = address.substr(end + 1);
+    return is_address_literal(domain) || has_domain_labels(domain, false, allow_utf8);
+}
+
+// A quote can stand in the local part only: an '@' with a quote behind it is inside one.
+std::string_view domain_of(std::string_view address) noexcept {
+    const size_t at = address.rfind('@');
+    if (at == std::string_view::npos) return {};
+    const std::string_view domain = address.substr(at + 1);
+    return domain.find('"') == std::string_view::npos ? domain : std::string_view{};
+}
+
+std::string_view local_part_of(std::string_view address) noexcept {
+    const size_t at = address.rfind('@');
+    if (at == std::string_view::npos || address.find('"', at) != std::string_view::npos) return address;
+    return address.substr(0, at);
+}
+
+bool is_valid_hostname(std::string_view name) noexcept {
+    const auto is_numeric = [](char c) { return is_digit(c) || c == '.'; };
+    return has_domain_labels(name, false, false) && !std::all_of(name.begin(), name.end(), is_numeric);
+}
+
+bool is_address_literal(std::string_view domain) noexcept {
+    if (domain.size() < 3 || domain.front() != '[' || domain.back() != ']') return false;
+    domain = domain.substr(1, domain.size() - 2);
+    constexpr std::string_view kIpv6 = "IPv6:";
+    const bool v6 = starts_with_ignoring_case(domain, kIpv6);
+    if (v6) domain.remove_prefix(kIpv6.size());
+    const auto ip = IpAddress::parse(domain);
+    return ip && ip->v6 == v6;
+}
+
+std::string canonical_address(std::string_view address) {
+    std::string canonical(address);
+    const std::string_view domain = domain_of(address);
+    const auto begin = static_cast<std::ptrdiff_t>(address.size() - domain.size());
+    std::transform(canonical.begin() + begin, canonical.end(), canonical.begin() + begin, to_lower);
+    return canonical;
+}
+
+}  // namespace posthaste
