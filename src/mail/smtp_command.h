@@ -38,13 +38,13 @@ struct MailCommand {
     bool body_8bit = false;            // BODY=8BITMIME
     bool smtputf8 = false;
     DsnReturn dsn_return = DsnReturn::unset;
-    std::string envelope_id;           // ENVID= decoded from xtext, then kept as xtext-safe text
+    std::string envelope_id;           // ENVID= decoded from xtext, printable ASCII; to_xtext() to send on
 };
 
 struct RcptCommand {
     std::string_view recipient;
     uint8_t notify = kNotifyUnset;     // DsnNotify bits
-    std::string original_recipient;    // ORCPT= as "type;address", xtext decoded
+    std::string original_recipient;    // ORCPT= as "type;address", xtext decoded, without controls
 };
 
 struct BdatCommand {
@@ -52,9 +52,13 @@ struct BdatCommand {
     bool last = false;
 };
 
-// `argument` is CommandLine::argument. Each returns what is wrong, or code 0 and the filled value.
-// MAIL needs "FROM:", RCPT "TO:"; both answer 501 5.5.4 Syntax: MAIL FROM:<address> as Postfix does;
-// bad addresses 501 5.1.7 (sender) and 501 5.1.3 (recipient).
+// `argument` is CommandLine::argument. Each returns what is wrong, or code 0 and the filled value; what is
+// in `out` beside a fault means nothing. MAIL needs "FROM:", RCPT "TO:"; both answer 501 5.5.4 Syntax:
+// MAIL FROM:<address> as Postfix does; bad addresses 501 5.1.7 (sender) and 501 5.1.3 (recipient).
+//
+// allow_utf8: for MAIL, whether the server offers SMTPUTF8 (then a non-ASCII sender must come with the
+// parameter, 553 5.6.7); for RCPT, whether this transaction asked for it. Parameters that no extension of
+// ours defines are 555 5.5.4; AUTH= is one of them until SASL exists.
 ParameterFault parse_mail(std::string_view argument, bool allow_utf8, MailCommand& out);
 ParameterFault parse_rcpt(std::string_view argument, bool allow_utf8, RcptCommand& out);
 ParameterFault parse_bdat(std::string_view argument, BdatCommand& out);
