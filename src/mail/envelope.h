@@ -22,6 +22,9 @@ inline constexpr uint8_t kNotifyDelay = 8;
 
 inline constexpr uint32_t kRecipientsMax = 10'000;               // of one message, whatever is configured
 inline constexpr uint32_t kEnvelopeBytesMax = 512 * 1024;        // encoded; fits a ring record
+inline constexpr size_t kOriginalRecipientBytesMax = 768;        // "type;address"; RFC 3461 4.2 asks for 500
+inline constexpr size_t kEnvelopeIdBytesMax = 256;               // RFC 3461 4.4 asks for 100
+inline constexpr size_t kClientTextBytesMax = 256;               // client name, client address, HELO, protocol
 
 struct Recipient {
     std::string address;
@@ -45,9 +48,16 @@ struct Envelope {
     std::string protocol;              // "SMTP", "ESMTP", "ESMTPS" …
 };
 
-// Version 1, little-endian, texts as {u32 length, bytes}; drawn in envelope.cpp.
+// Version 1, little-endian, texts as {u32 length, bytes}; drawn in envelope.cpp. Replaces `out`.
+//
+// What only informs (client, HELO, protocol, envelope id) is made to fit: cut at its bound, controls as
+// '?'. Addresses go in as they are: one that no parser of ours let through, or more than the bounds allow,
+// makes a record that decode_envelope refuses. envelope_fits() says so beforehand.
 void encode_envelope(const Envelope& envelope, std::string& out);
-// Foreign bytes: every bound above and every count is checked. malformed or too_large.
+bool envelope_fits(const Envelope& envelope) noexcept;
+
+// Foreign bytes: every bound above and every count is checked; addresses hold no controls; there is at
+// least one recipient. malformed or too_large. Never allocates more than a small multiple of `bytes`.
 Result<Envelope> decode_envelope(std::string_view bytes);
 
 }  // namespace posthaste
