@@ -18,25 +18,38 @@ struct SmtpReply {
     bool is_permanent() const noexcept { return code / 100 == 5; }
 };
 
-// Feed bytes; take whole replies. Bounds: a line of kReplyLineBytesMax (the rest of a longer one is
-// dropped), kReplyLinesMax lines; beyond, or with a malformed code, the parser reports malformed for good.
+// Feed bytes; take whole replies. The same bytes mean the same replies however they are cut.
+//
+// A line ends with LF; a CR before it is dropped. Its form is "DDD", "DDD text" or "DDD-text", the first
+// digit 2 to 5; "DDD-" says that another line follows. When the lines of one reply disagree, the code of
+// the last counts, as Postfix has it.
+//
+// Bounds: a line of kReplyLineBytesMax (the rest of a longer one is dropped), kReplyLinesMax lines, texts
+// of kReplyTextBytesMax (further lines count only for their code). Too many lines or a malformed code: the
+// parser reports malformed until reset(), and consumes nothing more.
 class SmtpReplyParser {
  public:
     static constexpr size_t kReplyLineBytesMax = 2048;
     static constexpr size_t kReplyLinesMax = 512;
+    static constexpr size_t kReplyTextBytesMax = 64 * 1024;
     enum class State : uint8_t { incomplete, complete, malformed };
 
-    // Consumes from the front of `bytes`, stops behind a complete reply. On complete, `reply` is filled.
+    // Consumes from the front of `bytes`, stops behind a complete reply. On complete, `reply` is filled;
+    // keep one SmtpReply and nothing is allocated for ordinary replies.
     State consume(std::string_view& bytes, SmtpReply& reply);
     bool idle() const noexcept;     // between replies: nothing half read
     void reset();
 
  private:
-    std::string line_;
+    // Takes one line without its LF; false when it is malformed. `last` says whether it ends the reply.
+    bool take_line(std::string_view line, bool& last);
+
+    std::string line_;              // a line whose end has not arrived, cut at kReplyLineBytesMax
     std::string text_;
     std::string lines_;
     size_t line_count_ = 0;
     uint16_t code_ = 0;
+    bool in_line_ = false;          // bytes of a line have been seen, even if line_ keeps none of them
     bool malformed_ = false;
 };
 

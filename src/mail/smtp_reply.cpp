@@ -1,0 +1,76 @@
+#include "mail/smtp_reply.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "mail/enhanced_status.h"
+
+namespace posthaste {
+
+SmtpReplyParser::State SmtpReplyParser::consume(std::string_view& bytes, SmtpReply& reply) {
+    while (!malformed_ && !bytes.empty()) {
+        const size_t newline = bytes.find('\n');
+        const std::string_view piece = bytes.substr(0, newline);
+        std::string_view line = piece;
+        if (in_line_ || newline == std::string_view::npos) {
+            line_.append(piece.substr(0, kReplyLineBytesMax - line_.size()));
+            line = line_;
+        }
+        if (newline == std::string_view::npos) {
+            in_line_ = true;
+            bytes = {};
+            break;
+        }
+        bytes.remove_prefix(newline + 1);
+        bool last = false;
+        malformed_ = !take_line(line.substr(0, kReplyLineBytesMax), last);
+        line_.clear();
+        in_line_ = false;
+        if (!malformed_ && last) {
+            reply.code = code_;
+            reply.text.assign(text_);
+            reply.lines.assign(lines_);
+            const std::string_view dsn = enhanced_status_of(reply.text);
+            const bool same_class = !dsn.empty() && dsn[0] - '0' == code_ / 100;
+            reply.dsn.assign(same_class ? dsn : std::string_view{});
+            reset();
+            return State::complete;
+        }
+    }
+    return malformed_ ? State::malformed : State::incomplete;
+}
+
+bool SmtpReplyParser::take_line(std::string_view line, bool& last) {
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (line.size() < 3 || line[0] < '2' || line[0] > '5' || !is_digit(line[1]) || !is_digit(line[2])) {
+        return false;
+    }
+    if (line.size() > 3 && line[3] != ' ' && line[3] != '-') return false;
+    if (++line_count_ > kReplyLinesMax) return false;
+    code_ = static_cast<uint16_t>((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
+    last = line.size() == 3 || line[3] == ' ';
+    const std::string_view words = line.substr(std::min<size_t>(line.size(), 4));
+    if (lines_.size() + words.size() + 1 > kReplyTextBytesMax) return true;
+    const size_t begin = lines_.size();
+    lines_.append(words);
+    std::replace_if(lines_.begin() + static_cast<std::ptrdiff_t>(begin), lines_.end(),
+                    [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
+    if (!text_.empty() && !words.empty()) text_.push_back(' ');
+    text_.append(lines_, begin);
+    lines_.push_back('\n');
+    return true;
+}
+
+bool SmtpReplyParser::idle() const noexcept { return !in_line_ && line_count_ == 0 && !malformed_; }
+
+void SmtpReplyParser::reset() {
+    line_.clear();
+    text_.clear();
+    lines_.clear();
+    line_count_ = 0;
+    code_ = 0;
+    in_line_ = false;
+    malformed_ = false;
+}
+
+}  // namespace posthaste
