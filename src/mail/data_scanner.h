@@ -9,10 +9,15 @@
 //   reject     the message is read to its true end and refused; bare_newline() says so
 //   no         end-of-data also as LF.LF, LF.CRLF (what made smuggling possible)
 // A bare CR (CR without LF) is never a line end. It is stored as a blank, as cleanup_replace_stray_cr_lf does.
+//
+// A line of one dot that is not end-of-data (LF.CRLF) is content and stays a dot: nothing the client wrote
+// is lost, and on the way out DotStuffer doubles it.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
+
+#include "mail/body_normalizer.h"
 
 namespace posthaste {
 
@@ -20,35 +25,30 @@ enum class BareNewline : uint8_t { normalize, note, reject, no };
 
 class DataScanner {
  public:
-    // Where cleaned bytes go. `bytes` is valid during the call. Called with runs as long as possible.
-    class Sink {
-     public:
-        virtual void append(std::string_view bytes) = 0;
-
-     protected:
-        ~Sink() = default;
-    };
+    using Sink = ByteSink;
 
     explicit DataScanner(BareNewline policy) noexcept : policy_(policy) {}
 
     // Returns how many bytes belong to the message, end-of-data line included; done() then says
-    // whether the end was among them. Bytes behind the end are not touched.
+    // whether the end was among them. Bytes behind the end are not touched. What was consumed is in the
+    // sink, but for up to two bytes that only the next ones explain (a dot, a CR).
     size_t consume(std::string_view bytes, Sink& sink);
     bool done() const noexcept { return state_ == State::done; }
-    bool saw_bare_newline() const noexcept { return saw_bare_lf_; }
-    bool saw_bare_return() const noexcept { return saw_bare_cr_; }
-    uint32_t longest_line_bytes() const noexcept { return line_bytes_max_; }
+    bool saw_bare_newline() const noexcept { return ended_with_bare_lf_ || lines_.saw_bare_newline(); }
+    bool saw_bare_return() const noexcept { return lines_.saw_bare_return(); }
+    uint32_t longest_line_bytes() const noexcept { return lines_.longest_line_bytes(); }
 
  private:
-    // line_start · dot (a '.' at line start) · dot_cr ('.' CR) · text · cr (CR inside or at the end of a line)
-    enum class State : uint8_t { line_start, dot, dot_cr, text, cr, done };
+    //   text ──'.' at line start──► dot ──CR──► dot_cr ──LF──► done
+    //     ▲                          │             │
+    //     └───── anything else, or a dot that may not end the message ◄─┘
+    enum class State : uint8_t { text, dot, dot_cr, done };
+    bool may_end_with_crlf() const noexcept { return policy_ == BareNewline::no || lines_.after_crlf_; }
+
+    BodyNormalizer lines_;
     BareNewline policy_;
-    State state_ = State::line_start;
-    bool line_began_after_crlf_ = true;    // the previous line ended with CRLF, or this is the first
-    bool saw_bare_lf_ = false;
-    bool saw_bare_cr_ = false;
-    uint32_t line_bytes_ = 0;
-    uint32_t line_bytes_max_ = 0;
+    State state_ = State::text;
+    bool ended_with_bare_lf_ = false;
 };
 
 // The way back: doubles dots at line starts for sending. Keeps its place between pieces; end() is
