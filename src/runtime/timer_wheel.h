@@ -2,11 +2,19 @@
 // tick_us each at the lowest; occupancy bitmaps find the next non-empty slot, so that an idle process sleeps until
 // there is cause. Intrusive: a Timer belongs to whoever waits, sits in at most one wheel, and cancels itself when it goes.
 //
-// Does not fire early; fires late by up to one tick. Deadlines further than the wheel reaches wait in its last slot and
-// are placed again. Order within a tick is the order of setting.
+// A timer sits on the level of the highest byte in which its tick differs from the present one, and moves down as the
+// present reaches its slot. Timers of the same tick are therefore always in the same list, in order:
+//
+//   tick of the deadline    00 00 00 2a | 00 00 03 2a | 00 04 03 2a | 05 04 03 2a | beyond 2^32 ticks
+//   present 00 00 00 10     level 0     | level 1     | level 2     | level 3     | far list
+//                           slot 2a     | slot 03     | slot 04     | slot 05     |
+//
+// Does not fire early; fires late by up to one tick. Deadlines further than the wheel reaches wait in a list of their
+// own and are placed again. Order within a tick is the order of setting. One thread.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/units.h"
@@ -36,7 +44,7 @@ class Timer {
     Timer* next_ = nullptr;
     Timer** previous_next_ = nullptr;    // the pointer that points at us
     int64_t deadline_us_ = 0;
-    uint16_t slot_ = 0;                  // level * 256 + index
+    uint16_t list_ = 0;                  // level * 256 + slot, or one of the wheel's other lists
 };
 
 // Timer timer_{timer_calls<&Session::on_timeout, Session>(), this};
@@ -67,15 +75,28 @@ class TimerWheel {
     friend class Timer;
     static constexpr unsigned kLevels = 4;
     static constexpr unsigned kSlots = 256;
+    // Lists beside the slots: beyond the wheel's reach; already passed when set; taken out, running now.
+    static constexpr unsigned kFarList = kLevels * kSlots;
+    static constexpr unsigned kPassedList = kFarList + 1;
+    static constexpr unsigned kRunningList = kPassedList + 1;
+    static constexpr unsigned kLists = kRunningList + 1;
 
-    void link(Timer& timer) noexcept;
+    struct NextSlot {
+        unsigned list;       // kLists: nothing is set
+        int64_t tick;        // when it must be looked at
+    };
+    int64_t tick_of(int64_t deadline_us) const noexcept;
+    void place(Timer& timer) noexcept;
+    void append(Timer& timer, unsigned list) noexcept;
     void unlink(Timer& timer) noexcept;
+    NextSlot next_slot() const noexcept;
+    void take(unsigned list) noexcept;
 
     int64_t tick_us_;
     int64_t tick_;                       // the last tick that was advanced to
     size_t size_ = 0;
-    std::array<Timer*, kLevels * kSlots> slots_{};
-    std::array<Timer**, kLevels * kSlots> tails_{};
+    std::array<Timer*, kLists> heads_{};
+    std::array<Timer**, kLists> tails_;  // the last one's next pointer, or the head
     std::array<uint64_t, kLevels * kSlots / 64> occupied_{};
 };
 

@@ -58,6 +58,7 @@ TEST(TurnListeners, BoundsTheRoundsOfATurnAndThenDoesNotSleep) {
     Named again(trace, 'a');
     TurnListeners listeners;
     again.then = [&] { listeners.request(again); };
+    listeners.request(again);
     listeners.run();
     EXPECT_EQ(trace, std::string(TurnListeners::kRoundsMax, 'a'));
     EXPECT_TRUE(listeners.before_sleep());
