@@ -1,0 +1,345 @@
+#include "egress/smtp/client_session.h"
+
+#include "base/assert.h"
+#include "base/strings.h"
+#include "base/units.h"
+
+namespace posthaste::smtp {
+
+ClientSession::ClientSession(const SmtpConfig& config, std::string peer, std::string nexthop,
+                             Line& line)
+    : config_(config), peer_(std::move(peer)), nexthop_(std::move(nexthop)), line_(line) {}
+
+void ClientSession::start() {
+    expect(Step::greeting);
+    arm_timeout();
+}
+
+size_t ClientSession::on_bytes(std::string_view bytes) {
+    const size_t size_bytes = bytes.size();
+    while (state_ != State::dead && !bytes.empty()) {
+        switch (parser_.consume(bytes, reply_)) {
+            case SmtpReplyParser::State::complete:
+                on_reply(reply_);
+                break;
+            case SmtpReplyParser::State::incomplete:
+                break;
+            case SmtpReplyParser::State::malformed:
+                die({Outcome::deferred, "4.5.0", "host " + peer_ + " sent a malformed reply"}, true);
+                break;
+        }
+    }
+    if (state_ != State::dead) arm_timeout();
+    return size_bytes;
+}
+
+void ClientSession::on_lost(bool timed_out) {
+    if (state_ == State::dead) return;
+    DeliveryStatus why;
+    if (!expected_.empty() && state_ != State::quitting) {
+        why.dsn = "4.4.2";
+        why.text = (timed_out ? "conversation with " : "lost connection with ") + peer_ +
+                   (timed_out ? " timed out while " : " while ") + doing(expected_.front().step);
+    }
+    die(why, true);
+}
+
+void ClientSession::on_reply(const SmtpReply& reply) {
+    if (expected_.empty()) {
+        // Nothing was asked: a server that says good-bye to an idle connection (421), or one that is out of step.
+        return die({Outcome::deferred, "4.4.2", "host " + peer_ + " closed the session: " +
+                                                    std::to_string(reply.code) + " " + reply.text},
+                   false);
+    }
+    const Expected expected = expected_.front();
+    expected_.pop_front();
+    Transaction& transaction = transactions_[expected.transaction];
+
+    switch (expected.step) {
+        case Step::greeting: return on_greeting(reply);
+        case Step::ehlo:
+        case Step::helo: return on_hello(reply, expected.step);
+        case Step::quit: return die({}, false);
+        default: break;
+    }
+    if (reply.code == 421) {
+        // RFC 5321 3.8: the server is closing. A message it had not begun with may go over another connection.
+        const bool untouched = !transaction.answered && jobs_begun_ > 1 &&
+                               (expected.step == Step::mail || expected.step == Step::rset);
+        const DeliveryStatus why = said(reply, expected.step);
+        if (!untouched && transaction.job != nullptr) settle_open(transaction, reply, expected.step);
+        return die(why, !untouched);
+    }
+    switch (expected.step) {
+        case Step::mail: on_mail(transaction, reply); break;
+        case Step::rcpt: on_rcpt(transaction, expected.recipient, reply); break;
+        case Step::data: on_data(transaction, reply); break;
+        case Step::chunk:
+        case Step::end_of_data: on_final(transaction, reply, expected.step); break;
+        default: break;     // RSET: whatever it says
+    }
+    if (transaction_count_ == 0) return;
+    if (!pipelining_ || !transactions_[front_].body_sent) advance(front_);
+    finish_front();
+}
+
+void ClientSession::on_greeting(const SmtpReply& reply) {
+    if (reply.code == 220) {
+        state_ = State::hello;
+        return say_hello(config_.never_send_ehlo ? Step::helo : Step::ehlo);
+    }
+    DeliveryStatus why = said(reply, Step::greeting);
+    why.text = "host " + peer_ + " refused to talk to me: " + std::to_string(reply.code) + " " + reply.text;
+    if (config_.skip_5xx_greeting && why.outcome == Outcome::bounced) {
+        // Another server of the destination may be in a better mood; if none is, the mail waits.
+        why.outcome = Outcome::deferred;
+        why.dsn[0] = '4';
+    }
+    die(why, true);
+}
+
+void ClientSession::say_hello(Step step) {
+    out_ = step == Step::ehlo ? "EHLO " : "HELO ";
+    out_ += config_.helo_name;
+    out_ += "\r\n";
+    line_.send(out_);
+    expect(step);
+}
+
+void ClientSession::on_hello(const SmtpReply& reply, Step step) {
+    if (!reply.is_positive()) {
+        if (step == Step::ehlo && reply.is_permanent()) return say_hello(Step::helo);
+        DeliveryStatus why = said(reply, step);
+        why.text = "host " + peer_ + " refused to talk to me: " + std::to_string(reply.code) + " " +
+                   reply.text;
+        why.outcome = Outcome::deferred;
+        why.dsn[0] = '4';
+        return die(why, true);
+    }
+    std::string_view lines = reply.lines;
+    for (bool first = true; !lines.empty(); first = false) {
+        const size_t end = std::min(lines.find('\n'), lines.size());
+        const auto words = split(lines.substr(0, end), " \t");
+        lines.remove_prefix(std::min(end + 1, lines.size()));
+        if (words.empty()) continue;
+        if (first) {
+            if (equals_ignoring_case(words[0], config_.myhostname)) {
+                return die({Outcome::bounced, "5.4.6", "mail for " + nexthop_ + " loops back to myself"}, true);
+            }
+            continue;
+        }
+        if (step == Step::helo) break;
+        if (equals_ignoring_case(words[0], "PIPELINING")) pipelining_ = true;
+        else if (equals_ignoring_case(words[0], "CHUNKING")) chunking_ = config_.chunking;
+        else if (equals_ignoring_case(words[0], "8BITMIME")) eightbit_ = true;
+        else if (equals_ignoring_case(words[0], "SMTPUTF8")) utf8_ = true;
+        else if (equals_ignoring_case(words[0], "DSN")) dsn_ = true;
+        else if (equals_ignoring_case(words[0], "SIZE")) {
+            size_ = true;
+            if (words.size() > 1) size_limit_bytes_ = parse_number(words[1]).value_or(0);
+        }
+    }
+    state_ = State::ready;
+    was_ready_ = true;
+    line_.on_ready();
+}
+
+void ClientSession::on_mail(Transaction& transaction, const SmtpReply& reply) {
+    transaction.answered = true;
+    if (reply.is_positive()) {
+        transaction.mail_accepted = true;
+        return;
+    }
+    settle_open(transaction, reply, Step::mail);
+    transaction.abandoned = true;
+}
+
+void ClientSession::on_rcpt(Transaction& transaction, uint32_t recipient, const SmtpReply& reply) {
+    if (transaction.abandoned) return;      // MAIL was refused: 503 to each
+    if (reply.is_positive()) {
+        ++transaction.accepted;
+        return;
+    }
+    DeliveryStatus why = said(reply, Step::rcpt);
+    if (reply.code == 552) {
+        // RFC 5321 4.5.3.1.10: old servers say 552 for "too many recipients", which is temporary.
+        why.outcome = Outcome::deferred;
+        why.dsn[0] = '4';
+    }
+    settle(transaction.job->recipients[recipient], why.outcome, why.dsn, std::move(why.text));
+    if (transaction.job->all_settled()) {
+        transaction.abandoned = true;
+        needs_rset_ = transaction.phase == Phase::envelope;
+    }
+}
+
+void ClientSession::on_data(Transaction& transaction, const SmtpReply& reply) {
+    if (reply.code == 354) {
+        if (transaction.abandoned) {
+            // RFC 2920 3.1: nobody was accepted, yet the server waits for a message. It gets an empty one,
+            // which it must refuse for want of recipients.
+            line_.send(".\r\n");
+            return expect(Step::end_of_data, front_);
+        }
+        return send_body(transaction, front_);
+    }
+    if (transaction.abandoned) {
+        needs_rset_ = transaction.mail_accepted;
+        return;
+    }
+    settle_open(transaction, reply, Step::data);
+    transaction.abandoned = true;
+    needs_rset_ = true;
+}
+
+void ClientSession::on_final(Transaction& transaction, const SmtpReply& reply, Step step) {
+    if (step == Step::chunk && !reply.is_positive() && transaction_count_ == 1) needs_rset_ = true;
+    if (transaction.abandoned) return;
+    settle_open(transaction, reply, step);
+}
+
+void ClientSession::finish_front() {
+    while (transaction_count_ > 0) {
+        Transaction& transaction = transactions_[front_];
+        if (!transaction.job->all_settled()) return;
+        // Its last replies must have come: the next expectation is another's, or there is none.
+        for (const Expected& expected : expected_) {
+            if (expected.transaction == front_ && expected.step != Step::rset) return;
+        }
+        Job& job = *std::exchange(transaction.job, nullptr);
+        front_ = static_cast<uint8_t>((front_ + 1) % transactions_.size());
+        --transaction_count_;
+        line_.on_job_done(job);
+        if (state_ != State::ready) return;
+        if (transaction_count_ > 0) advance(front_);
+    }
+    line_.on_ready();
+}
+
+void ClientSession::settle(Job::Recipient& recipient, Outcome outcome, std::string_view dsn,
+                           std::string text) {
+    recipient.settled = true;
+    recipient.status.outcome = outcome;
+    recipient.status.dsn = dsn;
+    recipient.status.text = std::move(text);
+}
+
+void ClientSession::settle_open(Transaction& transaction, const SmtpReply& reply, Step step) {
+    DeliveryStatus what;
+    if (reply.code / 100 == 2 && (step == Step::end_of_data || step == Step::chunk)) {
+        what.outcome = Outcome::sent;
+        what.dsn = reply.dsn.empty() ? "2.0.0" : reply.dsn;
+        what.text = std::to_string(reply.code) + " " + reply.text;
+    } else {
+        what = said(reply, step);
+    }
+    for (Job::Recipient& recipient : transaction.job->recipients) {
+        if (!recipient.settled) settle(recipient, what.outcome, what.dsn, what.text);
+    }
+}
+
+DeliveryStatus ClientSession::said(const SmtpReply& reply, Step step) const {
+    DeliveryStatus status;
+    status.outcome = reply.is_permanent() ? Outcome::bounced : Outcome::deferred;
+    if (!reply.dsn.empty() && reply.dsn[0] == (reply.is_permanent() ? '5' : '4')) {
+        status.dsn = reply.dsn;
+    } else {
+        status.dsn = reply.is_permanent() ? "5.0.0" : "4.0.0";
+    }
+    status.text = "host " + peer_ + " said: " + std::to_string(reply.code) + " " + reply.text;
+    if (const char* command = command_of(step)) {
+        status.text += " (in reply to ";
+        status.text += command;
+        status.text += ")";
+    }
+    return status;
+}
+
+void ClientSession::die(const DeliveryStatus& refusal, bool hop_failed) {
+    state_ = State::dead;
+    expected_.clear();
+    while (transaction_count_ > 0) {
+        Transaction& transaction = transactions_[front_];
+        Job& job = *std::exchange(transaction.job, nullptr);
+        // A reused connection that breaks before the server said anything about this message proves nothing
+        // against it. The first message of a connection takes the blame, so that a server which always breaks is noticed.
+        const bool untouched =
+            !transaction.answered && jobs_begun_ > transaction_count_ && !job.all_settled();
+        front_ = static_cast<uint8_t>((front_ + 1) % transactions_.size());
+        --transaction_count_;
+        if (untouched) {
+            line_.on_job_returned(job);
+            continue;
+        }
+        for (Job::Recipient& recipient : job.recipients) {
+            if (!recipient.settled) {
+                settle(recipient, Outcome::deferred, refusal.dsn, refusal.text);
+                job.hop_failed |= hop_failed;
+            }
+        }
+        line_.on_job_done(job);
+    }
+    line_.on_dead(refusal);
+}
+
+void ClientSession::quit() {
+    ASSERT(idle());
+    state_ = State::quitting;
+    line_.send("QUIT\r\n");
+    expect(Step::quit);
+    arm_timeout();
+}
+
+void ClientSession::on_sent() {
+    if (state_ != State::dead) arm_timeout();
+}
+
+void ClientSession::arm_timeout() {
+    if (expected_.empty()) return line_.wait_at_most(kNeverUs);
+    switch (expected_.front().step) {
+        case Step::greeting:
+        case Step::ehlo:
+        case Step::helo: return line_.wait_at_most(config_.helo_timeout_us);
+        case Step::rset: return line_.wait_at_most(config_.rset_timeout_us);
+        case Step::mail: return line_.wait_at_most(config_.mail_timeout_us);
+        case Step::rcpt: return line_.wait_at_most(config_.rcpt_timeout_us);
+        case Step::data: return line_.wait_at_most(config_.data_init_timeout_us);
+        case Step::chunk:
+        case Step::end_of_data: return line_.wait_at_most(config_.data_done_timeout_us);
+        case Step::quit: return line_.wait_at_most(config_.quit_timeout_us);
+    }
+}
+
+const char* ClientSession::command_of(Step step) noexcept {
+    switch (step) {
+        case Step::ehlo: return "EHLO command";
+        case Step::helo: return "HELO command";
+        case Step::rset: return "RSET command";
+        case Step::mail: return "MAIL FROM command";
+        case Step::rcpt: return "RCPT TO command";
+        case Step::data: return "DATA command";
+        case Step::chunk: return "BDAT command";
+        case Step::end_of_data: return "end of DATA command";
+        case Step::greeting:
+        case Step::quit: break;
+    }
+    return nullptr;
+}
+
+const char* ClientSession::doing(Step step) noexcept {
+    switch (step) {
+        case Step::greeting: return "receiving the initial server greeting";
+        case Step::ehlo: return "performing the EHLO handshake";
+        case Step::helo: return "performing the HELO handshake";
+        case Step::rset: return "sending RSET";
+        case Step::mail: return "sending MAIL FROM";
+        case Step::rcpt: return "sending RCPT TO";
+        case Step::data: return "sending DATA command";
+        case Step::chunk:
+        case Step::end_of_data: return "sending end of data -- message may be sent more than once";
+        case Step::quit: return "sending QUIT";
+    }
+    return "talking";
+}
+
+}  // namespace posthaste::smtp

@@ -1,0 +1,220 @@
+#include "egress/smtp/lane.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "egress/smtp/delivery_log.h"
+#include "mail/queue_id.h"
+
+namespace posthaste::smtp {
+
+namespace {
+
+// A message whose connections keep breaking before the server has seen it waits like any other.
+constexpr uint32_t kReturnsMax = 3;
+
+}  // namespace
+
+Lane::Lane(Loop& loop, Log& log, const SmtpConfig& config, const wire::LaneOpen& open, Owner& owner)
+    : loop_(loop), log_(log), config_(config), owner_(owner), number_(open.lane), nexthop_(open.nexthop) {
+    for (const wire::Host& host : open.hosts) {
+        if (hosts_.size() == config.mx_address_limit && config.mx_address_limit > 0) break;
+        hosts_.push_back({std::string(host.name), host.endpoint()});
+    }
+}
+
+Lane::~Lane() {
+    if (link_ != nullptr) link_->abandon();
+}
+
+void Lane::add(std::unique_ptr<Job> job) {
+    waiting_.push_back(std::move(job));
+    if (link_ == nullptr) {
+        turn_to_front();
+    } else {
+        feed();
+    }
+}
+
+void Lane::close() {
+    closing_ = true;
+    if (link_ == nullptr && waiting_.empty()) return end(false, {});
+    feed();
+}
+
+void Lane::orphan() {
+    waiting_.clear();
+    number_ = 0;
+    close();
+}
+
+void Lane::turn_to_front() {
+    ASSERT(link_ == nullptr && in_session_.empty());
+    if (over_) return;
+    if (waiting_.empty()) {
+        if (closing_) end(false, {});
+        return;
+    }
+    Job& job = *waiting_.front();
+    if (job.begun_wall_us == 0) job.begun_wall_us = loop_.wall_us();
+    job.connected_for = true;
+    session_from_ = job.first_host;
+    connect_to(session_from_);
+}
+
+void Lane::connect_to(uint32_t host) {
+    if (host >= hosts_.size()) {
+        return give_up({Outcome::deferred, "4.4.1", "no host of " + nexthop_ + " to connect to"});
+    }
+    host_ = host;
+    returned_ = 0;
+    link_ = &owner_.make_link(hosts_[host].name, hosts_[host].endpoint, nexthop_, *this);
+    link_->connect();
+}
+
+void Lane::on_link_ready() { feed(); }
+
+void Lane::feed() {
+    // begin() may find the session ready for one more at once and ask again: one loop serves all.
+    if (feeding_ || link_ == nullptr || link_->session() == nullptr) return;
+    feeding_ = true;
+    ClientSession& session = *link_->session();
+    while (!waiting_.empty() && session.can_begin() && waiting_.front()->first_host == session_from_ &&
+           !connection_worn_out()) {
+        in_session_.push_back(std::move(waiting_.front()));
+        waiting_.pop_front();
+        Job& job = *in_session_.back();
+        if (job.begun_wall_us == 0) job.begun_wall_us = loop_.wall_us();
+        job.conn_use = session.jobs_begun() + 1;
+        session.begin(job);
+    }
+    feeding_ = false;
+    if (link_ == nullptr || !session.idle() || !in_session_.empty()) return;
+    if (!waiting_.empty() || closing_) {
+        // The next job wants another host or a fresh connection, or nothing is left to do.
+        std::exchange(link_, nullptr)->quit();
+        turn_to_front();
+    }
+}
+
+bool Lane::connection_worn_out() const {
+    const uint32_t used = link_->session()->jobs_begun();
+    if (used == 0) return false;
+    if (config_.reuse_count_limit > 0 && used >= config_.reuse_count_limit) return true;
+    return config_.reuse_time_limit_us > 0 &&
+           loop_.now_us() - link_->connect_began_us() >= config_.reuse_time_limit_us;
+}
+
+std::unique_ptr<Job> Lane::take(Job& job) {
+    const auto at = std::find_if(in_session_.begin(), in_session_.end(),
+                                 [&](const auto& held) { return held.get() == &job; });
+    ASSERT(at != in_session_.end());
+    std::unique_ptr<Job> taken = std::move(*at);
+    in_session_.erase(at);
+    return taken;
+}
+
+void Lane::on_job_done(Job& job) {
+    std::unique_ptr<Job> done = take(job);
+    ++done->sessions;
+    const bool again = retry_on_next_host(*done);
+    log_settled(*done, again);
+    if (again) {
+        waiting_.push_front(std::move(done));
+        return;
+    }
+    owner_.on_job_over(*this, std::move(done), true);
+}
+
+bool Lane::retry_on_next_host(Job& job) {
+    if (number_ == 0 || job.sessions >= config_.mx_session_limit || host_ + 1 >= hosts_.size()) return false;
+    return std::any_of(job.recipients.begin(), job.recipients.end(), [](const Job::Recipient& recipient) {
+        return recipient.settled && !recipient.logged && recipient.status.outcome == Outcome::deferred;
+    });
+}
+
+void Lane::log_settled(Job& job, bool will_retry) {
+    DeliveryTimes times;
+    times.done_wall_us = loop_.wall_us();
+    if (job.connected_for && link_ != nullptr) {
+        times.connect_began_wall_us = link_->connect_began_wall_us();
+        times.ready_wall_us = link_->ready_wall_us();
+    }
+    const bool talked = link_ != nullptr && link_->session() != nullptr;
+    for (size_t i = 0; i < job.recipients.size(); ++i) {
+        Job::Recipient& recipient = job.recipients[i];
+        if (!recipient.settled || recipient.logged) continue;
+        if (will_retry && recipient.status.outcome == Outcome::deferred) {
+            log_.info(queue_id_text(job.wire.id) + ": " + recipient.status.text);
+            recipient.settled = false;
+            continue;
+        }
+        format_delivery_line(job, i, talked ? std::string_view(link_->relay()) : "none",
+                             talked ? job.conn_use : 0, times, line_);
+        log_.info(line_);
+        recipient.logged = true;
+    }
+    if (will_retry) {
+        job.first_host = host_ + 1;
+        job.connected_for = false;
+        job.hop_failed = false;
+    }
+}
+
+void Lane::on_job_returned(Job& job) {
+    std::unique_ptr<Job> back = take(job);
+    if (++back->returns >= kReturnsMax) {
+        for (Job::Recipient& recipient : back->recipients) {
+            if (recipient.settled) continue;
+            recipient.settled = true;
+            recipient.status = {Outcome::deferred, "4.4.2", "lost connection with " + link_->relay() +
+                                                                " before the message was taken, several times"};
+        }
+        back->hop_failed = true;
+        log_settled(*back, false);
+        return owner_.on_job_over(*this, std::move(back), true);
+    }
+    waiting_.insert(waiting_.begin() + static_cast<std::ptrdiff_t>(returned_), std::move(back));
+    ++returned_;
+}
+
+void Lane::on_link_dead(const DeliveryStatus& refusal, bool was_ready) {
+    const std::string connect_failure = link_->connect_failure();
+    link_ = nullptr;
+    if (was_ready) return turn_to_front();
+    if (waiting_.empty()) return turn_to_front();
+    if (!connect_failure.empty()) log_.info(connect_failure);
+    if (refusal.outcome == Outcome::bounced || host_ + 1 >= hosts_.size()) return give_up(refusal);
+    if (connect_failure.empty()) log_.info(queue_id_text(waiting_.front()->wire.id) + ": " + refusal.text);
+    connect_to(host_ + 1);
+}
+
+void Lane::give_up(const DeliveryStatus& why) {
+    bool first = true;
+    while (!waiting_.empty()) {
+        std::unique_ptr<Job> job = std::move(waiting_.front());
+        waiting_.pop_front();
+        if (first || job->sessions > 0) {
+            for (Job::Recipient& recipient : job->recipients) {
+                if (recipient.settled) continue;
+                recipient.settled = true;
+                recipient.status = why;
+            }
+            job->hop_failed = true;
+            log_settled(*job, false);
+            owner_.on_job_over(*this, std::move(job), true);
+        } else {
+            owner_.on_job_over(*this, std::move(job), false);
+        }
+        first = false;
+    }
+    end(true, why);
+}
+
+void Lane::end(bool hop_failed, const DeliveryStatus& why) {
+    if (std::exchange(over_, true)) return;
+    owner_.on_lane_over(*this, hop_failed, why);
+}
+
+}  // namespace posthaste::smtp

@@ -1,0 +1,39 @@
+#include "egress/smtp/report_keeper.h"
+
+#include <algorithm>
+
+namespace posthaste::smtp {
+
+void ReportKeeper::add(wire::DeliveryReport& report) {
+    report.sequence = ++sequence_;
+    records_.push_back({sequence_, wire::DeliveryReport::kType, {}});
+    wire::encode(report, records_.back().bytes);
+}
+
+void ReportKeeper::add(const wire::LaneClosed& closed) {
+    records_.push_back({0, wire::LaneClosed::kType, {}});
+    wire::encode(closed, records_.back().bytes);
+}
+
+void ReportKeeper::flush(Peer* qmgr) {
+    if (qmgr == nullptr) return;
+    while (sent_ < records_.size() && qmgr->send_bytes(records_[sent_].type, records_[sent_].bytes)) ++sent_;
+    while (sent_ > 0 && records_.front().sequence == 0) {
+        records_.pop_front();
+        --sent_;
+    }
+}
+
+void ReportKeeper::on_taken(uint64_t sequence) {
+    while (sent_ > 0 && records_.front().sequence <= sequence) {
+        records_.pop_front();
+        --sent_;
+    }
+}
+
+void ReportKeeper::on_qmgr_gone() {
+    std::erase_if(records_, [](const Record& record) { return record.sequence == 0; });
+    sent_ = 0;
+}
+
+}  // namespace posthaste::smtp
