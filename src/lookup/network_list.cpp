@@ -1,0 +1,52 @@
+#include "lookup/network_list.h"
+
+#include "base/strings.h"
+#include "lookup/pattern_file.h"
+
+namespace posthaste {
+
+bool NetworkList::open(std::string_view text, OpenReport& report) {
+    std::vector<Entry> entries;
+    if (!add(text, 0, entries, report)) return false;
+    networks_ = std::move(entries);
+    return true;
+}
+
+bool NetworkList::add(std::string_view text, unsigned depth, std::vector<Entry>& out, OpenReport& report) {
+    for (std::string_view item : split(text, ", \t\r\n")) {
+        const std::string_view as_written = item;
+        Entry entry;
+        while (item.starts_with('!')) {
+            entry.negated = !entry.negated;
+            item.remove_prefix(1);
+        }
+        if (item.starts_with('/')) {
+            if (entry.negated || depth >= kPatternFileDepthMax) {
+                report.error = printable(item, 200) + ": a file can not be negated or nested that deep";
+                return false;
+            }
+            const auto add_line = [&](std::string_view line) { return add(line, depth + 1, out, report); };
+            if (!add_patterns_from(item, report, add_line)) return false;
+            continue;
+        }
+        const auto network = IpNetwork::parse(item);
+        if (!network) {
+            report.error = "bad network \"" + printable(as_written, 100) +
+                           "\": expected address/length with zero host bits, such as 192.0.2.0/24 or [2001:db8::]/32";
+            return false;
+        }
+        entry.network = *network;
+        out.push_back(entry);
+    }
+    return true;
+}
+
+bool NetworkList::contains(const IpAddress& address) const noexcept {
+    const IpAddress plain = address.unmapped();
+    for (const Entry& entry : networks_) {
+        if (entry.network.contains(plain)) return !entry.negated;
+    }
+    return false;
+}
+
+}  // namespace posthaste
