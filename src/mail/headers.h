@@ -17,7 +17,7 @@ enum class Field : uint8_t {
 
 struct HeaderField {
     Field field = Field::other;
-    std::string_view name;     // as written, without ':'
+    std::string_view name;     // as written, without ':' and blanks before it
     std::string_view value;    // after ':' and one blank, folding kept, without the final CRLF
     std::string_view whole;    // name through final CRLF, folded lines included
 };
@@ -33,12 +33,19 @@ struct HeaderSection {
 };
 
 // `message` is the message's beginning, CRLF lines. Bounded by fields_max; further fields are body.
+//
+// Only whole lines are looked at. When the bytes end before the header does (truncated), what follows the
+// last whole line is body as far as `out` says, and the last field may go on in bytes not seen; a whole
+// message that is all header reads the same way. Reuse `out`: its vector keeps its memory.
 void parse_headers(std::string_view message, size_t fields_max, HeaderSection& out);
 
+// By name without ':', case ignored. Field::other for what has no name here.
 Field field_named(std::string_view name) noexcept;
 
 // Every address in a From/To/Cc value (RFC 5322 3.4): groups, comments, display names, quoted strings.
-// Views into `value`; at most addresses_max. Returns false when the value does not parse to its end.
+// Views into `value`, without <> and source route, as written otherwise: no controls, no blanks outside
+// quotes; an address without a domain is one. At most addresses_max. Returns false when the value does not
+// parse to its end (or what stands there is no address), with what was found until then. Replaces `out`.
 bool addresses_in(std::string_view value, size_t addresses_max, std::vector<std::string_view>& out);
 
 }  // namespace posthaste
