@@ -1,0 +1,26 @@
+// An envelope record from another process or the disk. What is accepted has one encoding only, so a record
+// cannot mean one thing to the store and another to qmgr.
+#include "mail/envelope.h"
+
+#include <string>
+
+#include "tests/fuzz/fuzz.h"
+
+using namespace posthaste;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    const std::string_view bytes = fuzz::text_of(data, size);
+    const auto envelope = decode_envelope(bytes);
+    if (!envelope) return 0;
+    ASSERT(!envelope->recipients.empty() && envelope->recipients.size() <= kRecipientsMax);
+    ASSERT(!fuzz::has_control(envelope->sender) && !fuzz::has_control(envelope->helo));
+    for (const Recipient& recipient : envelope->recipients) {
+        ASSERT(!recipient.address.empty() && !fuzz::has_control(recipient.address));
+        ASSERT(!fuzz::has_control(recipient.original_recipient));
+    }
+    ASSERT(envelope_fits(*envelope));
+    std::string again;
+    encode_envelope(*envelope, again);
+    ASSERT(again == bytes);
+    return 0;
+}
