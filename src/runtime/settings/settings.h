@@ -32,6 +32,7 @@ struct ParameterRow {
     int64_t max;
     Applies applies;
     std::string_view why;              // one or two sentences: the reference page
+    std::string_view choices = {};     // text that is one of few words: "best|strict|off"
 };
 
 // Every parameter, sorted by name. "<transport>_destination_concurrency_limit" and its kin are rows with a leading

@@ -1,0 +1,123 @@
+#include "runtime/settings/main_cf.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace posthaste {
+namespace {
+
+using testing::HasSubstr;
+
+struct Read {
+    MainCf main_cf;
+    Diagnostics diagnostics;
+    std::optional<Settings> settings;
+    std::string remarks;
+};
+
+Read read(std::string_view text, std::vector<MainCfEntry> overrides = {}, const SystemFacts& facts = {}) {
+    Read out;
+    out.main_cf = MainCf::parse("main.cf", text, out.diagnostics);
+    const SettingsReader reader(out.main_cf, facts);
+    out.settings = reader.read(overrides, out.diagnostics);
+    reader.warn_of_unknown(overrides, out.diagnostics);
+    for (const auto& diagnostic : out.diagnostics.all()) out.remarks += diagnostic.shown() + "\n";
+    return out;
+}
+
+TEST(MainCf, JoinsContinuedLinesAcrossCommentsAndBlankLines) {
+    const auto got = read("# head\nmydestination = a.example,\n\n  # between\n\tb.example,\n#c\n   c.example\nrelayhost=\n");
+    ASSERT_TRUE(got.settings) << got.remarks;
+    EXPECT_EQ(got.settings->text("mydestination"), "a.example, b.example, c.example");
+    EXPECT_EQ(got.settings->text("relayhost"), "");
+    EXPECT_EQ(got.remarks, "");
+}
+
+TEST(MainCf, TheLastDefinitionWinsAndIsRemarkedOn) {
+    const auto got = read("relayhost = a\nrelayhost = b\n");
+    EXPECT_EQ(got.settings->text("relayhost"), "b");
+    EXPECT_THAT(got.remarks, HasSubstr("warning: main.cf:2: overrides the earlier relayhost of line 1"));
+}
+
+TEST(MainCf, NamesFileAndLineOfABadValueAndTheRemedy) {
+    auto got = read("\n\nsmtpd_timeout = 5x\n");
+    EXPECT_FALSE(got.settings);
+    EXPECT_THAT(got.remarks, HasSubstr("error: main.cf:3: smtpd_timeout = 5x: not a time; write"));
+    got = read("smtpd_recipient_limit = 0\n");
+    EXPECT_THAT(got.remarks, HasSubstr("main.cf:1: smtpd_recipient_limit = 0: outside 1 to"));
+    got = read("smtpd_delay_reject = maybe\n");
+    EXPECT_THAT(got.remarks, HasSubstr("main.cf:1: smtpd_delay_reject = maybe: write yes or no"));
+    got = read("sandbox = loose\n");
+    EXPECT_THAT(got.remarks, HasSubstr("write one of \"best\" \"strict\" \"off\""));
+    got = read("mynetworks = 127.0.0.0/8, 10.0.0.1/8\n");
+    EXPECT_THAT(got.remarks, HasSubstr("\"10.0.0.1/8\" is no network"));
+    got = read("relayhost = ${oops\n");
+    EXPECT_THAT(got.remarks, HasSubstr("main.cf:1: relayhost ="));
+    got = read("slow_destination_rate_delay = soon\n");
+    EXPECT_THAT(got.remarks, HasSubstr("main.cf:1: slow_destination_rate_delay = soon: not a time"));
+}
+
+TEST(MainCf, NamesFileAndLineOfBadSyntax) {
+    EXPECT_THAT(read("\nrelayhost\n").remarks, HasSubstr("error: main.cf:2: \"relayhost\" has no \"=\""));
+    EXPECT_THAT(read("= x\n").remarks, HasSubstr("error: main.cf:1: there is no name"));
+    EXPECT_THAT(read("relay host = x\n").remarks, HasSubstr("holds a blank"));
+}
+
+TEST(MainCf, WarnsOfUnknownNamesButNotOfOnesOwn) {
+    const auto got = read("smtpd_timeuot = 5s\nmy_nets = 127.0.0.0/8\nmynetworks = ${my_nets}\nfrobnicate = 1\n"
+                          "slow_destination_rate_delay = 1s\n");
+    ASSERT_TRUE(got.settings) << got.remarks;
+    EXPECT_THAT(got.remarks, HasSubstr("warning: main.cf:1: unknown parameter smtpd_timeuot, ignored; did you mean "
+                                       "smtpd_timeout?"));
+    EXPECT_THAT(got.remarks, HasSubstr("main.cf:4: unknown parameter frobnicate"));
+    EXPECT_THAT(got.remarks, Not(HasSubstr("my_nets")));
+    EXPECT_THAT(got.remarks, Not(HasSubstr("slow_")));
+    EXPECT_EQ(got.settings->text("mynetworks"), "127.0.0.0/8");
+}
+
+TEST(MainCf, AServicesOwnOptionsHoldOverTheFile) {
+    const auto got = read("smtpd_banner = hello\nrelayhost = $smtpd_banner\n",
+                          {{"smtpd_banner", "goodbye", {"master.cf", 4}}});
+    EXPECT_EQ(got.settings->text("smtpd_banner"), "goodbye");
+    EXPECT_EQ(got.settings->text("relayhost"), "goodbye");
+    EXPECT_THAT(read("", {{"smtpd_timeout", "x", {"master.cf", 4}}}).remarks, HasSubstr("error: master.cf:4:"));
+}
+
+TEST(MainCf, RefusesToBecomeAnOpenRelay) {
+    const auto got = read("relayhost =\nsmtpd_relay_restrictions = permit_mynetworks\n");
+    EXPECT_FALSE(got.settings);
+    EXPECT_THAT(got.remarks, HasSubstr("error: main.cf:2: "));
+    EXPECT_THAT(got.remarks, HasSubstr("open relay"));
+    EXPECT_TRUE(read("smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit_mynetworks, reject\n").settings);
+}
+
+TEST(MainCf, TheMachineGivesNameAndNetworksThatAreNotSet) {
+    SystemFacts facts;
+    facts.hostname = "mx1.example.org";
+    facts.networks_host = "127.0.0.1/32 192.0.2.7/32";
+    facts.networks_subnet = "127.0.0.0/8 192.0.2.0/24";
+    auto got = read("", {}, facts);
+    EXPECT_EQ(got.settings->text("myhostname"), "mx1.example.org");
+    EXPECT_EQ(got.settings->text("mydomain"), "example.org");
+    EXPECT_EQ(got.settings->text("mynetworks"), facts.networks_host);
+    EXPECT_EQ(read("mynetworks_style = subnet\n", {}, facts).settings->text("mynetworks"), facts.networks_subnet);
+    facts.hostname = "mx1";
+    EXPECT_EQ(read("", {}, facts).settings->text("myhostname"), "mx1.localdomain");
+    EXPECT_EQ(read("mydomain = example.net\n", {}, facts).settings->text("myhostname"), "mx1.example.net");
+    EXPECT_EQ(read("myhostname = a.b.example\n", {}, facts).settings->text("mydomain"), "b.example");
+}
+
+TEST(MainCf, APortMayBeNamed) {
+    EXPECT_EQ(read("smtp_tcp_port = submission\n").settings->integer("smtp_tcp_port"), 587);
+    EXPECT_FALSE(read("smtp_tcp_port = gopher\n").settings);
+}
+
+TEST(MainCf, AFileThatCannotBeReadIsAnError) {
+    Diagnostics diagnostics;
+    MainCf::load("/nonexistent/main.cf", diagnostics);
+    ASSERT_TRUE(diagnostics.has_errors());
+    EXPECT_THAT(diagnostics.all()[0].shown(), HasSubstr("/nonexistent/main.cf"));
+}
+
+}  // namespace
+}  // namespace posthaste

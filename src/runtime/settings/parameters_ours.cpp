@@ -1,0 +1,51 @@
+// What Postfix does not have: processes that hold many sessions, shared memory, the embedded store.
+#include "runtime/settings/parameters.h"
+
+namespace posthaste::parameters {
+
+std::span<const ParameterRow> ours() {
+    using enum ParameterKind;
+    using enum Applies;
+    static constexpr ParameterRow kRows[] = {
+        {"worker_processes", integer, "0", 0, 64, restart,
+         "Processes of a service whose master.cf line says \"-\" for maxproc; each holds thousands of sessions. "
+         "0: one a processor."},
+        {"sandbox", text, "best", 0, 0, restart,
+         "best: what the kernel refuses of a process's walls is logged; strict: it is fatal; off: for debugging.",
+         "best|strict|off"},
+        {"network_user", text, "posthaste-net", 0, 0, restart, "User of the services that speak with the network."},
+        {"queue_user", text, "posthaste-queue", 0, 0, restart, "User of cleanup, rewrite and qmgr."},
+        {"store_user", text, "posthaste-store", 0, 0, restart, "User of the store; owns the queue's database."},
+        {"log_user", text, "posthaste-log", 0, 0, restart, "User of postlogd."},
+        {"start_time_limit", time, "120s", 1, kIntMax, live,
+         "How long `posthaste start` waits for every service to be ready."},
+        {"stop_time_limit", time, "10s", 0, kIntMax, live,
+         "How long `posthaste stop` lets services finish what they hold before they are killed."},
+        {"smtpd_session_limit", integer, "4000", 1, 1 << 20, live,
+         "Sessions of one smtpd process; a client beyond it is answered 421."},
+        {"smtpd_arena_size", size, "256M", 1 << 20, int64_t{1} << 36, restart,
+         "Memory of one smtpd process for messages being received and not yet on disk. Taken when first used."},
+        {"cleanup_arena_size", size, "64M", 1 << 20, int64_t{1} << 36, restart,
+         "Memory of one cleanup process for the header lines it writes. Taken when first used."},
+        {"store_arena_size", size, "512M", 1 << 20, int64_t{1} << 36, restart,
+         "Memory for the messages being delivered. Taken when first used."},
+        {"destination_rollup", text, "none", 0, 0, live,
+         "What is one destination: a domain (none), or all domains with the same set of MX hosts (mx), which then "
+         "share their limits.",
+         "none|mx"},
+        {"lane_depth", integer, "4", 1, 64, live,
+         "Messages handed to a connection ahead of the report on the first of them."},
+        {"dns_servers", text, "", 0, 0, restart,
+         "Name servers as address or address@port; empty: those of /etc/resolv.conf."},
+        {"store_free_space_floor", size, "64M", 0, kSizeMax, live,
+         "Free bytes below which nothing is accepted, so that the queue can still be worked off."},
+        {"store_write_buffer_size", size, "256M", 1 << 20, int64_t{1} << 36, restart,
+         "Memory for new entries before they are flushed; what is delivered before that never costs a second write."},
+        {"store_blob_size_min", size, "16K", 0, kSizeMax, restart,
+         "Messages from this size are kept beside the sorted tables and are not copied by compaction."},
+        {"store_batch_limit", integer, "512", 1, 65536, live, "Requests that share one synced write."},
+    };
+    return kRows;
+}
+
+}  // namespace posthaste::parameters

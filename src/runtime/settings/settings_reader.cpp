@@ -1,0 +1,176 @@
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/strings.h"
+#include "runtime/settings/main_cf.h"
+#include "runtime/settings/value.h"
+#include "runtime/settings/value_checks.h"
+
+namespace posthaste {
+
+namespace {
+
+constexpr std::string_view kDefaultPrefix = "default_";
+// A transport's own form of a parameter that has no "default_" in its name.
+constexpr std::string_view kPlainTransportSuffix = "initial_destination_concurrency";
+
+// "destination_rate_delay" of "default_destination_rate_delay"; empty when the row is none of that kind.
+std::string_view transport_suffix(const ParameterRow& row) noexcept {
+    if (row.name == kPlainTransportSuffix) return row.name;
+    if (!row.name.starts_with(kDefaultPrefix) || row.name == "default_transport") return {};
+    return row.name.substr(kDefaultPrefix.size());
+}
+
+const MainCfEntry* last_of(std::span<const MainCfEntry> entries, std::string_view name) noexcept {
+    const MainCfEntry* found = nullptr;
+    for (const MainCfEntry& entry : entries)
+        if (entry.name == name) found = &entry;
+    return found;
+}
+
+// Edits between two names, as far as it matters: 3 means "other word".
+unsigned distance(std::string_view a, std::string_view b) {
+    if (a.size() > b.size() + 2 || b.size() > a.size() + 2) return 3;
+    std::vector<unsigned> row(b.size() + 1);
+    for (unsigned j = 0; j < row.size(); ++j) row[j] = j;
+    for (size_t i = 0; i < a.size(); ++i) {
+        unsigned diagonal = row[0]++;
+        for (size_t j = 0; j < b.size(); ++j) {
+            const unsigned changed = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+std::string_view nearest_parameter(std::string_view name) {
+    std::string_view best;
+    unsigned best_distance = 3;
+    for (const ParameterRow& row : parameter_table()) {
+        const unsigned edits = distance(name, row.name);
+        if (edits < best_distance) best = row.name;
+        best_distance = std::min(best_distance, edits);
+    }
+    return best;
+}
+
+// "smtp" and its like in place of a port's number: services live without /etc/services.
+std::string port_number(std::string value) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kPorts = {
+        {{"smtp", "25"}, {"lmtp", "24"}, {"smtps", "465"}, {"submissions", "465"}, {"submission", "587"}}};
+    for (const auto& [name, number] : kPorts)
+        if (value == name) return std::string(number);
+    return value;
+}
+
+}  // namespace
+
+const ParameterRow* row_for(std::string_view name) noexcept {
+    if (const auto* row = find_parameter(name)) return row;
+    for (const ParameterRow& row : parameter_table()) {
+        const auto suffix = transport_suffix(row);
+        if (!suffix.empty() && name.size() > suffix.size() + 1 && name.ends_with(suffix) &&
+            name[name.size() - suffix.size() - 1] == '_')
+            return &row;
+    }
+    return nullptr;
+}
+
+std::optional<std::string> SettingsReader::raw_of_machine(std::string_view name,
+                                                          std::span<const MainCfEntry> overrides) const {
+    if (name == "config_directory" && !facts_.config_directory.empty()) return facts_.config_directory;
+    if (name == "daemon_directory" && !facts_.daemon_directory.empty()) return facts_.daemon_directory;
+    if (name == "command_directory" && !facts_.command_directory.empty()) return facts_.command_directory;
+    if (name == "myhostname" && !facts_.hostname.empty()) {
+        if (facts_.hostname.find('.') != std::string::npos) return facts_.hostname;
+        const bool has_domain = main_cf_.find("mydomain") || last_of(overrides, "mydomain");
+        return facts_.hostname + (has_domain ? ".$mydomain" : ".localdomain");
+    }
+    if (name == "mydomain") {
+        const std::string host = expanded("myhostname", overrides).text;
+        const size_t dot = host.find('.');
+        return dot == std::string::npos ? "localdomain" : host.substr(dot + 1);
+    }
+    if (name == "mynetworks") {
+        const std::string style = expanded("mynetworks_style", overrides).text;
+        const auto& networks = equals_ignoring_case(style, "subnet")  ? facts_.networks_subnet
+                               : equals_ignoring_case(style, "class") ? facts_.networks_class
+                                                                      : facts_.networks_host;
+        if (!networks.empty()) return networks;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> SettingsReader::raw(std::string_view name,
+                                               std::span<const MainCfEntry> overrides) const {
+    if (const auto* entry = last_of(overrides, name)) return entry->value;
+    if (const auto* entry = main_cf_.find(name)) return entry->value;
+    if (auto value = raw_of_machine(name, overrides)) return value;
+    if (const auto* row = row_for(name))
+        return row->name == name ? std::string(row->initial) : "$" + std::string(row->name);
+    return std::nullopt;
+}
+
+Expansion SettingsReader::expanded(std::string_view name, std::span<const MainCfEntry> overrides) const {
+    const auto value = raw(name, overrides);
+    if (!value) return {};
+    Expansion out = expand(*value, [&](std::string_view other) { return raw(other, overrides); });
+    if (name == "smtp_tcp_port") out.text = port_number(std::move(out.text));
+    return out;
+}
+
+std::optional<Settings> SettingsReader::read(std::span<const MainCfEntry> overrides,
+                                             Diagnostics& diagnostics) const {
+    std::set<std::string, std::less<>> names;
+    for (const ParameterRow& row : parameter_table()) names.emplace(row.name);
+    for (const MainCfEntry& entry : main_cf_.entries) names.insert(entry.name);
+    for (const MainCfEntry& entry : overrides) names.insert(entry.name);
+
+    Settings out;
+    bool good = true;
+    for (const std::string& name : names) {
+        const MainCfEntry* entry = last_of(overrides, name);
+        if (!entry) entry = main_cf_.find(name);
+        const Place place = entry ? entry->place : Place{main_cf_.path, 0};
+        Expansion value = expanded(name, overrides);
+        std::string fault = std::move(value.fault);
+        if (const auto* row = row_for(name); row && fault.empty()) {
+            auto found = fault_in_value(*row, value.text);
+            if (!found) found = fault_in_meaning(name, value.text);
+            fault = std::move(found).value_or("");
+        }
+        if (!fault.empty()) {
+            diagnostics.error(place, name + " = " + printable(value.text, 80) + ": " + fault);
+            good = false;
+        }
+        out.values_.emplace(name, std::move(value.text));
+    }
+    if (!good) return std::nullopt;
+    if (auto fault = fault_in_relaying(out)) {
+        const auto* entry = last_of(overrides, "smtpd_relay_restrictions");
+        if (!entry) entry = main_cf_.find("smtpd_relay_restrictions");
+        diagnostics.error(entry ? entry->place : Place{main_cf_.path, 0}, *fault);
+        return std::nullopt;
+    }
+    return out;
+}
+
+void SettingsReader::warn_of_unknown(std::span<const MainCfEntry> overrides, Diagnostics& diagnostics) const {
+    std::set<std::string, std::less<>> mentioned;
+    const auto mention = [&](std::string_view name) { mentioned.emplace(name); };
+    for (const MainCfEntry& entry : main_cf_.entries) for_each_name(entry.value, mention);
+    for (const MainCfEntry& entry : overrides) for_each_name(entry.value, mention);
+    const auto warn = [&](const MainCfEntry& entry) {
+        if (row_for(entry.name) || mentioned.contains(entry.name)) return;
+        const auto near = nearest_parameter(entry.name);
+        diagnostics.warning(entry.place, "unknown parameter " + printable(entry.name, 80) + ", ignored" +
+                                             (near.empty() ? "; `postconf -d` lists those that exist"
+                                                           : "; did you mean " + std::string(near) + "?"));
+    };
+    for (const MainCfEntry& entry : main_cf_.entries) warn(entry);
+    for (const MainCfEntry& entry : overrides) warn(entry);
+}
+
+}  // namespace posthaste
