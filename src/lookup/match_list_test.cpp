@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "lookup/network_list.h"
+#include "lookup/network_match_list.h"
 
 namespace posthaste {
 namespace {
@@ -96,8 +96,8 @@ TEST(ParentMatchesSubdomains, IsAListOfListNames) {
     EXPECT_FALSE(parent_matches_subdomains("relay_domains2", "relay_domains"));
 }
 
-TEST(NetworkList, TheFirstMatchDecides) {
-    NetworkList list;
+TEST(NetworkMatchList, TheFirstMatchDecides) {
+    NetworkMatchList list;
     OpenReport report;
     ASSERT_TRUE(list.open("!10.0.0.7 10.0.0.0/8, [2001:db8::]/32", report)) << report.error;
     EXPECT_TRUE(list.contains(IpAddress::v4(10, 1, 2, 3)));
@@ -107,8 +107,8 @@ TEST(NetworkList, TheFirstMatchDecides) {
     EXPECT_TRUE(list.contains(*IpAddress::parse("::ffff:10.0.0.1")));
 }
 
-TEST(NetworkList, RefusesWhatIsNoNetwork) {
-    NetworkList list;
+TEST(NetworkMatchList, RefusesWhatIsNoNetwork) {
+    NetworkMatchList list;
     OpenReport report;
     EXPECT_FALSE(list.open("10.0.0.1/8", report));
     EXPECT_NE(report.error.find("bad network \"10.0.0.1/8\""), std::string::npos) << report.error;

@@ -1,18 +1,18 @@
-#include "lookup/network_list.h"
+#include "lookup/network_match_list.h"
 
 #include "base/strings.h"
 #include "lookup/pattern_file.h"
 
 namespace posthaste {
 
-bool NetworkList::open(std::string_view text, OpenReport& report) {
+bool NetworkMatchList::open(std::string_view text, OpenReport& report) {
     std::vector<Entry> entries;
     if (!add(text, 0, entries, report)) return false;
     networks_ = std::move(entries);
     return true;
 }
 
-bool NetworkList::add(std::string_view text, unsigned depth, std::vector<Entry>& out, OpenReport& report) {
+bool NetworkMatchList::add(std::string_view text, unsigned depth, std::vector<Entry>& out, OpenReport& report) {
     for (std::string_view item : split(text, ", \t\r\n")) {
         const std::string_view as_written = item;
         Entry entry;
@@ -41,7 +41,7 @@ bool NetworkList::add(std::string_view text, unsigned depth, std::vector<Entry>&
     return true;
 }
 
-bool NetworkList::contains(const IpAddress& address) const noexcept {
+bool NetworkMatchList::contains(const IpAddress& address) const noexcept {
     const IpAddress plain = address.unmapped();
     for (const Entry& entry : networks_) {
         if (entry.network.contains(plain)) return !entry.negated;

@@ -1,4 +1,4 @@
-// lookup/network_list.h: lists of networks, as mynetworks has them: "127.0.0.0/8, [::1]/128, !10.0.0.7, /path/to/file".
+// lookup/network_match_list.h: lists of networks, as mynetworks has them: "127.0.0.0/8, [::1]/128, !10.0.0.7, /path/to/file".
 // The first match decides; "!" means no. Read in the prepare stage. Tables (cidr: and the like) are not supported yet
 // and are an error, never silently nothing.
 #pragma once
@@ -10,7 +10,7 @@
 
 namespace posthaste {
 
-class NetworkList {
+class NetworkMatchList {
  public:
     // False leaves the list as it was, and report.error says why.
     bool open(std::string_view text, OpenReport& report);
