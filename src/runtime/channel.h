@@ -19,6 +19,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -30,6 +31,10 @@
 namespace posthaste {
 
 inline constexpr size_t kCacheLine = 64;
+inline constexpr uint32_t kRingBytesMin = 256;
+inline constexpr uint32_t kRingBytesMax = 64 * 1024 * 1024;
+// A power of two between these.
+bool is_ring_size(uint32_t ring_bytes) noexcept;
 
 // Memory of one side. Created by its owner; the peer's is mapped from a foreign memfd.
 class Segment {
@@ -68,6 +73,8 @@ class Channel {
     uint32_t record_bytes_max() const noexcept;
     bool was_refused() const noexcept { return refused_; }     // send() failed and no room came since
     bool has_room(size_t body_bytes) noexcept;
+    // True once after a refusal, when the refused record would fit (or a quarter of the ring is free, if that is more).
+    bool room_came() noexcept;
     // Makes everything sent visible. True: the peer sleeps and its doorbell must be rung.
     bool publish() noexcept;
     bool has_unpublished() const noexcept { return tail_ != published_tail_; }
@@ -86,6 +93,13 @@ class Channel {
     void wake() noexcept;
 
  private:
+    uint64_t span_at_tail(size_t body_bytes) const noexcept;
+    bool fits(uint64_t span) const noexcept;
+    bool ask_for_room(uint64_t span) noexcept;
+    void withdraw_wish() noexcept;
+    void look_at_peer_head() noexcept;
+    bool look_at_peer_tail() noexcept;
+
     Segment own_;
     Segment peer_;
     uint64_t tail_ = 0;                  // ours, private truth; the shared copy is only told
@@ -96,6 +110,8 @@ class Channel {
     uint64_t peer_tail_seen_ = 0;
     uint64_t rung_for_sleep_ = 0;        // the peer's sleep count we last rang for
     uint64_t sleep_count_ = 0;
+    uint64_t wanted_head_ = 0;           // the wish we told, while refused_
+    uint64_t rung_for_room_ = 0;         // the peer's wish we last rang for
     bool refused_ = false;
     const char* broken_ = nullptr;
     std::string copy_;
