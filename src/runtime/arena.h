@@ -39,7 +39,7 @@ class Arena {
     uint32_t incarnation() const noexcept { return incarnation_; }
     int memfd() const noexcept { return memfd_.get(); }
     uint32_t blocks_total() const noexcept { return blocks_total_; }
-    uint32_t blocks_free() const noexcept { return static_cast<uint32_t>(free_.size()); }
+    uint32_t blocks_free() const noexcept { return blocks_free_; }
 
     // Nothing when the arena is full: stop reading your source.
     std::optional<uint32_t> allocate() noexcept;
@@ -54,15 +54,20 @@ class Arena {
     void release_quarantine(uint32_t peer_incarnation);
 
  private:
-    Arena() = default;
+    Arena(uint32_t incarnation, uint32_t blocks_total, char* base, Fd memfd);
+    bool is_lent(uint32_t number) const noexcept { return (lent_[number / 64] >> (number % 64) & 1) != 0; }
+    void lend(uint32_t number) noexcept;
+    std::optional<uint32_t> find_run(uint32_t block_count) const noexcept;
 
     uint32_t incarnation_ = 0;
     uint32_t blocks_total_ = 0;
+    uint32_t blocks_free_ = 0;
     uint32_t next_untouched_ = 0;      // blocks never used so far: memory is taken only when needed
     char* base_ = nullptr;
     Fd memfd_;
-    std::vector<uint32_t> free_;       // used last, used first: its pages are warm
-    std::vector<bool> lent_;           // DCHECKs double frees
+    std::vector<uint32_t> free_;       // used last, used first: its pages are warm; may name blocks that a run has taken
+    std::vector<uint64_t> lent_;       // the truth, one bit a block; also catches double frees
+    std::vector<bool> listed_;         // in free_, so that no block stands there twice
     struct Quarantined { uint32_t peer_incarnation; uint32_t block; };
     std::vector<Quarantined> quarantine_;
 };
