@@ -57,8 +57,8 @@ class Peer {
     std::optional<ArenaView> arena_;
     int doorbell_ = -1;                 // the peer's; runtime-private
     bool paused_ = false;
-    bool refused_ = false;
-    bool has_output_ = false;
+    bool condemned_ = false;            // misbehaved: nothing more is read from it or sent to it
+    std::string misbehaviour_;
     std::string scratch_;
 };
 
@@ -113,26 +113,53 @@ class Peers final : public TurnListener {
                                           uint32_t length) const noexcept;
     void forgotten(uint32_t reader_incarnation, uint32_t incarnation);
 
-    // Somebody rang: look at the rings before sleeping again.
-    void on_doorbell() noexcept { rung_ = true; }
+    // Somebody rang. The turn that this wakes looks at every ring, so there is nothing more to do.
+    void on_doorbell() noexcept {}
+
+    // For a consumer that many write to and nobody waits for (postlogd): while records come, it looks at its rings every
+    // linger_us instead of raising its sleep counts, so that producers need not wake it for each record. A whole
+    // period without a record, and it sleeps as everybody does. 0: off.
+    void set_linger_us(int64_t linger_us) noexcept { linger_us_ = linger_us; }
 
     void on_turn_end() override;
     bool before_sleep() override;
     void after_sleep() override;
 
-    // Runtime-private: called with each peer removed for misbehaviour, and after each removal (to pass on_forgotten on).
+    // Runtime-private. on_misbehaved: before the removal of a peer that broke the rules. on_removed: after each removal
+    // (to pass on_forgotten on, and to close what belongs to the link).
     struct Hooks {
         void* owner = nullptr;
         void (*on_removed)(void* owner, uint32_t incarnation) = nullptr;
+        void (*on_misbehaved)(void* owner, Peer& peer, std::string_view what) = nullptr;
     };
     void set_hooks(Hooks hooks) noexcept { hooks_ = hooks; }
 
  private:
+    void consume(Peer& peer);
+    void publish(Peer& peer);
+    void publish_all();
+    void remove_doomed();
+    void remove_now(uint32_t incarnation);
+    void read_last_records(Peer& peer);
+    void wake_all() noexcept;
+    bool announce_sleep() noexcept;
+    bool linger();
+    void on_linger_over() noexcept {}
+
     Loop& loop_;
     PeerListener& listener_;
     std::vector<std::unique_ptr<Peer>> peers_;
-    std::vector<uint32_t> condemned_;
-    bool rung_ = true;
+    std::vector<uint32_t> doomed_;      // removed at the end of this turn
+    // Told by a reader before we noticed that death ourselves: passed on after our own on_peer_down().
+    struct EarlyForgotten { uint32_t reader_incarnation; uint32_t incarnation; };
+    std::vector<EarlyForgotten> early_forgotten_;
+    bool in_turn_ = false;
+    bool asleep_ = false;               // sleep counts are raised
+    bool backlog_ = false;              // a peer had more than kRecordsATurn
+    int64_t linger_us_ = 0;
+    bool lingering_ = false;
+    bool handled_ = false;              // a record came in this linger period
+    Timer linger_timer_;
     Hooks hooks_;
 };
 
