@@ -7,7 +7,13 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
 
 namespace posthaste {
 
@@ -32,6 +38,37 @@ struct CounterPage {
         std::atomic<uint64_t> value;
     } slots[kCountersMax] = {};
 };
+
+// The page's memfd, sealed against shrinking: made by master, which gives it to the child with Start and keeps it to read.
+Result<Fd> create_counter_page();
+
+class CounterMapping {
+ public:
+    enum class Access : uint8_t { read, write };
+    // write: also empties it. The descriptor may be closed afterwards.
+    static Result<CounterMapping> map(int memfd, Access access);
+    CounterMapping(CounterMapping&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
+    CounterMapping& operator=(CounterMapping&& other) noexcept {
+        std::swap(page_, other.page_);
+        return *this;
+    }
+    ~CounterMapping();
+    CounterPage& page() const noexcept { return *page_; }
+
+ private:
+    CounterMapping() = default;
+    CounterPage* page_ = nullptr;
+};
+
+void set_owner(CounterPage& page, std::string_view role, uint32_t pid);
+
+// A reader's copy of a foreign page; every bound checked, nothing believed.
+struct CounterValue {
+    std::string name;
+    std::string unit;
+    uint64_t value = 0;
+};
+std::vector<CounterValue> read_counters(const CounterPage& page);
 
 class Counters {
  public:
