@@ -5,19 +5,21 @@
 #include <deque>
 #include <vector>
 
+#include "base/codec.h"
+
 namespace posthaste::smtp {
 namespace {
 
 const std::string kBody = "Subject: x\r\n\r\nhello\r\n.dot\r\n";
 
-std::unique_ptr<Job> make_job(std::vector<std::string> recipients, std::string_view content = kBody) {
+std::unique_ptr<Job> make_job(const std::vector<std::string>& recipients, std::string_view content = kBody) {
     auto job = std::make_unique<Job>();
-    wire::DeliveryJob wire;
-    wire.id = 1'700'000'000'000'000;
-    wire.sender = "s@example.org";
-    wire.size_bytes = content.size();
-    for (uint32_t i = 0; i < recipients.size(); ++i) wire.recipients.push_back({i, recipients[i], {}, 0});
-    wire::encode(wire, job->record);
+    wire::DeliveryJob sent;
+    sent.id = 1'700'000'000'000'000;
+    sent.sender = "s@example.org";
+    sent.size_bytes = content.size();
+    for (uint32_t i = 0; i < recipients.size(); ++i) sent.recipients.push_back({i, recipients[i], {}, 0});
+    wire::encode(sent, job->record);
     EXPECT_TRUE(wire::decode(job->record, job->wire));
     job->content = {content};
     job->recipients.resize(recipients.size());
