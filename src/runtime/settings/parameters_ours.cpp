@@ -11,8 +11,8 @@ std::span<const ParameterRow> ours() {
          "Processes of a service whose master.cf line says \"-\" for maxproc; each holds thousands of sessions. "
          "0: one a processor."},
         {"sandbox", text, "best", 0, 0, restart,
-         "best: what the kernel refuses of a process's walls is logged; strict: it is fatal; off: for debugging.",
-         "best|strict|off"},
+         "best: what the kernel refuses of a process's walls is logged; strict: it is fatal.",
+         "best|strict"},
         {"network_user", text, "posthaste-net", 0, 0, restart, "User of the services that speak with the network."},
         {"queue_user", text, "posthaste-queue", 0, 0, restart, "User of cleanup, rewrite and qmgr."},
         {"store_user", text, "posthaste-store", 0, 0, restart, "User of the store; owns the queue's database."},
