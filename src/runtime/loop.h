@@ -118,7 +118,7 @@ class Loop {
     virtual Endpoint local_of(Socket socket) = 0;
     // Rings the doorbell of a peer's channel (an eventfd; in the simulation a number): batched with the turn's
     // submissions, so it costs no system call of its own. The eventfd must be EFD_NONBLOCK, else the kernel hands the
-    // write to a worker thread.
+    // write to a worker thread, and stay open until the turn has ended.
     virtual void ring_doorbell(int doorbell) = 0;
 
     // Asked every turn; for the few. remove_listener() forgets a request_turn_end() too.
