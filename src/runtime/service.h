@@ -18,7 +18,7 @@ struct World {
     Loop& loop;
     Log& log;
     CounterPage& counter_page;
-    const Settings& settings;       // replaced by on_settings()
+    const Settings& settings;       // always the present ones: a reload changes them in place, before on_settings()
     Arena* arena;                   // ours to write, null when the process table gives this role none
     uint16_t instance;              // 0, 1, … among the processes of one master.cf line
     uint32_t incarnation;
@@ -35,13 +35,18 @@ class Service : public PeerListener {
         (void)name;
         (void)listener;
     }
-    // `posthaste reload`: the new values, valid from now on (the old object is gone after the call).
+    // `posthaste reload`: the new values, in the object that World names; texts taken from it before are gone.
     virtual void on_settings(const Settings& settings) { (void)settings; }
     // master.cf's wakeup column, or `posthaste flush`.
     virtual void on_wakeup() {}
     // Stop taking new work, finish what is held. is_idle() is asked once a turn; the process ends when it is true.
     virtual void on_drain() = 0;
     virtual bool is_idle() const = 0;
+    // A line of this process's own log. Only postlogd takes them; true = taken, false = goes to postlogd.
+    virtual bool on_own_line(const wire::LogLine& line) {
+        (void)line;
+        return false;
+    }
 };
 
 }  // namespace posthaste

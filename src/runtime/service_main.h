@@ -1,0 +1,42 @@
+// runtime/service_main.h: the life of a service process that master started, from its first instruction to its exit.
+//
+//   Start ─► settings ─► prepare (as root) ─► arena ─► sandbox ─► loop ─► make ─► seccomp ─► Ready ─► introductions, run
+//     └────────┴────────────┴───────────────────┴─────────┴────────┴───────┴─► Failed{why}, exit 1
+//   run ── Drain, or master is gone ─► on_drain ─ is_idle ─► rings flushed ─► Drained, exit 0
+//
+// A main.cpp is one call:
+//     int main() {
+//         return posthaste::run_service(posthaste::Role::cleanup, [](posthaste::World& world) {
+//             return std::make_unique<posthaste::Cleanup>(world);
+//         });
+//     }
+//
+// A service that needs files gives both stages:
+//     prepare  as root, in the host's file system, before anything is dropped: open table files, read resolv.conf.
+//              Descriptors it opens stay; nothing foreign has been read yet, and nothing foreign may be read here.
+//     make     as the service's own user, in its chroot and network namespace, the loop made, seccomp not yet: opens its
+//              database, makes its own io_uring, starts its threads. After it returns no more rings, no new programs.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "runtime/control.h"
+#include "runtime/role.h"
+#include "runtime/service.h"
+
+namespace posthaste {
+
+struct ServiceStages {
+    // Returns why the service can not start, shown to whoever called `posthaste start`; empty: all is well. May be null.
+    std::function<std::string(const control::Start& start, const Settings& settings)> prepare;
+    // Null with `why_not` filled in: the same.
+    std::function<std::unique_ptr<Service>(World& world, std::string& why_not)> make;
+};
+
+// The exit status. Control socket: descriptor 3 (runtime/control.h).
+int run_service(Role role, const ServiceStages& stages);
+int run_service(Role role, const std::function<std::unique_ptr<Service>(World& world)>& make);
+
+}  // namespace posthaste
