@@ -1,13 +1,12 @@
 #include "mail/queue_id.h"
 
 #include <gtest/gtest.h>
-
 #include <utility>
 
 namespace posthaste {
 namespace {
 
-constexpr MessageId kSample = 1'795'332'600'123'456;    // 2026-11-22 07:30:00.123456 UTC
+constexpr MessageId kSample = 1'795'332'600'123'456;  // 2026-11-22 07:30:00.123456 UTC
 
 TEST(QueueId, IsWrittenAsPostfixWritesLongIds) {
     const std::string text = queue_id_text(kSample);
@@ -25,8 +24,8 @@ TEST(QueueId, IsWrittenAsPostfixWritesLongIds) {
 }
 
 TEST(QueueId, ReadsBackWhatItWrote) {
-    for (const MessageId id : {MessageId{1}, MessageId{999'999}, MessageId{1'000'000}, kSample,
-                               kMessageIdMax}) {
+    for (const MessageId id :
+         {MessageId{1}, MessageId{999'999}, MessageId{1'000'000}, kSample, kMessageIdMax}) {
         EXPECT_EQ(parse_queue_id(queue_id_text(id)), id) << id;
     }
 }
@@ -61,6 +60,23 @@ TEST(QueueId, RefusesWhatIsNoId) {
     EXPECT_FALSE(parse_queue_id(queue_id_text(kNoMessage)));
     EXPECT_FALSE(parse_queue_id("0000000001z01" + std::string(1, '\0')));
     EXPECT_FALSE(parse_queue_id("9B0E51A"));
+}
+
+TEST(QueueId, HasOneTextOnly) {
+    const auto digit = [](uint64_t value) {
+        return "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"[value];
+    };
+    // A million microseconds are a second, not microseconds with the same check digits.
+    const MessageId id = kSample - kSample % 1'000'000;
+    std::string text = queue_id_text(id - 1'000'000);
+    uint64_t micros = 1'000'000;
+    for (size_t at = 10; at-- > 6; micros /= 52) text[at] = digit(micros % 52);
+    text.replace(10, 3, queue_id_text(id), 10, 3);
+    EXPECT_FALSE(parse_queue_id(text)) << text;
+    // The separator is no digit of base 51: "0z" is not "10".
+    MessageId carried = kSample;
+    while (queue_id_text(carried).substr(11) != "10") ++carried;
+    EXPECT_FALSE(parse_queue_id(queue_id_text(carried).substr(0, 11) + "0z"));
 }
 
 TEST(QueueId, AnImpossibleIdIsNoTextThatParses) {
