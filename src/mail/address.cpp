@@ -9,6 +9,7 @@ namespace posthaste {
 namespace {
 
 constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+
 constexpr bool is_high(char c) noexcept { return static_cast<unsigned char>(c) >= 0x80; }
 
 // RFC 5322 3.2.3 atext; RFC 6531 3.3 adds every non-ASCII character.
@@ -17,7 +18,8 @@ constexpr bool is_atext(char c) noexcept {
     return is_high(c) || (c > ' ' && c < 0x7f && kSpecials.find(c) == std::string_view::npos);
 }
 
-// Behind the quoted string that begins at text[at], or npos when it is not closed or holds a control.
+// Behind the quoted string that begins at text[at], or npos when it is not closed or holds a
+// control.
 size_t end_of_quoted(std::string_view text, size_t at) noexcept {
     for (++at; at < text.size(); ++at) {
         if (text[at] == '"') return at + 1;
@@ -59,7 +61,8 @@ bool has_domain_labels(std::string_view domain, bool allow_underscore, bool allo
     for (size_t begin = 0; begin <= domain.size();) {
         const size_t end = std::min(domain.find('.', begin), domain.size());
         const std::string_view label = domain.substr(begin, end - begin);
-        if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
+        if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-')
+            return false;
         for (const char c : label) {
             const bool allowed = is_alnum(c) || c == '-' || (c == '_' && allow_underscore) ||
                                  (is_high(c) && allow_utf8);
@@ -92,7 +95,9 @@ size_t end_of_source_route(std::string_view text) noexcept {
 
 }  // namespace
 
-bool is_ascii(std::string_view text) noexcept { return std::none_of(text.begin(), text.end(), is_high); }
+bool is_ascii(std::string_view text) noexcept {
+    return std::none_of(text.begin(), text.end(), is_high);
+}
 
 bool is_utf8(std::string_view text) noexcept {
     size_t at = 0;
@@ -105,7 +110,8 @@ bool is_utf8(std::string_view text) noexcept {
         const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
         if (lead < 0xc2 || lead > 0xf4 || text.size() - at < length) return false;
         const auto second = static_cast<unsigned char>(text[at + 1]);
-        // What the second byte may be keeps out overlong forms, surrogates and what lies over U+10FFFF.
+        // What the second byte may be keeps out overlong forms, surrogates and what lies over
+        // U+10FFFF.
         const unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
         const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
         if (second < low || second > high) return false;
@@ -141,12 +147,12 @@ std::optional<AddressParse> parse_path(std::string_view text, bool allow_utf8) n
         domain = text.substr(begin, end - begin);
         if (domain.size() > 1 && domain.back() == '.') domain.remove_suffix(1);
         if (local_bytes == 0) return std::nullopt;
-        if (!is_address_literal(domain) && !has_domain_labels(domain, true, true)) return std::nullopt;
+        if (!is_address_literal(domain) && !has_domain_labels(domain, true, true))
+            return std::nullopt;
     }
 
     AddressParse parsed;
-    parsed.address =
-        text.substr(0, domain.empty() ? local_bytes : local_bytes + 1 + domain.size());
+    parsed.address = text.substr(0, domain.empty() ? local_bytes : local_bytes + 1 + domain.size());
     parsed.rest = text.substr(end);
     if (bracketed) {
         if (parsed.rest.empty() || parsed.rest[0] != '>') return std::nullopt;
@@ -182,13 +188,15 @@ std::string_view domain_of(std::string_view address) noexcept {
 
 std::string_view local_part_of(std::string_view address) noexcept {
     const size_t at = address.rfind('@');
-    if (at == std::string_view::npos || address.find('"', at) != std::string_view::npos) return address;
+    if (at == std::string_view::npos || address.find('"', at) != std::string_view::npos)
+        return address;
     return address.substr(0, at);
 }
 
 bool is_valid_hostname(std::string_view name) noexcept {
     const auto is_numeric = [](char c) { return is_digit(c) || c == '.'; };
-    return has_domain_labels(name, false, false) && !std::all_of(name.begin(), name.end(), is_numeric);
+    return has_domain_labels(name, false, false) &&
+           !std::all_of(name.begin(), name.end(), is_numeric);
 }
 
 bool is_address_literal(std::string_view domain) noexcept {

@@ -9,7 +9,8 @@ int64_t backoff_us(uint32_t attempts, BackoffLimits limits, uint64_t random) noe
     const int64_t maximal_us = std::max(limits.maximal_us, minimal_us);
     int64_t centre_us = minimal_us;
     // 63 doublings of anything reach any maximum.
-    for (uint32_t doubled = std::min(attempts, 64U); doubled > 1 && centre_us < maximal_us; --doubled) {
+    for (uint32_t doubled = std::min(attempts, 64U); doubled > 1 && centre_us < maximal_us;
+         --doubled) {
         centre_us = centre_us > maximal_us / 2 ? maximal_us : centre_us * 2;
     }
     const int64_t width_us = std::min(centre_us / 4, maximal_us - minimal_us);

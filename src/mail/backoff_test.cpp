@@ -1,8 +1,7 @@
 #include "mail/backoff.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <gtest/gtest.h>
 #include <random>
 
 #include "base/units.h"

@@ -38,9 +38,10 @@ size_t BodyNormalizer::take(std::string_view bytes, ByteSink& sink) {
     const char* const begin = bytes.data();
     const char* const end = begin + bytes.size();
     const char* at = begin;
-    const char* run = begin;        // [run, at) is good as it is and waits to be given away
-    const char* newline = nullptr;  // the next LF from `at` on, or end. Kept, so that many CRs in one line
-                                    // do not each search the whole line; null = not searched yet
+    const char* run = begin;  // [run, at) is good as it is and waits to be given away
+    const char* newline =
+        nullptr;  // the next LF from `at` on, or end. Kept, so that many CRs in one line
+                  // do not each search the whole line; null = not searched yet
     if (cr_waits_ && at < end) {
         cr_waits_ = false;
         if (*at == '\n') {
@@ -60,7 +61,7 @@ size_t BodyNormalizer::take(std::string_view bytes, ByteSink& sink) {
         const char* const cr = find(at, newline, '\r');
         add_to_line(static_cast<size_t>(cr - at));
         at = cr;
-        if (cr == newline) {                        // no CR before the line's end
+        if (cr == newline) {  // no CR before the line's end
             if (newline == end) break;
             put(run, at, sink);
             sink.append(kLineEnd);

@@ -1,12 +1,12 @@
-// mail/body_normalizer.h: message bytes as lines that end with CRLF, and nothing else with CR or LF.
+// mail/body_normalizer.h: message bytes as CRLF lines, with no other CR or LF in them.
 //
 //   CRLF       a line end, kept
 //   bare LF    a line end, stored as CRLF; saw_bare_newline()
-//   bare CR    never a line end: stored as a blank, as cleanup_replace_stray_cr_lf does; saw_bare_return()
+//   bare CR    never a line end: stored as a blank (cleanup_replace_stray_cr_lf); saw_bare_return()
 //
-// Used as it is for the chunks of BDAT (RFC 3030), where no dot is doubled and the count says where the
-// end is; DataScanner puts the dots of DATA on top. The same bytes mean the same message however they are
-// cut. What needs no change goes to the sink in runs as long as what was given.
+// Used as it is for the chunks of BDAT (RFC 3030), where no dot is doubled and the count says where
+// the end is; DataScanner puts the dots of DATA on top. The same bytes mean the same message
+// however they are cut. What needs no change goes to the sink in runs as long as what was given.
 #pragma once
 
 #include <cstddef>
@@ -27,14 +27,17 @@ class ByteSink {
 class BodyNormalizer {
  public:
     void consume(std::string_view bytes, ByteSink& sink);
-    // Behind the last byte: a CR that still waited becomes a blank, and a last line without an end gets
-    // CRLF. Then the message is over; reset() before the next.
+    // Behind the last byte: a CR that still waited becomes a blank, and a last line without an end
+    // gets CRLF. Then the message is over; reset() before the next.
     void finish(ByteSink& sink);
+
     void reset() noexcept { *this = BodyNormalizer{}; }
 
     bool saw_bare_newline() const noexcept { return saw_bare_lf_; }
+
     bool saw_bare_return() const noexcept { return saw_bare_cr_; }
-    // Of the stored lines, line ends not counted; stays at 4 GiB. The line not yet ended counts as well.
+
+    // Of the stored lines, the one not yet ended too; line ends not counted; stays at 4 GiB.
     uint32_t longest_line_bytes() const noexcept {
         return line_bytes_ > line_bytes_max_ ? line_bytes_ : line_bytes_max_;
     }
@@ -49,8 +52,8 @@ class BodyNormalizer {
     void add_to_line(size_t bytes) noexcept;
 
     bool at_line_start_ = true;
-    bool after_crlf_ = true;        // the line before ended with CRLF, or there is none
-    bool cr_waits_ = false;         // the last byte was a CR; not yet given to the sink
+    bool after_crlf_ = true;  // the line before ended with CRLF, or there is none
+    bool cr_waits_ = false;   // the last byte was a CR; not yet given to the sink
     bool saw_bare_lf_ = false;
     bool saw_bare_cr_ = false;
     uint32_t line_bytes_ = 0;

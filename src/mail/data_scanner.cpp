@@ -2,9 +2,9 @@
 
 namespace posthaste {
 
-// The dot and what follows it are held back until it is known what they mean; then they go through the
-// line rules like any other bytes, or are dropped. at_line_start_ is cleared first, so that a dot that is
-// given back is not found again.
+// The dot and what follows it are held back until it is known what they mean; then they go through
+// the line rules like any other bytes, or are dropped. at_line_start_ is cleared first, so that a
+// dot that is given back is not found again.
 size_t DataScanner::consume(std::string_view bytes, Sink& sink) {
     size_t at = 0;
     while (at < bytes.size() && state_ != State::done) {
@@ -27,7 +27,7 @@ size_t DataScanner::consume(std::string_view bytes, Sink& sink) {
                     state_ = State::done;
                 } else {
                     if (bytes[at] == '\n') lines_.consume(".", sink);
-                    state_ = State::text;   // the byte is read there, without the dot before it
+                    state_ = State::text;  // the byte is read there, without the dot before it
                 }
                 break;
             case State::dot_cr:
@@ -39,7 +39,8 @@ size_t DataScanner::consume(std::string_view bytes, Sink& sink) {
                     state_ = State::text;
                 }
                 break;
-            case State::done: break;
+            case State::done:
+                break;
         }
     }
     return at;

@@ -1,5 +1,6 @@
-// mail/data_scanner_model.h: for tests only. What the rules of data_scanner.h say, written the slow and
-// plain way, with the whole input at hand; data_scanner_test.cpp and the fuzz target compare with it.
+// mail/data_scanner_model.h: for tests only. What the rules of data_scanner.h say, written the slow
+// and plain way, with the whole input at hand; data_scanner_test.cpp and the fuzz target compare
+// with it.
 #pragma once
 
 #include <algorithm>
@@ -49,7 +50,8 @@ inline Outcome scan(BareNewline policy, std::string_view bytes) {
     return scan(policy, std::vector{bytes});
 }
 
-// One line at a time. `data` adds the dots of DATA; without it these are the rules of BDAT before finish().
+// One line at a time. `data` adds the dots of DATA; without it these are the rules of BDAT before
+// finish().
 inline Outcome model(BareNewline policy, std::string_view in, bool data) {
     Outcome out;
     bool before_was_crlf = true;
@@ -70,7 +72,7 @@ inline Outcome model(BareNewline policy, std::string_view in, bool data) {
                 return out;
             }
         } else if (data && !line.empty() && line[0] == '.') {
-            line.remove_prefix(1);      // doubled by the client, or all that has arrived of a line
+            line.remove_prefix(1);  // doubled by the client, or all that has arrived of a line
         }
         // The input's last CR says nothing yet.
         if (!ended && !line.empty() && line.back() == '\r') line.remove_suffix(1);
@@ -79,7 +81,8 @@ inline Outcome model(BareNewline policy, std::string_view in, bool data) {
         if (text.find('\r') != std::string::npos) out.bare_cr = true;
         std::replace(text.begin(), text.end(), '\r', ' ');
         out.stored += text;
-        out.longest_line_bytes = std::max(out.longest_line_bytes, static_cast<uint32_t>(text.size()));
+        out.longest_line_bytes =
+            std::max(out.longest_line_bytes, static_cast<uint32_t>(text.size()));
         if (!ended) break;
         out.stored += "\r\n";
         if (!crlf) out.bare_lf = true;

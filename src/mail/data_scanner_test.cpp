@@ -1,8 +1,7 @@
 #include "mail/data_scanner.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <gtest/gtest.h>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -64,8 +63,10 @@ TEST(DataScanner, AgreesWithTheRulesOnEveryShortTextHoweverItIsCut) {
 }
 
 TEST(DataScanner, EndsAtDotBetweenCrlfOnly) {
-    for (const BareNewline policy : {BareNewline::normalize, BareNewline::note, BareNewline::reject}) {
-        for (const char* smuggled : {"a\n.\nb", "a\n.\r\nb", "a\r\n.\nb", "a\r.\rb", "a\r\n.\rb", "a\r\n..\r\nb", "a.\r\nb"}) {
+    for (const BareNewline policy :
+         {BareNewline::normalize, BareNewline::note, BareNewline::reject}) {
+        for (const char* smuggled : {"a\n.\nb", "a\n.\r\nb", "a\r\n.\nb", "a\r.\rb", "a\r\n.\rb",
+                                     "a\r\n..\r\nb", "a.\r\nb"}) {
             EXPECT_FALSE(scan(policy, smuggled).done) << smuggled;
         }
         const Outcome end = scan(policy, "a\r\n.\r\nMAIL");
@@ -86,7 +87,8 @@ TEST(DataScanner, KeepsALoneDotThatIsNotTheEnd) {
 }
 
 TEST(DataScanner, TakesOneDotFromTheBeginningOfALine) {
-    EXPECT_EQ(scan(BareNewline::normalize, "..\r\n...\r\n.a\r\na.\r\n.").stored, ".\r\n..\r\na\r\na.\r\n");
+    EXPECT_EQ(scan(BareNewline::normalize, "..\r\n...\r\n.a\r\na.\r\n.").stored,
+              ".\r\n..\r\na\r\na.\r\n");
 }
 
 TEST(DataScanner, ReadsNothingBehindTheEnd) {
@@ -113,7 +115,11 @@ TEST(BodyNormalizer, AgreesWithTheRulesOnEveryShortTextHoweverItIsCut) {
         Collector sink;
         for (const std::string_view piece : pieces) lines.consume(piece, sink);
         lines.finish(sink);
-        return Outcome{sink.bytes, 0, false, lines.saw_bare_newline(), lines.saw_bare_return(),
+        return Outcome{sink.bytes,
+                       0,
+                       false,
+                       lines.saw_bare_newline(),
+                       lines.saw_bare_return(),
                        lines.longest_line_bytes()};
     };
     for_each_text(7, [&](const std::string& text) {
@@ -122,10 +128,12 @@ TEST(BodyNormalizer, AgreesWithTheRulesOnEveryShortTextHoweverItIsCut) {
         Outcome expected = model(BareNewline::normalize, all, false);
         if (!all.empty() && all.back() == '\r') {
             const size_t line = all.rfind('\n');
-            const size_t line_bytes = line == std::string_view::npos ? all.size() : all.size() - line - 1;
+            const size_t line_bytes =
+                line == std::string_view::npos ? all.size() : all.size() - line - 1;
             expected.stored += ' ';
             expected.bare_cr = true;
-            expected.longest_line_bytes = std::max(expected.longest_line_bytes, static_cast<uint32_t>(line_bytes));
+            expected.longest_line_bytes =
+                std::max(expected.longest_line_bytes, static_cast<uint32_t>(line_bytes));
         }
         if (!all.empty() && all.back() != '\n') expected.stored += "\r\n";
         expected.consumed = 0;

@@ -32,17 +32,19 @@ std::string formatted(const char* format, Args... args) {
 
 }  // namespace
 
-// Days are counted in eras of 400 years that begin on 1 March, so that the leap day is the last of a year.
+// Days are counted in eras of 400 years that begin on 1 March, so that the leap day is the last of
+// a year.
 CivilTime civil_time(int64_t unix_s) noexcept {
     unix_s = std::clamp(unix_s, kYear0S, kYear9999EndS);
     const int64_t days = floor_div(unix_s, kDayS);
     const auto second_of_day = static_cast<int32_t>(unix_s - days * kDayS);
-    const int64_t since_era_0 = days + 719'468;                     // days since 0000-03-01
+    const int64_t since_era_0 = days + 719'468;  // days since 0000-03-01
     const int64_t era = floor_div(since_era_0, 146'097);
     const auto day_of_era = static_cast<int32_t>(since_era_0 - era * 146'097);
     const int32_t year_of_era =
         (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-    const int32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const int32_t day_of_year =
+        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     const int32_t month_from_march = (5 * day_of_year + 2) / 153;
     const int32_t month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
     CivilTime time{};
@@ -58,19 +60,20 @@ CivilTime civil_time(int64_t unix_s) noexcept {
 
 std::string rfc5322_date(int64_t wall_us, int32_t utc_offset_s, const char* zone_name) {
     const CivilTime t = local_time(wall_us, utc_offset_s);
-    const int32_t offset_minutes =
-        std::clamp(utc_offset_s, -kUtcOffsetMaxS, kUtcOffsetMaxS) / 60;
+    const int32_t offset_minutes = std::clamp(utc_offset_s, -kUtcOffsetMaxS, kUtcOffsetMaxS) / 60;
     const int32_t magnitude = offset_minutes < 0 ? -offset_minutes : offset_minutes;
     std::string date = formatted("%s, %2d %s %04d %02d:%02d:%02d %c%02d%02d", kWeekdays[t.weekday],
                                  t.day, kMonths[t.month - 1], t.year, t.hour, t.minute, t.second,
                                  offset_minutes < 0 ? '-' : '+', magnitude / 60, magnitude % 60);
-    if (zone_name != nullptr && zone_name[0] != '\0') date.append(" (").append(zone_name).append(")");
+    if (zone_name != nullptr && zone_name[0] != '\0')
+        date.append(" (").append(zone_name).append(")");
     return date;
 }
 
 std::string log_date(int64_t wall_us, int32_t utc_offset_s) {
     const CivilTime t = local_time(wall_us, utc_offset_s);
-    return formatted("%s %2d %02d:%02d:%02d", kMonths[t.month - 1], t.day, t.hour, t.minute, t.second);
+    return formatted("%s %2d %02d:%02d:%02d", kMonths[t.month - 1], t.day, t.hour, t.minute,
+                     t.second);
 }
 
 std::string listing_date(int64_t wall_us, int32_t utc_offset_s) {

@@ -8,11 +8,13 @@
 namespace posthaste {
 namespace {
 
-constexpr int64_t kSampleS = 1'795'332'600;    // 2026-11-22 07:30:00 UTC, a Sunday
+constexpr int64_t kSampleS = 1'795'332'600;  // 2026-11-22 07:30:00 UTC, a Sunday
 
 TEST(Date, IsWrittenAsRfc5322AndPostfixDo) {
-    EXPECT_EQ(rfc5322_date(kSampleS * kSecondUs, 0, "UTC"), "Sun, 22 Nov 2026 07:30:00 +0000 (UTC)");
-    EXPECT_EQ(rfc5322_date(kSampleS * kSecondUs, 3600, "CET"), "Sun, 22 Nov 2026 08:30:00 +0100 (CET)");
+    EXPECT_EQ(rfc5322_date(kSampleS * kSecondUs, 0, "UTC"),
+              "Sun, 22 Nov 2026 07:30:00 +0000 (UTC)");
+    EXPECT_EQ(rfc5322_date(kSampleS * kSecondUs, 3600, "CET"),
+              "Sun, 22 Nov 2026 08:30:00 +0100 (CET)");
     EXPECT_EQ(rfc5322_date(kSampleS * kSecondUs, -12600, ""), "Sun, 22 Nov 2026 04:00:00 -0330");
     EXPECT_EQ(rfc5322_date(0, 0, nullptr), "Thu,  1 Jan 1970 00:00:00 +0000");
 }
@@ -24,14 +26,14 @@ TEST(Date, OfLogsAndListingsPadTheDay) {
     EXPECT_EQ(listing_date(0, 0).size(), 19U);
 }
 
-TEST(Date, BeforeTheEpochRoundsDown) {
-    EXPECT_EQ(log_date(-1, 0), "Dec 31 23:59:59");
-}
+TEST(Date, BeforeTheEpochRoundsDown) { EXPECT_EQ(log_date(-1, 0), "Dec 31 23:59:59"); }
 
 TEST(CivilTime, AgreesWithTheCLibraryOverFourCenturies) {
     for (int64_t s = -11'000'000'000; s < 11'000'000'000; s += 86'400 * 3 + 7'919) {
         const time_t time = s;
-        struct tm expected{};
+
+        struct tm expected {};
+
         gmtime_r(&time, &expected);
         const CivilTime t = civil_time(s);
         ASSERT_EQ(t.year, expected.tm_year + 1900) << s;

@@ -13,8 +13,8 @@ TEST(EnhancedStatus, IsReadFromTheBeginningOfTheText) {
 }
 
 TEST(EnhancedStatus, IsEmptyForWhatIsNoCode) {
-    for (const char* text : {"", "5", "5.", "5.1", "5.1.", "5..1", "5.1.1x", "5.1.1.1", "3.1.1", "55.1.1",
-                             "5.1234.1", "5.1.1234", " 5.1.1", "192.0.2.1"}) {
+    for (const char* text : {"", "5", "5.", "5.1", "5.1.", "5..1", "5.1.1x", "5.1.1.1", "3.1.1",
+                             "55.1.1", "5.1234.1", "5.1.1234", " 5.1.1", "192.0.2.1"}) {
         EXPECT_EQ(enhanced_status_of(text), "") << text;
     }
 }

@@ -18,6 +18,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+
 #include "mail/address.h"
 
 namespace posthaste {
@@ -69,7 +70,8 @@ constexpr Error malformed() noexcept { return {Errc::malformed, 0, "decode envel
 
 bool envelope_fits(const Envelope& envelope) noexcept {
     if (envelope.id > kMessageIdMax || envelope.recipients.empty() ||
-        envelope.recipients.size() > kRecipientsMax || !is_valid_text(envelope.sender, kAddressBytesMax)) {
+        envelope.recipients.size() > kRecipientsMax ||
+        !is_valid_text(envelope.sender, kAddressBytesMax)) {
         return false;
     }
     size_t size_bytes = kHeadBytes + 6 * 4 + envelope.sender.size();
@@ -81,7 +83,7 @@ bool envelope_fits(const Envelope& envelope) noexcept {
     size_bytes += std::min(envelope.envelope_id.size(), kEnvelopeIdBytesMax);
     for (const Recipient& recipient : envelope.recipients) {
         if (recipient.address.empty() || !is_valid_text(recipient.address, kAddressBytesMax) ||
-            !is_valid_text(recipient.original_recipient, kOriginalRecipientBytesMax) ||
+            !is_valid_text(recipient.original_recipient, kOrcptBytesMax) ||
             !is_valid_notify(recipient.notify)) {
             return false;
         }
@@ -123,7 +125,8 @@ Result<Envelope> decode_envelope(std::string_view bytes) {
     const auto flags = reader.number<uint8_t>();
     const auto dsn_return = reader.number<uint8_t>();
     const auto zero = reader.number<uint8_t>();
-    if ((flags & ~(kFlagSmtputf8 | kFlagBody8bit)) != 0 || dsn_return > 2 || zero != 0) return malformed();
+    if ((flags & ~(kFlagSmtputf8 | kFlagBody8bit)) != 0 || dsn_return > 2 || zero != 0)
+        return malformed();
 
     Envelope envelope;
     envelope.smtputf8 = (flags & kFlagSmtputf8) != 0;
@@ -146,7 +149,7 @@ Result<Envelope> decode_envelope(std::string_view bytes) {
     for (Recipient& recipient : envelope.recipients) {
         recipient.notify = reader.number<uint8_t>();
         recipient.address = get_clean(reader, kAddressBytesMax);
-        recipient.original_recipient = get_clean(reader, kOriginalRecipientBytesMax);
+        recipient.original_recipient = get_clean(reader, kOrcptBytesMax);
         if (!is_valid_notify(recipient.notify) || recipient.address.empty()) return malformed();
     }
     if (!reader.complete()) return malformed();

@@ -1,8 +1,7 @@
 #include "mail/envelope.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <gtest/gtest.h>
 
 #include "mail/address.h"
 
@@ -15,7 +14,8 @@ Envelope sample() {
     envelope.arrived_wall_us = 1'795'332'600'123'456;
     envelope.size_bytes = 4096;
     envelope.sender = "a@b";
-    envelope.recipients = {{"c@d", "rfc822;e@f", kNotifyFailure | kNotifyDelay}, {"g@h", "", kNotifyUnset}};
+    envelope.recipients = {{"c@d", "rfc822;e@f", kNotifyFailure | kNotifyDelay},
+                           {"g@h", "", kNotifyUnset}};
     envelope.body_8bit = true;
     envelope.dsn_return = DsnReturn::headers;
     envelope.envelope_id = "id";
@@ -65,7 +65,8 @@ TEST(Envelope, HasTheBytesOfVersionOne) {
     golden += std::string("\x40\x50\xe2\x71\xd8\x60\x06\x00", 8);
     golden += std::string("\x00\x10\x00\x00\x00\x00\x00\x00", 8);
     golden += std::string("\x02\x00\x00\x00", 4);
-    golden += text("a@b") + text("id") + text("unknown") + text("192.0.2.1") + text("h") + text("ESMTP");
+    golden +=
+        text("a@b") + text("id") + text("unknown") + text("192.0.2.1") + text("h") + text("ESMTP");
     golden += "\x0c" + text("c@d") + text("rfc822;e@f");
     golden += std::string(1, '\0') + text("g@h") + text("");
     EXPECT_EQ(encoded(sample()), golden);
@@ -113,8 +114,8 @@ TEST(Envelope, RefusesWhatItDoesNotKnow) {
 }
 
 TEST(Envelope, RefusesAddressesThatNoParserLetsThrough) {
-    for (const std::string& address : {std::string("a\r\nDATA"), std::string("a\0b", 3), std::string(),
-                                       std::string(kAddressBytesMax + 1, 'a')}) {
+    for (const std::string& address : {std::string("a\r\nDATA"), std::string("a\0b", 3),
+                                       std::string(), std::string(kAddressBytesMax + 1, 'a')}) {
         Envelope envelope = sample();
         envelope.recipients[1].address = address;
         EXPECT_FALSE(decode_envelope(encoded(envelope)));
@@ -160,9 +161,13 @@ TEST(Envelope, FitsExactlyWhenItDecodes) {
         if (!fitted) {
             EXPECT_EQ(decoded.error().code, Errc::too_large);
         }
-        const size_t missing = kEnvelopeBytesMax - std::min<size_t>(bytes.size(), kEnvelopeBytesMax);
-        envelope.recipients.push_back(
-            {std::string(missing > 600 ? 500 : missing > 10 ? missing - 9 : 1, 'b'), "", kNotifyUnset});
+        const size_t missing =
+            kEnvelopeBytesMax - std::min<size_t>(bytes.size(), kEnvelopeBytesMax);
+        envelope.recipients.push_back({std::string(missing > 600  ? 500
+                                                   : missing > 10 ? missing - 9
+                                                                  : 1,
+                                                   'b'),
+                                       "", kNotifyUnset});
     }
 }
 

@@ -11,8 +11,8 @@ constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 constexpr bool is_name_char(char c) noexcept { return c > ' ' && c < 0x7f && c != ':'; }
 
 struct Line {
-    std::string_view text;      // without its line end
-    size_t end = 0;             // where the next one begins
+    std::string_view text;  // without its line end
+    size_t end = 0;         // where the next one begins
 };
 
 // The line that begins at `at`; false when its LF is not there.
@@ -25,8 +25,8 @@ bool line_at(std::string_view message, size_t at, Line& line) noexcept {
     return true;
 }
 
-// Length of the field name that begins the line, 0 when it is no header. RFC 5322 4.5 lets old mail have
-// blanks before the ':'.
+// Length of the field name that begins the line, 0 when it is no header. RFC 5322 4.5 lets old mail
+// have blanks before the ':'.
 size_t name_length(std::string_view line, size_t& colon) noexcept {
     size_t size = 0;
     while (size < line.size() && is_name_char(line[size])) ++size;
@@ -35,8 +35,8 @@ size_t name_length(std::string_view line, size_t& colon) noexcept {
     return colon < line.size() && line[colon] == ':' ? size : 0;
 }
 
-// Takes a value apart into characters, with quoted strings and domain literals as one character each and
-// comments as blanks.
+// Takes a value apart into characters, with quoted strings and domain literals as one character
+// each and comments as blanks.
 class AddressListReader {
  public:
     explicit AddressListReader(std::string_view value) noexcept : value_(value) {}
@@ -52,24 +52,34 @@ class AddressListReader {
             case ' ':
             case '\t':
             case '\r':
-            case '\n': return Token::blank;
-            case '(': return skip_comment();
-            case '"': return skip_until('"', Token::text);
-            case '[': return skip_until(']', Token::text);
+            case '\n':
+                return Token::blank;
+            case '(':
+                return skip_comment();
+            case '"':
+                return skip_until('"', Token::text);
+            case '[':
+                return skip_until(']', Token::text);
             case '<':
             case '>':
             case ',':
             case ';':
-            case ':': return Token::special;
+            case ':':
+                return Token::special;
             case ')':
             case ']':
-            case '\\': return Token::broken;
+            case '\\':
+                return Token::broken;
             default:
-                return static_cast<unsigned char>(c) < ' ' || c == 0x7f ? Token::broken : Token::text;
+                return static_cast<unsigned char>(c) < ' ' || c == 0x7f ? Token::broken
+                                                                        : Token::text;
         }
     }
+
     size_t begin() const noexcept { return begin_; }
+
     size_t end() const noexcept { return end_; }
+
     char character() const noexcept { return value_[begin_]; }
 
  private:
@@ -81,6 +91,7 @@ class AddressListReader {
         }
         return Token::broken;
     }
+
     // Comments nest; counted, not recursed into.
     Token skip_comment() noexcept {
         size_t depth = 1;
@@ -98,19 +109,20 @@ class AddressListReader {
     size_t end_ = 0;
 };
 
-// One run of text (an address or a display name) while it is read. RFC 5322 4.4 lets old mail have blanks
-// and comments beside '@' and '.'; such an address, or one with a folded line inside its quotes, could not
-// be handed on as it stands and counts as words.
+// One run of text (an address or a display name) while it is read. RFC 5322 4.4 lets old mail have
+// blanks and comments beside '@' and '.'; such an address, or one with a folded line inside its
+// quotes, could not be handed on as it stands and counts as words.
 struct Words {
     size_t begin = 0;
-    size_t end = 0;         // 0 = nothing yet: no text ends at 0
+    size_t end = 0;  // 0 = nothing yet: no text ends at 0
     size_t at_signs = 0;
     bool many = false;
-    bool gap = false;       // a blank or comment followed
+    bool gap = false;  // a blank or comment followed
     char first = '\0';
     char last = '\0';
 
     bool empty() const noexcept { return end == 0; }
+
     void add(const AddressListReader& reader, std::string_view value) noexcept {
         if (empty()) {
             begin = reader.begin();
@@ -126,6 +138,7 @@ struct Words {
         if (last == '@') ++at_signs;
         gap = false;
     }
+
     bool is_address() const noexcept {
         return !empty() && !many && at_signs <= 1 && first != '@' && last != '@';
     }
@@ -184,7 +197,8 @@ Field field_named(std::string_view name) noexcept {
         case 25:
             if (is("content-transfer-encoding")) return Field::content_transfer_encoding;
             break;
-        default: break;
+        default:
+            break;
     }
     return Field::other;
 }
@@ -231,12 +245,13 @@ void parse_headers(std::string_view message, size_t fields_max, HeaderSection& o
 
 //   value   = [ element *( "," element ) ]
 //   element = nothing | address | words "<" [route] address ">" | words ":" elements ";"
-bool addresses_in(std::string_view value, size_t addresses_max, std::vector<std::string_view>& out) {
+bool addresses_in(std::string_view value, size_t addresses_max,
+                  std::vector<std::string_view>& out) {
     using Token = AddressListReader::Token;
     out.clear();
     AddressListReader reader(value);
-    Words words;                // outside brackets: a display name, a group's name or an address
-    Words route;                // inside brackets
+    Words words;  // outside brackets: a display name, a group's name or an address
+    Words route;  // inside brackets
     bool in_brackets = false;
     bool had_brackets = false;  // this element has its address
     bool in_group = false;
@@ -262,7 +277,7 @@ bool addresses_in(std::string_view value, size_t addresses_max, std::vector<std:
             if (in_brackets) {
                 route.add(reader, value);
             } else if (had_brackets) {
-                return false;   // "<a@b> c": nobody can say which is meant
+                return false;  // "<a@b> c": nobody can say which is meant
             } else {
                 words.add(reader, value);
             }
@@ -275,12 +290,13 @@ bool addresses_in(std::string_view value, size_t addresses_max, std::vector<std:
                     in_brackets = false;
                     had_brackets = true;
                     break;
-                case ',':       // between the hops of a source route, which end with ':'
+                case ',':  // between the hops of a source route, which end with ':'
                 case ':':
                     if (route.empty() || value[route.begin] != '@') return false;
                     if (reader.character() == ':') route = Words{};
                     break;
-                default: return false;
+                default:
+                    return false;
             }
         } else {
             switch (reader.character()) {
@@ -301,7 +317,8 @@ bool addresses_in(std::string_view value, size_t addresses_max, std::vector<std:
                     if (!in_group || !end_element()) return false;
                     in_group = false;
                     break;
-                default: return false;
+                default:
+                    return false;
             }
         }
     }

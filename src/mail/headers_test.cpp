@@ -36,7 +36,8 @@ TEST(Headers, AreFoundWithTheirPlaces) {
 }
 
 TEST(Headers, EndAtTheFirstLineThatIsNone) {
-    for (const std::string_view body : {"no header\r\n", ": x\r\n", "\xc3\xb6: x\r\n", "a b: x\r\n", "x\r\n"}) {
+    for (const std::string_view body :
+         {"no header\r\n", ": x\r\n", "\xc3\xb6: x\r\n", "a b: x\r\n", "x\r\n"}) {
         const std::string message = "Subject: s\r\n" + std::string(body);
         const HeaderSection section = parsed(message);
         EXPECT_EQ(section.fields.size(), 1U);
@@ -87,13 +88,27 @@ TEST(Headers, ForgetTheMessageBefore) {
 
 TEST(Field, IsKnownByItsNameInAnyCase) {
     const std::pair<const char*, Field> names[] = {
-        {"From", Field::from}, {"Sender", Field::sender}, {"To", Field::to}, {"Cc", Field::cc}, {"Bcc", Field::bcc},
-        {"Date", Field::date}, {"Message-ID", Field::message_id}, {"Received", Field::received},
-        {"Delivered-To", Field::delivered_to}, {"Return-Path", Field::return_path}, {"Subject", Field::subject},
-        {"Resent-From", Field::resent_from}, {"Resent-Date", Field::resent_date},
-        {"Resent-Message-ID", Field::resent_message_id}, {"Resent-To", Field::resent_to}, {"Resent-Cc", Field::resent_cc},
-        {"Resent-Bcc", Field::resent_bcc}, {"Content-Length", Field::content_length}, {"Reply-To", Field::reply_to},
-        {"MIME-Version", Field::mime_version}, {"Content-Type", Field::content_type},
+        {"From", Field::from},
+        {"Sender", Field::sender},
+        {"To", Field::to},
+        {"Cc", Field::cc},
+        {"Bcc", Field::bcc},
+        {"Date", Field::date},
+        {"Message-ID", Field::message_id},
+        {"Received", Field::received},
+        {"Delivered-To", Field::delivered_to},
+        {"Return-Path", Field::return_path},
+        {"Subject", Field::subject},
+        {"Resent-From", Field::resent_from},
+        {"Resent-Date", Field::resent_date},
+        {"Resent-Message-ID", Field::resent_message_id},
+        {"Resent-To", Field::resent_to},
+        {"Resent-Cc", Field::resent_cc},
+        {"Resent-Bcc", Field::resent_bcc},
+        {"Content-Length", Field::content_length},
+        {"Reply-To", Field::reply_to},
+        {"MIME-Version", Field::mime_version},
+        {"Content-Type", Field::content_type},
         {"Content-Transfer-Encoding", Field::content_transfer_encoding}};
     EXPECT_EQ(std::size(names), static_cast<size_t>(Field::content_transfer_encoding));
     for (const auto& [name, field] : names) {
@@ -123,7 +138,8 @@ TEST(Addresses, AreFoundInEveryFormOfRfc5322) {
     EXPECT_EQ(addresses("Ann <a@b>, \"B, c <x@y>\" <d@e>"), "a@b|d@e");
     EXPECT_EQ(addresses("a@b (Ann (the \\) first), x@y), (c)d@e(f)"), "a@b|d@e");
     EXPECT_EQ(addresses("Ann\r\n Bee <a@b>,\r\n\tc@d"), "a@b|c@d");
-    EXPECT_EQ(addresses("\"a \\\" b\"@c, <\"x>\"@[192.0.2.1]>"), "\"a \\\" b\"@c|\"x>\"@[192.0.2.1]");
+    EXPECT_EQ(addresses("\"a \\\" b\"@c, <\"x>\"@[192.0.2.1]>"),
+              "\"a \\\" b\"@c|\"x>\"@[192.0.2.1]");
     EXPECT_EQ(addresses("team: a@b, Cee <c@d>;, e@f"), "a@b|c@d|e@f");
     EXPECT_EQ(addresses("undisclosed-recipients:;"), "");
     EXPECT_EQ(addresses("<@x,@y:a@b>"), "a@b");
@@ -136,9 +152,12 @@ TEST(Addresses, AreFoundInEveryFormOfRfc5322) {
 
 TEST(Addresses, StopWhereNobodyCanSayWhatIsMeant) {
     EXPECT_EQ(addresses("a@b, Ann Bee, c@d"), "a@b …");
-    for (const char* bad : {"a@b c@d", "<a@b", "a@b>", "<a@b>>", "<<a@b>>", "<a@b> c", "<a@b> <c@d>", "(a@b", "\"a@b", "[",
-                            "a@[b", "a)", "a\\b", "a@b@c", "@b", "a@", "<@b>", "<@a,b@c>", "<a,b>", "<a;b>", "x:y:a;",
-                            "x:a", ";", ":a@b;", "a\x01@b", "a @ b", "a@(c)b", "\"a\r\n b\"@c", "a\\"}) {
+    for (const char* bad :
+         {"a@b c@d", "<a@b",  "a@b>",  "<a@b>>",   "<<a@b>>", "<a@b> c", "<a@b> <c@d>",
+          "(a@b",    "\"a@b", "[",     "a@[b",     "a)",      "a\\b",    "a@b@c",
+          "@b",      "a@",    "<@b>",  "<@a,b@c>", "<a,b>",   "<a;b>",   "x:y:a;",
+          "x:a",     ";",     ":a@b;", "a\x01@b",  "a @ b",   "a@(c)b",  "\"a\r\n b\"@c",
+          "a\\"}) {
         const std::string text = addresses(bad);
         EXPECT_TRUE(text.ends_with("…")) << bad << " gave " << text;
     }

@@ -12,7 +12,7 @@ constexpr uint64_t kMicros = 1'000'000;
 constexpr size_t kSecondsDigits = 6;
 constexpr size_t kMicrosDigits = 4;
 constexpr size_t kSeparatorAt = kSecondsDigits + kMicrosDigits;
-constexpr uint64_t kCheckModulus = 2593;    // the largest prime below 51 * 51
+constexpr uint64_t kCheckModulus = 2593;  // the largest prime below 51 * 51
 
 static_assert(kDigits.size() == 52 && kDigits.back() == kSeparator);
 static_assert(kQueueIdLength == kSeparatorAt + 3);

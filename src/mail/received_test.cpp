@@ -47,7 +47,8 @@ TEST(Received, PrefixesIpv6AndNamesTheUnknown) {
     field.helo = "";
     field.client_name = "";
     field.client_address = "2001:db8::1";
-    EXPECT_EQ(text(field).substr(0, 59), "before|Received: from unknown (unknown [IPv6:2001:db8::1])\r");
+    EXPECT_EQ(text(field).substr(0, 59),
+              "before|Received: from unknown (unknown [IPv6:2001:db8::1])\r");
 }
 
 TEST(Received, StaysOneFieldWhateverTheClientSays) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/strings.h"
+
 #include "mail/address.h"
 #include "mail/xtext.h"
 
@@ -31,8 +32,8 @@ std::string_view next_word(std::string_view& rest) noexcept {
     return word;
 }
 
-// A verb as one number: its lowered letters, the first one lowest. No verb is longer than eight; 0 for
-// what cannot be one (a NUL would hide behind the verb before it).
+// A verb as one number: its lowered letters, the first one lowest. No verb is longer than eight; 0
+// for what cannot be one (a NUL would hide behind the verb before it).
 constexpr uint64_t packed(std::string_view word) noexcept {
     uint64_t value = 0;
     if (word.size() > 8) return 0;
@@ -45,24 +46,42 @@ constexpr uint64_t packed(std::string_view word) noexcept {
 
 Verb verb_named(std::string_view word) noexcept {
     switch (packed(word)) {
-        case packed("helo"): return Verb::helo;
-        case packed("ehlo"): return Verb::ehlo;
-        case packed("mail"): return Verb::mail;
-        case packed("rcpt"): return Verb::rcpt;
-        case packed("data"): return Verb::data;
-        case packed("bdat"): return Verb::bdat;
-        case packed("rset"): return Verb::rset;
-        case packed("noop"): return Verb::noop;
-        case packed("quit"): return Verb::quit;
-        case packed("vrfy"): return Verb::vrfy;
-        case packed("expn"): return Verb::expn;
-        case packed("help"): return Verb::help;
-        case packed("etrn"): return Verb::etrn;
-        case packed("starttls"): return Verb::starttls;
-        case packed("auth"): return Verb::auth;
-        case packed("xclient"): return Verb::xclient;
-        case packed("xforward"): return Verb::xforward;
-        default: return Verb::unknown;
+        case packed("helo"):
+            return Verb::helo;
+        case packed("ehlo"):
+            return Verb::ehlo;
+        case packed("mail"):
+            return Verb::mail;
+        case packed("rcpt"):
+            return Verb::rcpt;
+        case packed("data"):
+            return Verb::data;
+        case packed("bdat"):
+            return Verb::bdat;
+        case packed("rset"):
+            return Verb::rset;
+        case packed("noop"):
+            return Verb::noop;
+        case packed("quit"):
+            return Verb::quit;
+        case packed("vrfy"):
+            return Verb::vrfy;
+        case packed("expn"):
+            return Verb::expn;
+        case packed("help"):
+            return Verb::help;
+        case packed("etrn"):
+            return Verb::etrn;
+        case packed("starttls"):
+            return Verb::starttls;
+        case packed("auth"):
+            return Verb::auth;
+        case packed("xclient"):
+            return Verb::xclient;
+        case packed("xforward"):
+            return Verb::xforward;
+        default:
+            return Verb::unknown;
     }
 }
 
@@ -127,7 +146,7 @@ bool decode_original_recipient(std::string_view value, std::string& out) {
     const auto address = from_xtext(value.substr(semicolon + 1));
     if (!address || address->empty() || has_control(*address)) return false;
     out.assign(type).append(";").append(*address);
-    return out.size() <= kOriginalRecipientBytesMax;
+    return out.size() <= kOrcptBytesMax;
 }
 
 ParameterFault parse_mail_parameter(std::string_view parameter, bool allow_utf8, MailCommand& out) {
@@ -202,24 +221,42 @@ CommandLine parse_command_line(std::string_view line) noexcept {
 
 const char* name_of(Verb verb) noexcept {
     switch (verb) {
-        case Verb::unknown: return "UNKNOWN";
-        case Verb::helo: return "HELO";
-        case Verb::ehlo: return "EHLO";
-        case Verb::mail: return "MAIL";
-        case Verb::rcpt: return "RCPT";
-        case Verb::data: return "DATA";
-        case Verb::bdat: return "BDAT";
-        case Verb::rset: return "RSET";
-        case Verb::noop: return "NOOP";
-        case Verb::quit: return "QUIT";
-        case Verb::vrfy: return "VRFY";
-        case Verb::expn: return "EXPN";
-        case Verb::help: return "HELP";
-        case Verb::etrn: return "ETRN";
-        case Verb::starttls: return "STARTTLS";
-        case Verb::auth: return "AUTH";
-        case Verb::xclient: return "XCLIENT";
-        case Verb::xforward: return "XFORWARD";
+        case Verb::unknown:
+            return "UNKNOWN";
+        case Verb::helo:
+            return "HELO";
+        case Verb::ehlo:
+            return "EHLO";
+        case Verb::mail:
+            return "MAIL";
+        case Verb::rcpt:
+            return "RCPT";
+        case Verb::data:
+            return "DATA";
+        case Verb::bdat:
+            return "BDAT";
+        case Verb::rset:
+            return "RSET";
+        case Verb::noop:
+            return "NOOP";
+        case Verb::quit:
+            return "QUIT";
+        case Verb::vrfy:
+            return "VRFY";
+        case Verb::expn:
+            return "EXPN";
+        case Verb::help:
+            return "HELP";
+        case Verb::etrn:
+            return "ETRN";
+        case Verb::starttls:
+            return "STARTTLS";
+        case Verb::auth:
+            return "AUTH";
+        case Verb::xclient:
+            return "XCLIENT";
+        case Verb::xforward:
+            return "XFORWARD";
     }
     return "UNKNOWN";
 }

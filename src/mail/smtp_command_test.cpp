@@ -41,7 +41,8 @@ TEST(CommandLine, KnowsEveryVerbByItsName) {
 }
 
 TEST(CommandLine, OfAnythingElseIsUnknown) {
-    for (const char* line : {"", " ", "MAI", "MAILX", "UNKNOWN", "MAIL:", "STARTTLSS", "GET / HTTP/1.1", "\x0d", "\xff"}) {
+    for (const char* line : {"", " ", "MAI", "MAILX", "UNKNOWN", "MAIL:", "STARTTLSS",
+                             "GET / HTTP/1.1", "\x0d", "\xff"}) {
         EXPECT_EQ(parse_command_line(line).verb, Verb::unknown) << line;
     }
     EXPECT_EQ(parse_command_line(std::string_view("MAIL\0", 5)).verb, Verb::unknown);
@@ -63,7 +64,8 @@ TEST(MailCommand, FillsEveryParameter) {
 
 TEST(MailCommand, ForgetsTheOneBefore) {
     MailCommand out;
-    ASSERT_EQ(reply(parse_mail("FROM:<a@b> SIZE=5 BODY=8BITMIME RET=FULL ENVID=x", true, out)), "ok");
+    ASSERT_EQ(reply(parse_mail("FROM:<a@b> SIZE=5 BODY=8BITMIME RET=FULL ENVID=x", true, out)),
+              "ok");
     ASSERT_EQ(reply(parse_mail("FROM:<>", true, out)), "ok");
     EXPECT_EQ(out.sender, "");
     EXPECT_EQ(out.size_bytes, 0U);
@@ -101,13 +103,15 @@ TEST(MailCommand, AnswersFaultsAsPostfixDoes) {
 TEST(MailCommand, WantsSmtputf8DeclaredForAUnicodeSender) {
     EXPECT_EQ(mail("FROM:<\xc3\xb6@b>"), "501 5.1.7 Bad sender address syntax");
     EXPECT_EQ(mail("FROM:<a@b> SMTPUTF8"), "555 5.5.4 Unsupported option: SMTPUTF8");
-    EXPECT_EQ(mail("FROM:<\xc3\xb6@b>", true), "553 5.6.7 Must declare SMTPUTF8 to send unicode address");
+    EXPECT_EQ(mail("FROM:<\xc3\xb6@b>", true),
+              "553 5.6.7 Must declare SMTPUTF8 to send unicode address");
     EXPECT_EQ(mail("FROM:<\xc3\xb6@b> SMTPUTF8", true), "ok");
 }
 
 TEST(RcptCommand, FillsEveryParameter) {
     RcptCommand out;
-    ASSERT_EQ(reply(parse_rcpt("To:<a@b> NOTIFY=success,DELAY ORCPT=rfc822;c+2Bd@e", false, out)), "ok");
+    ASSERT_EQ(reply(parse_rcpt("To:<a@b> NOTIFY=success,DELAY ORCPT=rfc822;c+2Bd@e", false, out)),
+              "ok");
     EXPECT_EQ(out.recipient, "a@b");
     EXPECT_EQ(out.notify, kNotifySuccess | kNotifyDelay);
     EXPECT_EQ(out.original_recipient, "rfc822;c+d@e");
@@ -126,13 +130,18 @@ TEST(RcptCommand, AnswersFaultsAsPostfixDoes) {
     EXPECT_EQ(rcpt("TO:<a@b> SIZE=1"), "555 5.5.4 Unsupported option: SIZE=1");
     for (const char* notify : {"", "NEVER,DELAY", "DELAY,NEVER", "DELAY,", ",DELAY", "SOMETIMES"}) {
         EXPECT_EQ(rcpt(std::string("TO:<a@b> NOTIFY=") + notify),
-                  "501 5.5.4 Error: Bad NOTIFY parameter syntax") << notify;
+                  "501 5.5.4 Error: Bad NOTIFY parameter syntax")
+            << notify;
     }
-    EXPECT_EQ(rcpt("TO:<a@b> NOTIFY=DELAY NOTIFY=DELAY"), "501 5.5.4 Error: Bad NOTIFY parameter syntax");
-    for (const char* original : {"", "a@b", ";a@b", "rfc822;", "rfc 822;a", "rfc822;a+0Db", "rfc822;a+", "r\"f;a"}) {
+    EXPECT_EQ(rcpt("TO:<a@b> NOTIFY=DELAY NOTIFY=DELAY"),
+              "501 5.5.4 Error: Bad NOTIFY parameter syntax");
+    for (const char* original :
+         {"", "a@b", ";a@b", "rfc822;", "rfc 822;a", "rfc822;a+0Db", "rfc822;a+", "r\"f;a"}) {
         EXPECT_EQ(rcpt(std::string("TO:<a@b> ORCPT=") + original).substr(0, 3), "501") << original;
     }
-    EXPECT_EQ(rcpt("TO:<a@b> ORCPT=rfc822;" + std::string(kOriginalRecipientBytesMax, 'x')),
+    EXPECT_EQ(rcpt("TO:<a@b> ORCPT=rfc822;a ORCPT=rfc822;a"),
+              "501 5.5.4 Error: Bad ORCPT parameter syntax");
+    EXPECT_EQ(rcpt("TO:<a@b> ORCPT=rfc822;" + std::string(kOrcptBytesMax, 'x')),
               "501 5.5.4 Error: Bad ORCPT parameter syntax");
 }
 
@@ -144,7 +153,8 @@ TEST(BdatCommand, HasACountAndMayBeTheLast) {
     ASSERT_EQ(reply(parse_bdat("0", out)), "ok");
     EXPECT_EQ(out.size_bytes, 0U);
     EXPECT_FALSE(out.last);
-    for (const char* bad : {"", "LAST", "-1", "1x", "1 LASTLY", "1 LAST x", "1 2", "9223372036854775808", "0x10"}) {
+    for (const char* bad :
+         {"", "LAST", "-1", "1x", "1 LASTLY", "1 LAST x", "1 2", "9223372036854775808", "0x10"}) {
         EXPECT_EQ(bdat(bad), "501 5.5.4 Syntax: BDAT count [LAST]") << bad;
     }
 }

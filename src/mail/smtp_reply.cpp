@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+
 #include "mail/enhanced_status.h"
 
 namespace posthaste {
@@ -42,7 +43,8 @@ SmtpReplyParser::State SmtpReplyParser::consume(std::string_view& bytes, SmtpRep
 
 bool SmtpReplyParser::take_line(std::string_view line, bool& last) {
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (line.size() < 3 || line[0] < '2' || line[0] > '5' || !is_digit(line[1]) || !is_digit(line[2])) {
+    if (line.size() < 3 || line[0] < '2' || line[0] > '5' || !is_digit(line[1]) ||
+        !is_digit(line[2])) {
         return false;
     }
     if (line.size() > 3 && line[3] != ' ' && line[3] != '-') return false;
@@ -53,8 +55,9 @@ bool SmtpReplyParser::take_line(std::string_view line, bool& last) {
     if (lines_.size() + words.size() + 1 > kReplyTextBytesMax) return true;
     const size_t begin = lines_.size();
     lines_.append(words);
-    std::replace_if(lines_.begin() + static_cast<std::ptrdiff_t>(begin), lines_.end(),
-                    [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
+    std::replace_if(
+        lines_.begin() + static_cast<std::ptrdiff_t>(begin), lines_.end(),
+        [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
     if (!text_.empty() && !words.empty()) text_.push_back(' ');
     text_.append(lines_, begin);
     lines_.push_back('\n');

@@ -1,7 +1,6 @@
 #include "mail/smtp_reply.h"
 
 #include <gtest/gtest.h>
-
 #include <vector>
 
 namespace posthaste {
@@ -19,7 +18,8 @@ std::string read_all(const std::vector<std::string_view>& pieces) {
             const State state = parser.consume(piece, reply);
             if (state == State::incomplete) break;
             if (state == State::malformed) return story + "malformed";
-            story += std::to_string(reply.code) + "|" + reply.dsn + "|" + reply.text + "|" + reply.lines + "\n";
+            story += std::to_string(reply.code) + "|" + reply.dsn + "|" + reply.text + "|" +
+                     reply.lines + "\n";
         }
         EXPECT_TRUE(piece.empty());
     }
@@ -70,12 +70,14 @@ TEST(SmtpReply, TheLastCodeCountsWhenLinesDisagree) {
 }
 
 TEST(SmtpReply, HidesControlsFromLogs) {
-    EXPECT_EQ(read_all(std::string_view("250 a\0b\x1b[m\rc\r\r\n", 15)), "250||a?b?[m?c?|a?b?[m?c?\n\nidle");
+    EXPECT_EQ(read_all(std::string_view("250 a\0b\x1b[m\rc\r\r\n", 15)),
+              "250||a?b?[m?c?|a?b?[m?c?\n\nidle");
 }
 
 TEST(SmtpReply, WithAMalformedCodeStaysMalformed) {
-    for (const char* bad : {"\r\n", "25\r\n", "2x0 a\r\n", "150 a\r\n", "650 a\r\n", "250a\r\n", "-250 a\r\n", "HTTP/1.1 400\r\n",
-                            " 250 a\r\n", "250-a\r\nb\r\n", "250-a\r\n\r\n"}) {
+    for (const char* bad :
+         {"\r\n", "25\r\n", "2x0 a\r\n", "150 a\r\n", "650 a\r\n", "250a\r\n", "-250 a\r\n",
+          "HTTP/1.1 400\r\n", " 250 a\r\n", "250-a\r\nb\r\n", "250-a\r\n\r\n"}) {
         EXPECT_EQ(read_all(bad), "malformed") << bad;
     }
     SmtpReplyParser parser;
@@ -97,7 +99,8 @@ TEST(SmtpReply, KeepsTheBeginningOfALongLine) {
 
 TEST(SmtpReply, HasABoundOnItsLinesAndTexts) {
     std::string most;
-    for (size_t i = 1; i < SmtpReplyParser::kReplyLinesMax; ++i) most += "250-" + std::string(1000, 'x') + "\r\n";
+    for (size_t i = 1; i < SmtpReplyParser::kReplyLinesMax; ++i)
+        most += "250-" + std::string(1000, 'x') + "\r\n";
     SmtpReplyParser parser;
     SmtpReply reply;
     const std::string enough = most + "250 end\r\n";
@@ -110,16 +113,19 @@ TEST(SmtpReply, HasABoundOnItsLinesAndTexts) {
 
 TEST(SmtpReply, MeansTheSameWhereverTheBytesAreCut) {
     for (const std::string& dialogue :
-         {std::string("250-host\r\n250-a\r\n250 b\r\n354 go\r\n550 5.1.1 no\r\n42"), std::string("220 x\r\n250-y\r\nbad\r\n"),
-          "250 " + std::string(2044, 'x') + "\r\n250 a\n", "250 " + std::string(2043, 'x') + "\r\n250\n",
+         {std::string("250-host\r\n250-a\r\n250 b\r\n354 go\r\n550 5.1.1 no\r\n42"),
+          std::string("220 x\r\n250-y\r\nbad\r\n"), "250 " + std::string(2044, 'x') + "\r\n250 a\n",
+          "250 " + std::string(2043, 'x') + "\r\n250\n",
           "250 " + std::string(2043, 'x') + "\ry\r\n"}) {
         const std::string whole = read_all(dialogue);
         for (size_t cut = 0; cut <= dialogue.size(); ++cut) {
             const std::string_view all = dialogue;
-            ASSERT_EQ(read_all(std::vector{all.substr(0, cut), all.substr(cut)}), whole) << "cut at " << cut;
+            ASSERT_EQ(read_all(std::vector{all.substr(0, cut), all.substr(cut)}), whole)
+                << "cut at " << cut;
         }
         std::vector<std::string_view> bytes;
-        for (size_t i = 0; i < dialogue.size(); ++i) bytes.push_back(std::string_view(dialogue).substr(i, 1));
+        for (size_t i = 0; i < dialogue.size(); ++i)
+            bytes.push_back(std::string_view(dialogue).substr(i, 1));
         EXPECT_EQ(read_all(bytes), whole);
     }
 }

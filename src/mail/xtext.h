@@ -8,9 +8,9 @@
 namespace posthaste {
 
 std::string to_xtext(std::string_view text);
-// Nothing for a bad escape or a bare control. Takes what others write although RFC 3461 does not: '=',
-// lower-case hex digits, and bytes over 127 (RFC 6533). An escape may stand for any byte, NUL and
-// controls included: the caller says what it can bear.
+// Nothing for a bad escape or a bare control. Takes what others write although RFC 3461 does not:
+// '=', lower-case hex digits, and bytes over 127 (RFC 6533). An escape may stand for any byte, NUL
+// and controls included: the caller says what it can bear.
 std::optional<std::string> from_xtext(std::string_view text);
 
 }  // namespace posthaste

@@ -1,9 +1,9 @@
 // An address or path: the choice (bit 0: UTF-8 allowed), then the text.
-#include "mail/address.h"
-
 #include <string>
 
+#include "mail/address.h"
 #include "mail/xtext.h"
+
 #include "tests/fuzz/fuzz.h"
 
 using namespace posthaste;
@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (is_valid_address(text, allow_utf8)) {
         const std::string again = in_brackets(text);
         const auto path = parse_path(again, allow_utf8);
-        ASSERT(path && path->address == text);    // strict is a part of lenient
+        ASSERT(path && path->address == text);  // strict is a part of lenient
     }
 
     const std::string_view domain = domain_of(text);

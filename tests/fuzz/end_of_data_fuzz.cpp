@@ -1,10 +1,11 @@
-// The bytes after DATA: two choices (policy, where to cut), then the stream. However it is cut the result is
-// what the plain model of the rules says; what is stored is clean, and survives the way to the next server.
-#include "mail/data_scanner.h"
-
+// The bytes after DATA: two choices (policy, where to cut), then the stream. However it is cut the
+// result is what the plain model of the rules says; what is stored is clean, and survives the way
+// to the next server.
 #include <string>
 
+#include "mail/data_scanner.h"
 #include "mail/data_scanner_model.h"
+
 #include "tests/fuzz/fuzz.h"
 
 using namespace posthaste;

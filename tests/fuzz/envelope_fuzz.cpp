@@ -1,8 +1,8 @@
-// An envelope record from another process or the disk. What is accepted has one encoding only, so a record
-// cannot mean one thing to the store and another to qmgr.
-#include "mail/envelope.h"
-
+// An envelope record from another process or the disk. What is accepted has one encoding only, so a
+// record cannot mean one thing to the store and another to qmgr.
 #include <string>
+
+#include "mail/envelope.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,7 +1,7 @@
 // tests/fuzz/fuzz.h: what every fuzz target shares.
 //
-// A target checks properties with ASSERT, which aborts in every build. The input's first bytes may choose
-// (a policy, where to cut); printable ones, so that seeds can be written by hand.
+// A target checks properties with ASSERT, which aborts in every build. The input's first bytes may
+// choose (a policy, where to cut); printable ones, so that seeds can be written by hand.
 #pragma once
 
 #include <cstddef>
@@ -40,8 +40,8 @@ inline std::vector<std::string_view> cut(std::string_view bytes, uint8_t seed) {
 }
 
 inline bool is_inside(std::string_view part, std::string_view whole) {
-    return part.empty() ||
-           (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+    return part.empty() || (part.data() >= whole.data() &&
+                            part.data() + part.size() <= whole.data() + whole.size());
 }
 
 inline bool has_control(std::string_view text) {

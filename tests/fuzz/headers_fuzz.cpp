@@ -1,9 +1,9 @@
 // A message's beginning: the choice (how many fields, how many addresses), then the bytes.
-#include "mail/headers.h"
-
 #include <string>
 
+#include "mail/headers.h"
 #include "mail/received.h"
+
 #include "tests/fuzz/fuzz.h"
 
 using namespace posthaste;

@@ -1,7 +1,7 @@
 // A queue state from the disk or another process.
-#include "mail/queue_state.h"
-
 #include <string>
+
+#include "mail/queue_state.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,6 +1,6 @@
-// Runs a fuzz target over every file of the directories (or files) given: its corpus as a test, with any
-// compiler. Each input lies in its own heap block of exactly its size, so that a sanitizer sees a read past
-// its end. A corpus without a file is a mistake and fails.
+// Runs a fuzz target over every file of the directories (or files) given: its corpus as a test,
+// with any compiler. Each input lies in its own heap block of exactly its size, so that a sanitizer
+// sees a read past its end. A corpus without a file is a mistake and fails.
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -25,7 +25,7 @@ bool replay(const fs::path& path) {
     const auto input = std::make_unique<uint8_t[]>(bytes.size());
     if (!bytes.empty()) std::memcpy(input.get(), bytes.data(), bytes.size());
     std::printf("%s\n", path.c_str());
-    std::fflush(stdout);    // the last line names the input that aborts
+    std::fflush(stdout);  // the last line names the input that aborts
     LLVMFuzzerTestOneInput(input.get(), bytes.size());
     return true;
 }

@@ -1,9 +1,9 @@
-// A command line: the choice (bit 0: UTF-8 allowed), then the line. What comes out of it is safe to log, to
-// put in an envelope and to send on.
-#include "mail/smtp_command.h"
-
+// A command line: the choice (bit 0: UTF-8 allowed), then the line. What comes out of it is safe to
+// log, to put in an envelope and to send on.
 #include "mail/address.h"
+#include "mail/smtp_command.h"
 #include "mail/xtext.h"
+
 #include "tests/fuzz/fuzz.h"
 
 using namespace posthaste;
@@ -37,7 +37,8 @@ void check_arguments(std::string_view argument, bool allow_utf8) {
         Envelope envelope;
         if (mail_fault.code == 0) envelope.sender = mail.sender;
         envelope.envelope_id = mail.envelope_id;
-        envelope.recipients.push_back({std::string(rcpt.recipient), rcpt.original_recipient, rcpt.notify});
+        envelope.recipients.push_back(
+            {std::string(rcpt.recipient), rcpt.original_recipient, rcpt.notify});
         std::string bytes;
         encode_envelope(envelope, bytes);
         ASSERT(envelope_fits(envelope) && decode_envelope(bytes));

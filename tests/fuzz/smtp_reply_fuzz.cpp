@@ -1,7 +1,8 @@
-// A server's bytes: the choice (where to cut), then the stream. The same bytes mean the same replies.
-#include "mail/smtp_reply.h"
-
+// A server's bytes: the choice (where to cut), then the stream. The same bytes mean the same
+// replies.
 #include <string>
+
+#include "mail/smtp_reply.h"
 
 #include "tests/fuzz/fuzz.h"
 
