@@ -1,25 +1,29 @@
-// runtime/loop.h: a process's only door to clock, network and waiting. UringLoop is the kernel's, SimLoop the
-// simulation's; services see this interface alone, so that the same inputs give the same run.
+// runtime/loop.h: a process's only door to clock, network and waiting. UringLoop is the kernel's,
+// SimLoop the simulation's; services see this interface alone, so that the same inputs give the
+// same run.
 //
-// One thread. Callbacks run from the loop, never from inside the call that started an operation, so starting
-// one can not re-enter its owner.
+// One thread. Callbacks run from the loop, never from inside the call that started an operation, so
+// starting one can not re-enter its owner.
 //
-// A turn:   completions' callbacks → due timers → turn listeners (publish rings, flush sends) → sleep until
-//           the next completion or timer. One system call a turn.
+// A turn:
+//   completions' callbacks → due timers → turn listeners (publish rings, flush sends)
+//   → sleep until the next completion or timer.
+// One system call a turn.
 //
 // Completion is caller-owned memory, one for each operation under way:
 //   idle ──start──► in flight ──last callback──► idle
-// It must stay alive and unmoved while in_flight(). cancel() asks for an early end; the last callback still comes
-// (with -ECANCELED, or with what had already happened). An owner that wants to go waits for that.
+// It must stay alive and unmoved while in_flight(). cancel() asks for an early end; the last
+// callback still comes (with -ECANCELED, or with what had already happened). An owner that wants to
+// go waits for that.
 #pragma once
-
-#include <sys/uio.h>
 
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <sys/uio.h>
 
 #include "base/ip_address.h"
+
 #include "runtime/timer_wheel.h"
 
 namespace posthaste {
@@ -29,9 +33,9 @@ enum class Socket : int32_t { none = -1 };
 
 // What came of an operation.
 struct Event {
-    int32_t result = 0;             // ≥ 0 as documented for the operation, or -errno
-    bool last = true;               // no further callback for this start: the completion is idle again
-    std::string_view data;          // receive: the bytes, valid during the callback only
+    int32_t result = 0;     // ≥ 0 as documented for the operation, or -errno
+    bool last = true;       // no further callback for this start: the completion is idle again
+    std::string_view data;  // receive: the bytes, valid during the callback only
 };
 
 class Completion {
@@ -39,16 +43,19 @@ class Completion {
     using Run = void (*)(void* owner, const Event& event);
 
     Completion(Run run, void* owner) noexcept : run_(run), owner_(owner) {}
+
     Completion(const Completion&) = delete;
     Completion& operator=(const Completion&) = delete;
-    ~Completion();                  // ASSERTs that nothing is in flight
+    ~Completion();  // ASSERTs that nothing is in flight
 
     bool in_flight() const noexcept { return in_flight_; }
 
     // For loops only. abandon(): the loop is gone, no callback will come.
     void begin() noexcept;
     void deliver(const Event& event);
+
     void abandon() noexcept { in_flight_ = false; }
+
     uint64_t loop_private = 0;
 
  private:
@@ -65,12 +72,15 @@ Completion::Run runner_of() noexcept {
 
 class TurnListener {
  public:
-    // After the callbacks and timers of a turn, before sleeping. May start operations. Those registered with
-    // add_listener() are asked again in the same turn when a one-shot request ran after them, so that nothing they
-    // must publish is left behind.
+    // After the callbacks and timers of a turn, before sleeping. May start operations. Those
+    // registered with add_listener() are asked again in the same turn when a one-shot request ran
+    // after them, so that nothing they must publish is left behind.
     virtual void on_turn_end() = 0;
-    // Last look before the loop sleeps: true = there is work, do not sleep (rings: raise the sleep count, look again).
+
+    // Last look before the loop sleeps: true = there is work, do not sleep (rings: raise the sleep
+    // count, look again).
     virtual bool before_sleep() { return false; }
+
     // The loop woke: undo what before_sleep() announced.
     virtual void after_sleep() {}
 
@@ -91,41 +101,47 @@ class Loop {
     virtual int64_t wall_us() const noexcept = 0;
     virtual uint64_t random() noexcept = 0;
 
-    // Timer deadlines are in now_us terms; see runtime/timer_wheel.h. They fire late by up to a tick, never early.
+    // Timer deadlines are in now_us terms; see runtime/timer_wheel.h. They fire late by up to a
+    // tick, never early.
     virtual TimerWheel& timers() noexcept = 0;
 
-    // Multishot. result = the new Socket (no Nagle, as with connect()). last = true needs a new start (out of
-    // descriptors, listener closed).
+    // Multishot. result = the new Socket (no Nagle, as with connect()). last = true needs a new
+    // start (out of descriptors, listener closed).
     virtual void accept(Completion& done, Socket listener) = 0;
-    // result = the connected Socket. `from` may be null; bounded by the caller's timer and cancel().
+    // result = the connected Socket. `from` may be null; bounded by the caller's timer and
+    // cancel().
     virtual void connect(Completion& done, const Endpoint& to, const IpAddress* from) = 0;
-    // Multishot. result = bytes in event.data; 0 = end of stream (last); < 0 = failure (last). Out of buffers is handled
-    // inside: the loop re-arms by itself.
+    // Multishot. result = bytes in event.data; 0 = end of stream (last); < 0 = failure (last). Out
+    // of buffers is handled inside: the loop re-arms by itself.
     virtual void receive(Completion& done, Socket socket) = 0;
-    // Sends everything or fails; short sends are continued inside. result = total bytes. At most one in flight a socket.
-    // `pieces` and the bytes they point at must live until the callback. piece_count ≤ kSendPiecesMax.
+    // Sends everything or fails; short sends are continued inside. result = total bytes. At most
+    // one in flight a socket. `pieces` and the bytes they point at must live until the callback.
+    // piece_count ≤ kSendPiecesMax.
     virtual void send(Completion& done, Socket socket, std::span<const iovec> pieces) = 0;
-    // A descriptor becomes readable (event doorbells, control sockets, pipes). Multishot, edge: result = poll mask.
+    // A descriptor becomes readable (event doorbells, control sockets, pipes). Multishot, edge:
+    // result = poll mask.
     virtual void watch(Completion& done, int descriptor) = 0;
-    // Writes at `offset` and, when asked, makes the data durable (fdatasync), as one submission. result = bytes.
-    virtual void write_file(Completion& done, int descriptor, std::span<const iovec> pieces, uint64_t offset,
-                            bool sync) = 0;
+    // Writes at `offset` and, when asked, makes the data durable (fdatasync), as one submission.
+    // result = bytes.
+    virtual void write_file(Completion& done, int descriptor, std::span<const iovec> pieces,
+                            uint64_t offset, bool sync) = 0;
     virtual void cancel(Completion& done) = 0;
     // After every completion on it is idle. Flushes what the kernel holds; never blocks.
     virtual void close(Socket socket) = 0;
     virtual void shutdown_send(Socket socket) = 0;
     virtual Endpoint peer_of(Socket socket) = 0;
     virtual Endpoint local_of(Socket socket) = 0;
-    // Rings the doorbell of a peer's channel (an eventfd; in the simulation a number): batched with the turn's
-    // submissions, so it costs no system call of its own. The eventfd must be EFD_NONBLOCK, else the kernel hands the
-    // write to a worker thread, and stay open until the turn has ended.
+    // Rings the doorbell of a peer's channel (an eventfd; in the simulation a number): batched with
+    // the turn's submissions, so it costs no system call of its own. The eventfd must be
+    // EFD_NONBLOCK, else the kernel hands the write to a worker thread, and stay open until the
+    // turn has ended.
     virtual void ring_doorbell(int doorbell) = 0;
 
     // Asked every turn; for the few. remove_listener() forgets a request_turn_end() too.
     virtual void add_listener(TurnListener& listener) = 0;
     virtual void remove_listener(TurnListener& listener) = 0;
-    // on_turn_end() once, at the end of this turn (asked at any time before the sleep); asking twice is asking once.
-    // For the many (connections): who has nothing to do costs nothing.
+    // on_turn_end() once, at the end of this turn (asked at any time before the sleep); asking
+    // twice is asking once. For the many (connections): who has nothing to do costs nothing.
     virtual void request_turn_end(TurnListener& listener) = 0;
 
     // Returns after stop(), at the end of a turn.

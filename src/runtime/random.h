@@ -1,4 +1,5 @@
-// runtime/random.h: a loop's random numbers (SplitMix64): spread and jitter, repeatable from a seed. Not for secrets.
+// runtime/random.h: a loop's random numbers (SplitMix64): spread and jitter, repeatable from a
+// seed. Not for secrets.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@ class Random {
         z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
         return z ^ (z >> 31);
     }
+
     // [0, limit); limit > 0. The bias is below limit / 2^64.
     uint64_t below(uint64_t limit) noexcept { return next() % limit; }
 

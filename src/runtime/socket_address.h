@@ -13,6 +13,7 @@ struct SocketAddress {
     socklen_t length = sizeof(sockaddr_storage);
 
     sockaddr* get() noexcept { return reinterpret_cast<sockaddr*>(&storage); }
+
     const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 

@@ -28,7 +28,7 @@ TimerWheel::~TimerWheel() {
 
 int64_t TimerWheel::tick_of(int64_t deadline_us) const noexcept {
     if (deadline_us <= 0) return 0;
-    return deadline_us / tick_us_ + (deadline_us % tick_us_ != 0);    // not early: round up
+    return deadline_us / tick_us_ + (deadline_us % tick_us_ != 0);  // not early: round up
 }
 
 void TimerWheel::set(Timer& timer, int64_t deadline_us) noexcept {
@@ -65,10 +65,12 @@ void TimerWheel::unlink(Timer& timer) noexcept {
     } else {
         tails_[list] = timer.previous_next_;
     }
-    if (heads_[list] == nullptr && list < kFarList) occupied_[list / 64] &= ~(uint64_t{1} << (list % 64));
+    if (heads_[list] == nullptr && list < kFarList)
+        occupied_[list / 64] &= ~(uint64_t{1} << (list % 64));
 }
 
-// The lowest level that holds anything holds what comes first: higher levels differ from the present in a higher byte.
+// The lowest level that holds anything holds what comes first: higher levels differ from the
+// present in a higher byte.
 TimerWheel::NextSlot TimerWheel::next_slot() const noexcept {
     constexpr unsigned kWords = kSlots / 64;
     for (unsigned level = 0; level < kLevels; ++level) {
@@ -113,7 +115,8 @@ size_t TimerWheel::advance(int64_t now_us) {
         tick_ = next.tick;
         take(next.list);
     }
-    // The present has moved before anybody runs: whatever is set from now on waits for the next advance().
+    // The present has moved before anybody runs: whatever is set from now on waits for the next
+    // advance().
     size_t ran = 0;
     while (Timer* const timer = heads_[kRunningList]) {
         timer->cancel();

@@ -1,8 +1,7 @@
 #include "runtime/timer_wheel.h"
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
+#include <gtest/gtest.h>
 #include <map>
 #include <memory>
 #include <vector>
@@ -20,6 +19,7 @@ struct Alarm {
         if (order != nullptr) order->push_back(this);
         if (again_us != kNeverUs) wheel->set(timer, again_us);
     }
+
     int fired = 0;
     std::vector<Alarm*>* order = nullptr;
     TimerWheel* wheel = nullptr;
@@ -79,11 +79,14 @@ TEST(TimerWheel, KeepsTheOrderOfSettingWithinATick) {
 TEST(TimerWheel, CancelledTimersDoNotFireEvenWhenCancelledByAnotherOfTheSameTick) {
     TimerWheel wheel(0);
     Alarm victim;
+
     struct Killer {
         void on_time() { victim.timer.cancel(); }
+
         Alarm& victim;
         Timer timer{timer_calls<&Killer::on_time, Killer>(), this};
     } killer{victim};
+
     wheel.set(killer.timer, 10 * kTick);
     wheel.set(victim.timer, 10 * kTick);
     EXPECT_EQ(wheel.advance(20 * kTick), 1u);
@@ -106,7 +109,8 @@ TEST(TimerWheel, DestroyedTimersAndWheelsLetGoOfEachOther) {
 
 TEST(TimerWheel, PlacesFarDeadlinesAgainAndAgain) {
     // One deadline on each level and beyond the wheel's reach (2^32 ticks of 4 ms are 198 days).
-    for (const int64_t deadline_us : {2 * kSecondUs, kHourUs, 3 * kDayUs, 100 * kDayUs, 500 * kDayUs, 2000 * kDayUs}) {
+    for (const int64_t deadline_us :
+         {2 * kSecondUs, kHourUs, 3 * kDayUs, 100 * kDayUs, 500 * kDayUs, 2000 * kDayUs}) {
         TimerWheel wheel(12345);
         Alarm alarm;
         wheel.set(alarm.timer, deadline_us);
@@ -133,7 +137,8 @@ TEST(TimerWheel, HoldsADeadlineThatNeverComes) {
 // The wheel beside a sorted map, through random operations.
 class Model {
  public:
-    explicit Model(uint64_t seed) : random_(seed), now_us_(static_cast<int64_t>(random_.below(1u << 30))), wheel_(now_us_) {
+    explicit Model(uint64_t seed)
+        : random_(seed), now_us_(static_cast<int64_t>(random_.below(1u << 30))), wheel_(now_us_) {
         for (size_t i = 0; i < alarms_.size(); ++i) positions_.push_back(due_.end());
     }
 
@@ -141,15 +146,21 @@ class Model {
         const auto i = static_cast<size_t>(random_.below(alarms_.size()));
         switch (random_.below(4)) {
             case 0:
-            case 1: set(i); break;
-            case 2: cancel(i); break;
-            default: advance();
+            case 1:
+                set(i);
+                break;
+            case 2:
+                cancel(i);
+                break;
+            default:
+                advance();
         }
         ASSERT_EQ(wheel_.size(), due_.size());
         if (due_.empty()) {
             ASSERT_EQ(wheel_.next_deadline_us(), kNeverUs);
         } else {
-            ASSERT_LE(wheel_.next_deadline_us(), std::max(now_us_, due_.begin()->first + kTick - 1));
+            ASSERT_LE(wheel_.next_deadline_us(),
+                      std::max(now_us_, due_.begin()->first + kTick - 1));
         }
     }
 
@@ -157,19 +168,23 @@ class Model {
     void set(size_t i) {
         cancel(i);
         const int64_t reach_us = int64_t{1} << random_.below(46);
-        const int64_t deadline_us = now_us_ - 1000 + static_cast<int64_t>(random_.below(static_cast<uint64_t>(reach_us)));
+        const int64_t deadline_us =
+            now_us_ - 1000 + static_cast<int64_t>(random_.below(static_cast<uint64_t>(reach_us)));
         wheel_.set(alarms_[i].timer, deadline_us);
         positions_[i] = due_.emplace(deadline_us, i);
     }
+
     void cancel(size_t i) {
         alarms_[i].timer.cancel();
         if (positions_[i] != due_.end()) due_.erase(positions_[i]);
         positions_[i] = due_.end();
     }
+
     void advance() {
-        now_us_ = random_.below(4) == 0 && !due_.empty()
-                      ? std::max(now_us_, due_.begin()->first)
-                      : now_us_ + static_cast<int64_t>(random_.below(uint64_t{1} << random_.below(44)));
+        now_us_ =
+            random_.below(4) == 0 && !due_.empty()
+                ? std::max(now_us_, due_.begin()->first)
+                : now_us_ + static_cast<int64_t>(random_.below(uint64_t{1} << random_.below(44)));
         wheel_.advance(now_us_);
         // All due by a tick ago must have fired; none that is still to come may have.
         for (auto it = due_.begin(); it != due_.end();) {

@@ -13,10 +13,12 @@ void TurnListeners::add(TurnListener& listener) {
 
 void TurnListeners::remove(TurnListener& listener) noexcept {
     // Replaced by null, not erased: the lists may be under way.
-    std::replace(permanent_.begin(), permanent_.end(), &listener, static_cast<TurnListener*>(nullptr));
+    std::replace(permanent_.begin(), permanent_.end(), &listener,
+                 static_cast<TurnListener*>(nullptr));
     if (!listener.turn_end_requested_) return;
     listener.turn_end_requested_ = false;
-    std::replace(requested_.begin(), requested_.end(), &listener, static_cast<TurnListener*>(nullptr));
+    std::replace(requested_.begin(), requested_.end(), &listener,
+                 static_cast<TurnListener*>(nullptr));
     std::replace(running_.begin(), running_.end(), &listener, static_cast<TurnListener*>(nullptr));
 }
 

@@ -2,9 +2,9 @@
 //
 //   one-shot requests → permanent listeners → requests made meanwhile → permanent listeners …
 //
-// The permanent ones come last because they publish what the requests produced (records in rings). Bounded: after
-// kRoundsMax rounds the rest waits for the next turn, which then begins without sleeping.
-// A listener may remove itself or others at any time, also from inside on_turn_end().
+// The permanent ones come last because they publish what the requests produced (records in rings).
+// Bounded: after kRoundsMax rounds the rest waits for the next turn, which then begins without
+// sleeping. A listener may remove itself or others at any time, also from inside on_turn_end().
 #pragma once
 
 #include <cstddef>
@@ -30,8 +30,8 @@ class TurnListeners {
  private:
     void run_requested();
 
-    std::vector<TurnListener*> permanent_;      // null: removed
-    std::vector<TurnListener*> requested_;      // null: removed
+    std::vector<TurnListener*> permanent_;  // null: removed
+    std::vector<TurnListener*> requested_;  // null: removed
     std::vector<TurnListener*> running_;
     size_t asked_before_sleep_ = 0;
 };

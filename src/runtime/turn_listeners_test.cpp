@@ -1,8 +1,7 @@
 #include "runtime/turn_listeners.h"
 
-#include <gtest/gtest.h>
-
 #include <functional>
+#include <gtest/gtest.h>
 #include <string>
 
 namespace posthaste {
@@ -10,14 +9,17 @@ namespace {
 
 struct Named final : TurnListener {
     Named(std::string& out, char name_char) : trace(out), name(name_char) {}
+
     void on_turn_end() override {
         trace += name;
         if (then) then();
     }
+
     bool before_sleep() override {
         trace += '<';
         return busy;
     }
+
     void after_sleep() override { trace += '>'; }
 
     std::string& trace;

@@ -1,17 +1,17 @@
 #include "runtime/uring_loop.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <ctime>
-
 #include "base/assert.h"
 #include "base/units.h"
+
 #include "runtime/socket_address.h"
 #include "runtime/uring_ring.h"
 
@@ -22,17 +22,24 @@ namespace {
 constexpr unsigned kSlotBits = 24;
 constexpr uint64_t kSlotMask = (uint64_t{1} << kSlotBits) - 1;
 constexpr uint64_t kNobody = 0;
+
 enum Part : uint8_t { part_only = 0, part_sync = 1 };
 
 constexpr uint64_t key_of(uint32_t slot, uint32_t generation) noexcept {
     return uint64_t{generation} << 32 | slot;
 }
 
-constexpr uint64_t with_part(uint64_t key, Part part) noexcept { return key | uint64_t{part} << kSlotBits; }
+constexpr uint64_t with_part(uint64_t key, Part part) noexcept {
+    return key | uint64_t{part} << kSlotBits;
+}
 
-constexpr uint64_t without_part(uint64_t key) noexcept { return key & ~(uint64_t{0xff} << kSlotBits); }
+constexpr uint64_t without_part(uint64_t key) noexcept {
+    return key & ~(uint64_t{0xff} << kSlotBits);
+}
 
-constexpr unsigned part_of(uint64_t key) noexcept { return static_cast<unsigned>(key >> kSlotBits) & 0xff; }
+constexpr unsigned part_of(uint64_t key) noexcept {
+    return static_cast<unsigned>(key >> kSlotBits) & 0xff;
+}
 
 // Eight bytes the kernel adds to an eventfd.
 constexpr uint64_t kOne = 1;
@@ -58,21 +65,26 @@ std::string uring_remedy(const Error& error) {
     switch (error.os_errno) {
         case ENOSYS:
             return "the kernel has no io_uring, or a container's seccomp profile hides it: "
-                   "Linux 6.1 or later is needed; with Docker or Podman use --security-opt seccomp=FILE with a "
+                   "Linux 6.1 or later is needed; with Docker or Podman use --security-opt "
+                   "seccomp=FILE with a "
                    "profile that allows io_uring_setup, io_uring_enter and io_uring_register";
         case EPERM:
         case EACCES:
-            return "io_uring is forbidden here: set `sysctl kernel.io_uring_disabled=0`, and in a container use "
-                   "--security-opt seccomp=FILE with a profile that allows io_uring_setup, io_uring_enter and "
+            return "io_uring is forbidden here: set `sysctl kernel.io_uring_disabled=0`, and in a "
+                   "container use "
+                   "--security-opt seccomp=FILE with a profile that allows io_uring_setup, "
+                   "io_uring_enter and "
                    "io_uring_register";
         case EINVAL:
             return "the kernel's io_uring is too old: Linux 6.1 or later is needed";
         case ENOMEM:
-            return "no memory for io_uring: raise the service's LimitMEMLOCK (ulimit -l) or its memory limit";
+            return "no memory for io_uring: raise the service's LimitMEMLOCK (ulimit -l) or its "
+                   "memory limit";
         case EMFILE:
         case ENFILE:
             return "no file descriptor left for io_uring: raise LimitNOFILE (ulimit -n)";
-        default: return "io_uring could not be set up";
+        default:
+            return "io_uring could not be set up";
     }
 }
 
@@ -138,13 +150,16 @@ void UringLoop::finish(uint64_t key, Slot& slot, const Event& event) {
 }
 
 // A start that failed here is reported as the kernel would: from the queue, later.
-void UringLoop::fail_later(uint64_t key, int32_t result) { ring_->reaped().push_back({key, result, 0}); }
+void UringLoop::fail_later(uint64_t key, int32_t result) {
+    ring_->reaped().push_back({key, result, 0});
+}
 
 // ---- starting ----
 
 void UringLoop::accept(Completion& done, Socket listener) {
     const int fd = static_cast<int>(listener);
-    // Accepted sockets inherit it: no system call per connection. Unix sockets refuse it, which is right.
+    // Accepted sockets inherit it: no system call per connection. Unix sockets refuse it, which is
+    // right.
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     Slot& slot = begin(done, Kind::accept, fd);
@@ -165,7 +180,8 @@ void UringLoop::start_connect(uint64_t key, Slot& slot, const IpAddress* from) {
     const int on = 1;
     ::setsockopt(slot.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (from != nullptr) {
-        // The port is chosen at connect(): as many connections as there are (address, port) pairs, not ports.
+        // The port is chosen at connect(): as many connections as there are (address, port) pairs,
+        // not ports.
         ::setsockopt(slot.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
         const SocketAddress local = to_socket_address({*from, 0});
         if (::bind(slot.fd, local.get(), local.length) != 0) return fail_later(key, -errno);
@@ -190,8 +206,8 @@ void UringLoop::watch(Completion& done, int descriptor) {
     start(done.loop_private, slot);
 }
 
-void UringLoop::write_file(Completion& done, int descriptor, std::span<const iovec> pieces, uint64_t offset,
-                           bool sync) {
+void UringLoop::write_file(Completion& done, int descriptor, std::span<const iovec> pieces,
+                           uint64_t offset, bool sync) {
     Slot& slot = begin(done, Kind::write_file, descriptor);
     slot.offset = offset;
     slot.sync = sync;
@@ -202,7 +218,9 @@ void UringLoop::write_file(Completion& done, int descriptor, std::span<const iov
 void UringLoop::start(uint64_t key, Slot& slot) {
     io_uring_sqe& sqe = ring_->sqe(slot.kind == Kind::write_file && slot.sync ? 2 : 1);
     switch (slot.kind) {
-        case Kind::accept: io_uring_prep_multishot_accept(&sqe, slot.fd, nullptr, nullptr, SOCK_CLOEXEC); break;
+        case Kind::accept:
+            io_uring_prep_multishot_accept(&sqe, slot.fd, nullptr, nullptr, SOCK_CLOEXEC);
+            break;
         case Kind::connect:
             io_uring_prep_connect(&sqe, slot.fd, reinterpret_cast<const sockaddr*>(&slot.address),
                                   static_cast<socklen_t>(slot.total_bytes));
@@ -216,15 +234,19 @@ void UringLoop::start(uint64_t key, Slot& slot) {
             constexpr int kFlags = MSG_NOSIGNAL | MSG_WAITALL;
             const msghdr& message = slot.message;
             if (message.msg_iovlen == 1) {
-                io_uring_prep_send(&sqe, slot.fd, message.msg_iov->iov_base, message.msg_iov->iov_len, kFlags);
+                io_uring_prep_send(&sqe, slot.fd, message.msg_iov->iov_base,
+                                   message.msg_iov->iov_len, kFlags);
             } else {
                 io_uring_prep_sendmsg(&sqe, slot.fd, &message, kFlags);
             }
             break;
         }
-        case Kind::watch: io_uring_prep_poll_multishot(&sqe, slot.fd, POLLIN); break;
+        case Kind::watch:
+            io_uring_prep_poll_multishot(&sqe, slot.fd, POLLIN);
+            break;
         case Kind::write_file: {
-            io_uring_prep_writev(&sqe, slot.fd, slot.message.msg_iov, static_cast<unsigned>(slot.message.msg_iovlen),
+            io_uring_prep_writev(&sqe, slot.fd, slot.message.msg_iov,
+                                 static_cast<unsigned>(slot.message.msg_iovlen),
                                  slot.offset + slot.done_bytes);
             slot.parts_in_kernel = 1;
             if (slot.sync) {
@@ -236,7 +258,9 @@ void UringLoop::start(uint64_t key, Slot& slot) {
             }
             break;
         }
-        case Kind::free: ASSERT(false); break;
+        case Kind::free:
+            ASSERT(false);
+            break;
     }
     io_uring_sqe_set_data64(&sqe, key);
     slot.in_kernel = true;
@@ -251,7 +275,8 @@ void UringLoop::start_again(uint64_t key) {
 
 void UringLoop::set_pieces(Slot& slot, std::span<const iovec> pieces) {
     slot.message = {};
-    slot.message.msg_iov = const_cast<iovec*>(pieces.data());    // the kernel reads it; it is copied before a cut
+    slot.message.msg_iov =
+        const_cast<iovec*>(pieces.data());  // the kernel reads it; it is copied before a cut
     slot.message.msg_iovlen = pieces.size();
     slot.total_bytes = 0;
     for (const iovec& piece : pieces) slot.total_bytes += piece.iov_len;
@@ -280,7 +305,7 @@ void UringLoop::cancel(Completion& done) {
     ASSERT(slot != nullptr);
     if (slot->cancelled || slot->kind == Kind::write_file) return;
     slot->cancelled = true;
-    if (!slot->in_kernel) return;                   // ends when it would be started again
+    if (!slot->in_kernel) return;  // ends when it would be started again
     io_uring_sqe& sqe = ring_->sqe();
     io_uring_prep_cancel64(&sqe, done.loop_private, 0);
     sqe.flags |= IOSQE_CQE_SKIP_SUCCESS;
@@ -310,12 +335,13 @@ Endpoint UringLoop::local_of(Socket socket) {
     return to_endpoint(address);
 }
 
-// ---- turning: sleep, then work, so that what a turn starts is submitted by the sleep of the next ----
+// ---- turning: sleep, then work, so that what a turn starts is submitted by the sleep of the next
+// ----
 
 void UringLoop::run() noexcept {
     while (!stopped_) turn(kNeverUs);
     stopped_ = false;
-    ring_->submit();                                // the last doorbells
+    ring_->submit();  // the last doorbells
 }
 
 void UringLoop::turn(int64_t wait_us_max) {
@@ -350,7 +376,8 @@ void UringLoop::read_clocks() noexcept {
 
 void UringLoop::dispatch() {
     auto& reaped = ring_->reaped();
-    // Callbacks may add entries (a full submission queue, a failed start); those wait for the next turn.
+    // Callbacks may add entries (a full submission queue, a failed start); those wait for the next
+    // turn.
     const size_t count = reaped.size();
     for (size_t i = 0; i < count; ++i) {
         const UringRing::Reaped entry = reaped[i];
@@ -361,12 +388,23 @@ void UringLoop::dispatch() {
             if (!more) slot->in_kernel = false;
             switch (slot->kind) {
                 case Kind::accept:
-                case Kind::watch: on_multishot(key, *slot, {entry.result, false, {}}, more); break;
-                case Kind::receive: on_multishot(key, *slot, {entry.result, false, ring_->buffer(entry)}, more); break;
-                case Kind::send: on_send(key, *slot, entry.result); break;
-                case Kind::connect: on_connect(key, *slot, entry.result); break;
-                case Kind::write_file: on_write_file(key, *slot, part_of(entry.key), entry.result); break;
-                case Kind::free: break;
+                case Kind::watch:
+                    on_multishot(key, *slot, {entry.result, false, {}}, more);
+                    break;
+                case Kind::receive:
+                    on_multishot(key, *slot, {entry.result, false, ring_->buffer(entry)}, more);
+                    break;
+                case Kind::send:
+                    on_send(key, *slot, entry.result);
+                    break;
+                case Kind::connect:
+                    on_connect(key, *slot, entry.result);
+                    break;
+                case Kind::write_file:
+                    on_write_file(key, *slot, part_of(entry.key), entry.result);
+                    break;
+                case Kind::free:
+                    break;
             }
         }
         ring_->recycle(entry);
@@ -378,10 +416,13 @@ void UringLoop::dispatch() {
 
 void UringLoop::on_multishot(uint64_t key, Slot& slot, const Event& event, bool more) {
     // All buffers are out; they are back when this turn's callbacks are done.
-    if (event.result == -ENOBUFS && !more && slot.kind == Kind::receive) return again_.push_back(key);
-    const bool over = event.result < 0 || (event.result == 0 && slot.kind == Kind::receive) ||
-                      (slot.kind == Kind::watch && (event.result & (POLLERR | POLLHUP | POLLNVAL)) != 0);
-    if (!more && (over || slot.cancelled)) return finish(key, slot, {event.result, true, event.data});
+    if (event.result == -ENOBUFS && !more && slot.kind == Kind::receive)
+        return again_.push_back(key);
+    const bool over =
+        event.result < 0 || (event.result == 0 && slot.kind == Kind::receive) ||
+        (slot.kind == Kind::watch && (event.result & (POLLERR | POLLHUP | POLLNVAL)) != 0);
+    if (!more && (over || slot.cancelled))
+        return finish(key, slot, {event.result, true, event.data});
     slot.completion->deliver(event);
     if (!more) again_.push_back(key);
 }

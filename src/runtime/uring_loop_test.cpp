@@ -1,20 +1,19 @@
 #include "runtime/uring_loop.h"
 
+#include <atomic>
+#include <cerrno>
 #include <fcntl.h>
+#include <functional>
 #include <gtest/gtest.h>
+#include <memory>
 #include <netinet/tcp.h>
+#include <numeric>
 #include <poll.h>
 #include <seccomp.h>
+#include <string>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-
-#include <atomic>
-#include <cerrno>
-#include <functional>
-#include <memory>
-#include <numeric>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -50,7 +49,9 @@ struct Recorder {
         last = event.last;
         if (then) then(event);
     }
+
     bool idle() const { return !done.in_flight(); }
+
     std::vector<int32_t> results;
     std::string bytes;
     bool last = false;
@@ -65,8 +66,11 @@ struct SocketPair {
         left.reset(ends[0]);
         right.reset(ends[1]);
     }
+
     Socket left_socket() const { return Socket{left.get()}; }
+
     Socket right_socket() const { return Socket{right.get()}; }
+
     Fd left;
     Fd right;
 };
@@ -82,6 +86,7 @@ struct TcpListener {
         ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&any), &length);
         endpoint = {IpAddress::v4(127, 0, 0, 1), ntohs(any.sin_port)};
     }
+
     Fd fd;
     Endpoint endpoint;
 };
@@ -95,7 +100,8 @@ std::string pattern(size_t bytes) {
 std::vector<iovec> pieces_of(const std::string& text, size_t piece_bytes) {
     std::vector<iovec> out;
     for (size_t at = 0; at < text.size(); at += piece_bytes) {
-        out.push_back({const_cast<char*>(text.data()) + at, std::min(piece_bytes, text.size() - at)});
+        out.push_back(
+            {const_cast<char*>(text.data()) + at, std::min(piece_bytes, text.size() - at)});
     }
     return out;
 }
@@ -140,7 +146,9 @@ TEST(UringLoop, AcceptsConnectsAndEchoesOverTcp) {
     const iovec piece{hello.data(), hello.size()};
     Recorder sending;
     loop->send(sending.done, Socket{client.get()}, {&piece, 1});
-    turn_until(*loop, [&] { return reading.bytes.size() == hello.size() && echoed.idle() && sending.idle(); });
+    turn_until(*loop, [&] {
+        return reading.bytes.size() == hello.size() && echoed.idle() && sending.idle();
+    });
     EXPECT_EQ(reading.bytes, hello);
     EXPECT_EQ(sending.results, std::vector<int32_t>{static_cast<int32_t>(hello.size())});
 
@@ -177,7 +185,8 @@ TEST(UringLoop, ReportsASourceAddressThatIsNotOurs) {
     EXPECT_EQ(connecting.results, std::vector<int32_t>{-EADDRNOTAVAIL});
 }
 
-// Small socket buffers force the kernel to take the bytes in many steps, in both directions at once.
+// Small socket buffers force the kernel to take the bytes in many steps, in both directions at
+// once.
 class UringLoopTransfer : public testing::TestWithParam<int> {};
 
 TEST_P(UringLoopTransfer, MovesMegabytesBothWaysAtOnceInManyPieces) {
@@ -196,8 +205,9 @@ TEST_P(UringLoopTransfer, MovesMegabytesBothWaysAtOnceInManyPieces) {
     loop->send(left_sending.done, pair.left_socket(), pieces);
     loop->send(right_sending.done, pair.right_socket(), pieces);
     turn_until(*loop, [&] {
-        return left_reading.bytes.size() >= text.size() && right_reading.bytes.size() >= text.size() &&
-               left_sending.idle() && right_sending.idle();
+        return left_reading.bytes.size() >= text.size() &&
+               right_reading.bytes.size() >= text.size() && left_sending.idle() &&
+               right_sending.idle();
     });
     EXPECT_TRUE(left_reading.bytes == text);
     EXPECT_TRUE(right_reading.bytes == text);
@@ -301,16 +311,19 @@ TEST(UringLoop, ACompletionCanBeStartedAgainFromItsLastCallback) {
 
 TEST(UringLoop, RunsTimersInOrderAndSleepsUntilThem) {
     auto loop = make_loop();
+
     struct Wait {
         void on_time() {
             fired_at_us = loop.now_us();
             if (last) loop.stop();
         }
+
         UringLoop& loop;
         bool last;
         int64_t fired_at_us = 0;
         Timer timer{timer_calls<&Wait::on_time, Wait>(), this};
     } soon{*loop, false}, later{*loop, true};
+
     const int64_t begin_us = loop->now_us();
     loop->timers().set(later.timer, begin_us + 60 * kMsUs);
     loop->timers().set(soon.timer, begin_us + 20 * kMsUs);
@@ -323,15 +336,20 @@ TEST(UringLoop, RunsTimersInOrderAndSleepsUntilThem) {
 
 TEST(UringLoop, DoesNotSleepWhileAListenerHasWork) {
     auto loop = make_loop();
+
     struct Busy final : TurnListener {
         void on_turn_end() override { ++turn_ends; }
+
         bool before_sleep() override { return turn_ends < 10; }
+
         void after_sleep() override { ++woken; }
+
         int turn_ends = 0;
         int woken = 0;
     } busy;
+
     loop->add_listener(busy);
-    for (int i = 0; i < 9; ++i) loop->turn(kNeverUs);      // would hang
+    for (int i = 0; i < 9; ++i) loop->turn(kNeverUs);  // would hang
     EXPECT_EQ(busy.turn_ends, 9);
     EXPECT_EQ(busy.woken, 9);
     loop->remove_listener(busy);
@@ -369,9 +387,11 @@ TEST(UringLoop, RingingADoorbellNeedsNoCallOfItsOwn) {
     const Fd doorbell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     loop->ring_doorbell(doorbell.get());
     uint64_t count = 0;
-    EXPECT_EQ(::read(doorbell.get(), &count, sizeof(count)), -1) << "rung before the turn's submission";
+    EXPECT_EQ(::read(doorbell.get(), &count, sizeof(count)), -1)
+        << "rung before the turn's submission";
     loop->turn(0);
-    EXPECT_EQ(::read(doorbell.get(), &count, sizeof(count)), 8) << "not rung by the turn's submission";
+    EXPECT_EQ(::read(doorbell.get(), &count, sizeof(count)), 8)
+        << "not rung by the turn's submission";
     EXPECT_EQ(count, 1u);
 }
 
@@ -385,7 +405,8 @@ TEST(UringLoop, WritesAFileAndSyncsIt) {
     turn_until(*loop, [&] { return writing.idle(); });
     EXPECT_EQ(writing.results, std::vector<int32_t>{static_cast<int32_t>(text.size())});
     std::string read_back(text.size(), '\0');
-    EXPECT_EQ(::pread(file.get(), read_back.data(), read_back.size(), 10), static_cast<ssize_t>(text.size()));
+    EXPECT_EQ(::pread(file.get(), read_back.data(), read_back.size(), 10),
+              static_cast<ssize_t>(text.size()));
     EXPECT_TRUE(read_back == text);
     loop->write_file(writing.done, -1, pieces, 0, true);
     turn_until(*loop, [&] { return writing.idle(); });
@@ -429,9 +450,9 @@ TEST_P(UringLoopRefused, NamesTheRemedy) {
     ASSERT_GE(child, 0);
     if (child == 0) {
         scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-        const bool loaded =
-            seccomp_rule_add(filter, SCMP_ACT_ERRNO(static_cast<uint16_t>(refusal)), 425 /* io_uring_setup */, 0) == 0 &&
-            seccomp_load(filter) == 0;
+        const bool loaded = seccomp_rule_add(filter, SCMP_ACT_ERRNO(static_cast<uint16_t>(refusal)),
+                                             425 /* io_uring_setup */, 0) == 0 &&
+                            seccomp_load(filter) == 0;
         const auto loop = UringLoop::create(everything());
         const bool right = loaded && !loop && loop.error().code == Errc::unsupported &&
                            loop.error().os_errno == refusal &&

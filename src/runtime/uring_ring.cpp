@@ -1,10 +1,9 @@
 #include "runtime/uring_ring.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <sys/mman.h>
 
 #include "base/assert.h"
 #include "base/units.h"
@@ -12,17 +11,19 @@
 namespace posthaste {
 namespace {
 
-constexpr unsigned kSetupFlags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
-                                 IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED;
-constexpr unsigned kFeatures = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_FAST_POLL |
-                               IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP;
+constexpr unsigned kSetupFlags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                                 IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CLAMP |
+                                 IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED;
+constexpr unsigned kFeatures = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE |
+                               IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP;
 // Multishot operations complete many times per submission.
 constexpr unsigned kCompletionsPerEntry = 16;
 constexpr size_t kPageBytes = 4096;
 
 Error error_of(int negative_errno, const char* where) noexcept {
     const int os_errno = -negative_errno;
-    const bool refused = os_errno == ENOSYS || os_errno == EPERM || os_errno == EACCES || os_errno == EINVAL;
+    const bool refused =
+        os_errno == ENOSYS || os_errno == EPERM || os_errno == EACCES || os_errno == EINVAL;
     return {refused ? Errc::unsupported : Errc::os, os_errno, where};
 }
 
@@ -76,8 +77,10 @@ Result<void> UringRing::set_up(const UringOptions& options) {
     const int made = io_uring_queue_init_params(options.entries, &ring_, &params);
     if (made < 0) return error_of(made, "io_uring_setup");
     ring_made_ = true;
-    if ((params.features & kFeatures) != kFeatures) return Error{Errc::unsupported, EINVAL, "io_uring features"};
-    // A child of fork() must not share our queues. Saves a descriptor look-up per enter; works without.
+    if ((params.features & kFeatures) != kFeatures)
+        return Error{Errc::unsupported, EINVAL, "io_uring features"};
+    // A child of fork() must not share our queues. Saves a descriptor look-up per enter; works
+    // without.
     io_uring_ring_dontfork(&ring_);
     io_uring_register_ring_fd(&ring_);
     reaped_.reserve(options.entries);
@@ -87,9 +90,11 @@ Result<void> UringRing::set_up(const UringOptions& options) {
 Result<void> UringRing::provide_buffers(const UringOptions& options) {
     buffer_count_ = std::bit_ceil(std::clamp(options.receive_buffers, 2u, 32768u));
     buffer_bytes_ = std::max(options.receive_buffer_bytes, 256u);
-    const size_t ring_bytes = (buffer_count_ * sizeof(io_uring_buf) + kPageBytes - 1) / kPageBytes * kPageBytes;
+    const size_t ring_bytes =
+        (buffer_count_ * sizeof(io_uring_buf) + kPageBytes - 1) / kPageBytes * kPageBytes;
     memory_bytes_ = ring_bytes + size_t{buffer_count_} * buffer_bytes_;
-    void* const memory = ::mmap(nullptr, memory_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const memory =
+        ::mmap(nullptr, memory_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return os_error("receive buffers");
     memory_ = static_cast<char*>(memory);
     buffer_ring_ = static_cast<io_uring_buf_ring*>(memory);
@@ -111,7 +116,8 @@ Result<void> UringRing::provide_buffers(const UringOptions& options) {
     return {};
 }
 
-// liburing 2.3 declares io_uring_register_restrictions() and io_uring_enable_rings() but its library lacks them.
+// liburing 2.3 declares io_uring_register_restrictions() and io_uring_enable_rings() but its
+// library lacks them.
 Result<void> UringRing::restrict_and_enable(const UringOptions& options) {
     const auto restrictions = restrictions_of(options);
     const auto fd = static_cast<unsigned>(ring_.ring_fd);
@@ -131,7 +137,8 @@ io_uring_sqe& UringRing::sqe(unsigned in_a_row) {
 }
 
 void UringRing::submit() {
-    // The kernel refuses while completions overflow or memory is short; taking completions out makes room.
+    // The kernel refuses while completions overflow or memory is short; taking completions out
+    // makes room.
     for (int tries = 0; has_unsubmitted(); ++tries) {
         ASSERT(tries < 1000);
         const int done = io_uring_submit(&ring_);
@@ -149,9 +156,11 @@ void UringRing::enter(int64_t wait_us) {
     } else {
         io_uring_cqe* first = nullptr;
         __kernel_timespec timeout{wait_us / kSecondUs, wait_us % kSecondUs * 1000};
-        done = io_uring_submit_and_wait_timeout(&ring_, &first, 1, wait_us == kNeverUs ? nullptr : &timeout, nullptr);
+        done = io_uring_submit_and_wait_timeout(&ring_, &first, 1,
+                                                wait_us == kNeverUs ? nullptr : &timeout, nullptr);
     }
-    ASSERT(done >= 0 || done == -ETIME || done == -EINTR || done == -EBUSY || done == -EAGAIN || done == -ENOMEM);
+    ASSERT(done >= 0 || done == -ETIME || done == -EINTR || done == -EBUSY || done == -EAGAIN ||
+           done == -ENOMEM);
     reap();
 }
 
