@@ -1,0 +1,134 @@
+#include "cleanup/cleanup/header_pass.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "mail/queue_id.h"
+#include "mail/received.h"
+
+namespace posthaste {
+namespace {
+
+constexpr uint64_t bit(Field field) noexcept { return uint64_t{1} << static_cast<unsigned>(field); }
+
+constexpr uint64_t kResentFields = bit(Field::resent_from) | bit(Field::resent_date) | bit(Field::resent_message_id) |
+                                   bit(Field::resent_to) | bit(Field::resent_cc) | bit(Field::resent_bcc);
+
+bool is_dropped(const CleanupPolicy& policy, std::string_view name) noexcept {
+    return std::any_of(policy.dropped_headers.begin(), policy.dropped_headers.end(),
+                       [&](const std::string& dropped) { return equals_ignoring_case(name, dropped); });
+}
+
+// As much of a field as fits, up to the end of a line; of a single line without such an end, a piece of it.
+void append_cut(std::string_view whole, size_t bytes_max, std::string& out) {
+    const size_t line_end = whole.rfind('\n', bytes_max - 1);
+    if (line_end != std::string_view::npos) {
+        out += whole.substr(0, line_end + 1);
+    } else {
+        out.append(whole.substr(0, bytes_max)).append("\r\n");
+    }
+}
+
+}  // namespace
+
+HeaderPass::Outcome HeaderPass::run(const CleanupPolicy& policy, const Envelope& envelope, const Times& times,
+                                    std::string_view beginning, bool is_whole, std::string& out) {
+    Outcome outcome;
+    out.clear();
+    parse_headers(beginning, kHeaderFieldsMax, section_);
+    outcome.body_offset = section_.body_offset;
+    if (section_.truncated && !is_whole && section_.fields.size() > 1) {
+        // Its continuation is out of sight: better all of the last field behind the empty line than half of it.
+        outcome.body_offset = section_.header_bytes = section_.header_bytes - section_.fields.back().whole.size();
+        section_.fields.pop_back();
+    }
+    // Ours counts too.
+    if (section_.received_count + 1 > policy.hops_max) {
+        outcome.too_many_hops = true;
+        return outcome;
+    }
+    seen_ = 0;
+    message_id_.clear();
+    for (const HeaderField& field : section_.fields) seen_ |= bit(field.field);
+    outcome.resent = (seen_ & kResentFields) != 0;
+    const Field id_field = outcome.resent ? Field::resent_message_id : Field::message_id;
+    for (const HeaderField& field : section_.fields) {
+        if (field.field == id_field) message_id_ = trimmed(field.value);
+    }
+
+    const bool local = policy.is_local(envelope.client_address);
+    append_received_field(policy, envelope, times, out);
+    append_fields(policy, local ? policy.local_headers : policy.remote_headers, out, outcome.fields_cut);
+    if (local || policy.always_add_missing_headers) append_missing(policy, envelope, times, outcome.resent, out);
+    out += "\r\n";
+    outcome.message_id = message_id_;
+    return outcome;
+}
+
+void HeaderPass::append_received_field(const CleanupPolicy& policy, const Envelope& envelope, const Times& times,
+                                       std::string& out) const {
+    const std::string queue_id = queue_id_text(envelope.id);
+    ReceivedField field;
+    field.helo = envelope.helo;
+    field.client_name = envelope.client_name;
+    field.client_address = envelope.client_address;
+    field.host = policy.host;
+    field.mail_name = policy.mail_name;
+    field.protocol = envelope.protocol;
+    field.queue_id = queue_id;
+    if (envelope.recipients.size() == 1) field.recipient = envelope.recipients[0].address;
+    field.date = times.date;
+    append_received(field, out);
+}
+
+void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressCompletion& completion, std::string& out,
+                               uint32_t& fields_cut) const {
+    if (section_.fields.empty()) return;
+    const bool completes = !completion.origin.empty() || !completion.parent.empty();
+    // Fields that stay as they are go over in runs, one copy each: mostly the whole section.
+    const char* run = section_.fields.front().whole.data();
+    const auto flush_to = [&](const char* end) { out.append(run, static_cast<size_t>(end - run)); };
+    for (const HeaderField& field : section_.fields) {
+        const char* const begin = field.whole.data();
+        const char* const end = begin + field.whole.size();
+        if (is_dropped(policy, field.name)) {
+            flush_to(begin);
+            run = end;
+        } else if (field.whole.size() > policy.header_bytes_max) {
+            flush_to(begin);
+            append_cut(field.whole, policy.header_bytes_max, out);
+            ++fields_cut;
+            run = end;
+        } else if (completes && holds_addresses(field.field)) {
+            flush_to(begin);
+            run = append_completed_field(field, completion, policy.header_addresses_max, out) ? end : begin;
+        }
+    }
+    const std::string_view last = section_.fields.back().whole;
+    flush_to(last.data() + last.size());
+}
+
+void HeaderPass::append_missing(const CleanupPolicy& policy, const Envelope& envelope, const Times& times, bool resent,
+                                std::string& out) {
+    const std::string_view prefix = resent ? "Resent-" : "";
+    const auto lacks = [&](Field plain, Field again) { return (seen_ & bit(resent ? again : plain)) == 0; };
+    if (lacks(Field::message_id, Field::resent_message_id)) {
+        message_id_.assign("<").append(times.stamp).append(".").append(queue_id_text(envelope.id));
+        message_id_.append("@").append(policy.host).append(">");
+        out.append(prefix).append("Message-Id: ").append(message_id_).append("\r\n");
+    }
+    if (lacks(Field::date, Field::resent_date)) {
+        out.append(prefix).append("Date: ").append(times.date).append("\r\n");
+    }
+    if (lacks(Field::from, Field::resent_from)) {
+        out.append(prefix).append("From: ");
+        if (envelope.sender.empty()) {
+            out.append("MAILER-DAEMON@").append(policy.origin);
+        } else {
+            out.append(envelope.sender);
+        }
+        out.append("\r\n");
+    }
+}
+
+}  // namespace posthaste

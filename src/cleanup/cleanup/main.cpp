@@ -1,0 +1,54 @@
+// cleanup: completes what clients left out and hands messages to the store. No network, no files once it runs.
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cleanup/cleanup/cleanup_service.h"
+#include "lookup/own_addresses.h"
+#include "runtime/service_main.h"
+
+namespace posthaste {
+namespace {
+
+LocalTime local_time_at(int64_t unix_s) {
+    const auto when = static_cast<time_t>(unix_s);
+    tm broken{};
+    if (::localtime_r(&when, &broken) == nullptr) return {};
+    return {static_cast<int32_t>(broken.tm_gmtoff), broken.tm_zone};
+}
+
+// What needs the file system or the host's network, before both are gone.
+struct Prepared {
+    std::vector<IpAddress> own_addresses;
+    std::optional<CleanupPolicy> policy;
+    OpenReport report;
+
+    std::string prepare(const Settings& settings) {
+        ::tzset();      // reads the time zone's rules, which stay in memory
+        own_addresses =
+            posthaste::own_addresses(settings.text("inet_interfaces"), settings.text("proxy_interfaces"), report);
+        policy = CleanupPolicy::read(settings, own_addresses, report);
+        return report.error;
+    }
+};
+
+}  // namespace
+}  // namespace posthaste
+
+int main() {
+    using namespace posthaste;
+    Prepared prepared;
+    ServiceStages stages;
+    stages.prepare = [&](const control::Start&, const Settings& settings) { return prepared.prepare(settings); };
+    stages.make = [&](World& world, std::string& why_not) -> std::unique_ptr<Service> {
+        if (world.arena == nullptr) {
+            why_not = "cleanup needs an arena";
+            return nullptr;
+        }
+        for (const std::string& warning : prepared.report.warnings) world.log.warning(warning);
+        return std::make_unique<CleanupService>(
+            world, CleanupParts{std::move(*prepared.policy), std::move(prepared.own_addresses), local_time_at});
+    };
+    return run_service(Role::cleanup, stages);
+}
