@@ -7,7 +7,7 @@
 #include "cleanup/cleanup/header_pass.h"
 #include "cleanup/cleanup/recipients.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 CleanupPolicy policy() {
@@ -82,4 +82,4 @@ void BM_header_pass_envelope(benchmark::State& state) {
 BENCHMARK(BM_header_pass_envelope)->ArgName("recipients")->Arg(1)->Arg(50);
 
 }  // namespace
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -4,7 +4,7 @@
 
 #include "mail/address.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 enum class Lack : uint8_t { nothing, domain, parent };
@@ -68,4 +68,4 @@ bool append_completed_field(const HeaderField& field, const AddressCompletion& c
     return true;
 }
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

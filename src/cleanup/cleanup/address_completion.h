@@ -11,7 +11,7 @@
 
 #include "mail/headers.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 struct AddressCompletion {
     std::string origin;         // empty: addresses without a domain stay so
@@ -30,4 +30,4 @@ bool holds_addresses(Field field) noexcept;
 bool append_completed_field(const HeaderField& field, const AddressCompletion& completion, size_t addresses_max,
                             std::string& out);
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 const AddressCompletion kBoth{"origin.example", "parent.example"};
@@ -54,4 +54,4 @@ TEST(AddressCompletion, LeavesAFieldAloneThatNeedsNothingOrDoesNotParse) {
 }
 
 }  // namespace
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -9,7 +9,7 @@
 #include "cleanup/cleanup/recipients.h"
 #include "mail/date.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 enum CounterIndex : size_t { kMessages, kMessagesRefused, kHeaderBytes, kLeases, kStalls };
@@ -304,4 +304,4 @@ void CleanupService::log_message_id(MessageId id, const HeaderPass::Outcome& out
     log_.info(line_);
 }
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

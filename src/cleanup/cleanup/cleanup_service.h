@@ -25,7 +25,7 @@
 #include "mail/wire/submitted_message.h"
 #include "runtime/service.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 struct LocalTime {
     int32_t utc_offset_s = 0;
@@ -108,4 +108,4 @@ class CleanupService final : public Service {
     std::string stamp_;
 };
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

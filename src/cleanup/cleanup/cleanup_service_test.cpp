@@ -9,7 +9,7 @@
 #include "cleanup/cleanup/lent_message.h"
 #include "runtime/testing_loop.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 using testing::HasSubstr;
@@ -394,4 +394,4 @@ TEST(LentMessage, ExtentsFromAnOffsetNameWhatIsLeft) {
 }
 
 }  // namespace
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

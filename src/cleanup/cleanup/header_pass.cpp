@@ -6,7 +6,7 @@
 #include "mail/queue_id.h"
 #include "mail/received.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 constexpr uint64_t bit(Field field) noexcept { return uint64_t{1} << static_cast<unsigned>(field); }
@@ -131,4 +131,4 @@ void HeaderPass::append_missing(const CleanupPolicy& policy, const Envelope& env
     }
 }
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -21,7 +21,7 @@
 #include "mail/envelope.h"
 #include "mail/headers.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 // Of a whole header section. What lies beyond is body, behind an empty line.
 inline constexpr size_t kHeaderSectionBytesMax = 1024 * 1024;
@@ -59,4 +59,4 @@ class HeaderPass {
     std::string message_id_;
 };
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

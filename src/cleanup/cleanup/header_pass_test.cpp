@@ -4,7 +4,7 @@
 
 #include <random>
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 CleanupPolicy policy() {
@@ -195,4 +195,4 @@ TEST(HeaderPass, IsAnIdentityOnMessagesThatNeedNothing) {
 }
 
 }  // namespace
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

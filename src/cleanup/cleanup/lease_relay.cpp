@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 bool LeaseRelay::add(Asker asker) {
     if (pending_.size() >= kPendingMax) return false;
@@ -35,4 +35,4 @@ void LeaseRelay::on_store_gone() noexcept {
     for (Pending& pending : pending_) pending.asked = false;
 }
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 class LeaseRelay {
  public:
@@ -44,4 +44,4 @@ class LeaseRelay {
     uint64_t next_cookie_ = 1;
 };
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 std::vector<uint64_t> asked(LeaseRelay& relay, size_t room = SIZE_MAX) {
@@ -62,4 +62,4 @@ TEST(LeaseRelay, IsBounded) {
 }
 
 }  // namespace
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 // Most header sections end within the first.
@@ -54,4 +54,4 @@ void append_extents_from(const std::vector<wire::Extent>& content, uint64_t offs
     }
 }
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

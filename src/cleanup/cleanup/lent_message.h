@@ -13,7 +13,7 @@
 #include "mail/wire/extent.h"
 #include "runtime/peers.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 // Every extent lies in the arena of `owner_incarnation` (nobody lends what is not his), is not empty, and is mapped here.
 // The sum of their lengths, or nothing.
@@ -28,4 +28,4 @@ bool copy_header_section(const Peers& peers, const std::vector<wire::Extent>& co
 // Appends extents for all of the message from byte `offset` on.
 void append_extents_from(const std::vector<wire::Extent>& content, uint64_t offset, std::vector<wire::Extent>& out);
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

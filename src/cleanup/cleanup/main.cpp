@@ -8,7 +8,7 @@
 #include "lookup/own_addresses.h"
 #include "runtime/service_main.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 LocalTime local_time_at(int64_t unix_s) {
@@ -34,10 +34,11 @@ struct Prepared {
 };
 
 }  // namespace
-}  // namespace posthaste
+}  // namespace posthaste::cleanup
 
 int main() {
     using namespace posthaste;
+    using namespace posthaste::cleanup;
     Prepared prepared;
     ServiceStages stages;
     stages.prepare = [&](const control::Start&, const Settings& settings) { return prepared.prepare(settings); };

@@ -4,7 +4,7 @@
 
 #include "base/strings.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 // Builds "networks" text for NetworkMatchList from the restrictions of local_header_rewrite_clients.
@@ -64,4 +64,4 @@ bool CleanupPolicy::is_local(const std::string& client_address) const noexcept {
     return address ? local_clients.contains(*address) : client_address.empty();
 }
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -12,7 +12,7 @@
 #include "lookup/table.h"
 #include "runtime/settings/settings.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 struct CleanupPolicy {
     std::string host;                           // myhostname
@@ -38,4 +38,4 @@ struct CleanupPolicy {
     bool is_local(const std::string& client_address) const noexcept;
 };
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -5,7 +5,7 @@
 
 #include "mail/address.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 void complete(const AddressCompletion& completion, std::string& address) {
@@ -38,4 +38,4 @@ void drop_duplicates(const CleanupPolicy& policy, Envelope& envelope) {
     });
 }
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

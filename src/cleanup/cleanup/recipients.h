@@ -4,7 +4,7 @@
 #include "cleanup/cleanup/policy.h"
 #include "mail/envelope.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 // Sender and recipients get the domain they lack. The empty sender stays empty.
 void complete_envelope(const CleanupPolicy& policy, Envelope& envelope);
@@ -14,4 +14,4 @@ void complete_envelope(const CleanupPolicy& policy, Envelope& envelope);
 // different ones (0: never) the rest is let through unseen, as in Postfix: better twice than not at all.
 void drop_duplicates(const CleanupPolicy& policy, Envelope& envelope);
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

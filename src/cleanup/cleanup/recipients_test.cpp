@@ -5,7 +5,7 @@
 
 #include "mail/address.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 using testing::ElementsAre;
@@ -82,4 +82,4 @@ TEST(Recipients, BeyondTheLimitAreLetThroughUnseen) {
 }
 
 }  // namespace
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -8,7 +8,7 @@
 
 #include "runtime/peers.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 class Submitter {
  public:
@@ -39,4 +39,4 @@ class Submitter {
     std::deque<Waiting> waiting_;
 };
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

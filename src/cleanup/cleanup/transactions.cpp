@@ -2,7 +2,7 @@
 
 #include "base/assert.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 Transaction* Transactions::open() {
     if (full()) return nullptr;
@@ -34,4 +34,4 @@ void Transactions::close(Transaction& transaction) {
     --open_;
 }
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

@@ -10,7 +10,7 @@
 
 #include "mail/queue_id.h"
 
-namespace posthaste {
+namespace posthaste::cleanup {
 
 struct Transaction {
     uint32_t submitter = 0;             // incarnation of who gets the answer
@@ -47,4 +47,4 @@ class Transactions {
     uint32_t generation_ = 0;
 };
 
-}  // namespace posthaste
+}  // namespace posthaste::cleanup

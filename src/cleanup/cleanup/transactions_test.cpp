@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace posthaste {
+namespace posthaste::cleanup {
 namespace {
 
 TEST(Transactions, AreFoundByTheirCookieUntilClosed) {
@@ -39,4 +39,4 @@ TEST(Transactions, AreBounded) {
 }
 
 }  // namespace
-}  // namespace posthaste
+}  // namespace posthaste::cleanup
