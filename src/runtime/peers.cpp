@@ -50,15 +50,22 @@ Peer& Peers::add(PeerParts parts) {
 }
 
 void Peers::remove(uint32_t incarnation) {
-    if (!in_turn_) return remove_now(incarnation);
-    doomed_.push_back(incarnation);
+    Peer* const peer = find(incarnation);
+    if (peer == nullptr) return;
+    if (in_turn_) return doom(*peer);
+    remove_now(*peer);
 }
 
-void Peers::misbehaved(Peer& peer, const char* what) {
+void Peers::misbehaved(Peer& peer, std::string_view what) {
     if (peer.condemned_) return;
     peer.condemned_ = true;
     peer.misbehaviour_ = what;
-    doomed_.push_back(peer.incarnation_);
+    doom(peer);
+}
+
+void Peers::doom(Peer& peer) noexcept {
+    peer.doomed_ = true;
+    some_doomed_ = true;
 }
 
 Peer* Peers::find(Role role, uint16_t instance) noexcept {
@@ -145,8 +152,15 @@ void Peers::publish_all() {
 
 void Peers::remove_doomed() {
     // A removal may doom the next one.
-    for (size_t i = 0; i < doomed_.size(); ++i) remove_now(doomed_[i]);
-    doomed_.clear();
+    while (std::exchange(some_doomed_, false)) {
+        for (size_t i = 0; i < peers_.size();) {
+            if (peers_[i]->doomed_) {
+                remove_now(*peers_[i]);
+            } else {
+                ++i;
+            }
+        }
+    }
 }
 
 void Peers::read_last_records(Peer& peer) {
@@ -157,15 +171,14 @@ void Peers::read_last_records(Peer& peer) {
     }
 }
 
-void Peers::remove_now(uint32_t incarnation) {
-    Peer* const peer = find(incarnation);
-    if (peer == nullptr) return;
-    if (peer->channel_) read_last_records(*peer);
-    if (peer->condemned_ && hooks_.on_misbehaved != nullptr) {
-        hooks_.on_misbehaved(hooks_.owner, *peer, peer->misbehaviour_);
+void Peers::remove_now(Peer& peer) {
+    const uint32_t incarnation = peer.incarnation_;
+    if (peer.channel_) read_last_records(peer);
+    if (peer.condemned_ && hooks_.on_misbehaved != nullptr) {
+        hooks_.on_misbehaved(hooks_.owner, peer, peer.misbehaviour_);
     }
-    listener_.on_peer_down(*peer);
-    std::erase_if(peers_, [&](const auto& candidate) { return candidate.get() == peer; });
+    listener_.on_peer_down(peer);
+    std::erase_if(peers_, [&](const auto& candidate) { return candidate.get() == &peer; });
 
     std::vector<EarlyForgotten> told;
     std::erase_if(early_forgotten_, [&](const EarlyForgotten& early) {
@@ -211,7 +224,7 @@ bool Peers::before_sleep() {
     wake_all();
     publish_all();
     // Anything doomed since the turn ended (by another listener) goes in the next one.
-    if (!doomed_.empty()) return true;
+    if (some_doomed_) return true;
     if (linger()) return backlog_;
     return !announce_sleep();
 }

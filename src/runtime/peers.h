@@ -58,6 +58,7 @@ class Peer {
     int doorbell_ = -1;                 // the peer's; runtime-private
     bool paused_ = false;
     bool condemned_ = false;            // misbehaved: nothing more is read from it or sent to it
+    bool doomed_ = false;               // removed at the end of this turn
     std::string misbehaviour_;
     std::string scratch_;
 };
@@ -102,7 +103,7 @@ class Peers final : public TurnListener {
     Peer& add(PeerParts parts);
     void remove(uint32_t incarnation);
     // It broke the rules of the wire: logged by the caller, closed at the end of the turn, reported to master.
-    void misbehaved(Peer& peer, const char* what);
+    void misbehaved(Peer& peer, std::string_view what);
 
     Peer* find(Role role, uint16_t instance) noexcept;
     Peer* find(uint32_t incarnation) noexcept;
@@ -139,7 +140,8 @@ class Peers final : public TurnListener {
     void publish(Peer& peer);
     void publish_all();
     void remove_doomed();
-    void remove_now(uint32_t incarnation);
+    void doom(Peer& peer) noexcept;
+    void remove_now(Peer& peer);
     void read_last_records(Peer& peer);
     void wake_all() noexcept;
     bool announce_sleep() noexcept;
@@ -149,7 +151,7 @@ class Peers final : public TurnListener {
     Loop& loop_;
     PeerListener& listener_;
     std::vector<std::unique_ptr<Peer>> peers_;
-    std::vector<uint32_t> doomed_;      // removed at the end of this turn
+    bool some_doomed_ = false;
     // Told by a reader before we noticed that death ourselves: passed on after our own on_peer_down().
     struct EarlyForgotten { uint32_t reader_incarnation; uint32_t incarnation; };
     std::vector<EarlyForgotten> early_forgotten_;

@@ -1,0 +1,116 @@
+// runtime/introduction.h: the links of this process to the peers master has introduced it to, from the handshake to the
+// end. Owned by service_main.cpp; feeds Peers.
+//
+// One link is one SOCK_SEQPACKET pair with runtime/control.h's framing. Both sides speak first, nobody waits:
+//
+//   ─► Hello {+ ring segment, doorbell} {+ arena}          each side what master has promised the other
+//   ◄─ Hello …
+//   ◄─► Forgotten {incarnation}                            only from an arena's reader to its owner
+//   end of file                                            the peer died, or has closed the link
+//
+//   greeting ──its Hello is right──► established ──end of file, misbehaviour, Forget──► leaving ──idle──► gone
+//       └──────── wrong, end of file, or kPatienceUs ────────────────────────────────────┘
+//
+// What comes from the peer is foreign: descriptors are verified (seals, size, kind) before use, numbers must be what master
+// said, and whoever is wrong loses the link, is reported to master and logged. A link never blocks the loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/units.h"
+#include "runtime/arena.h"
+#include "runtime/control.h"
+#include "runtime/loop.h"
+#include "runtime/peers.h"
+#include "runtime/role.h"
+
+namespace posthaste {
+
+namespace handshake {
+
+inline constexpr uint32_t kLayoutVersion = 1;       // of rings, arenas and these messages
+
+// Descriptors, in this order: own segment and own doorbell (a link with rings), own arena (when it is lent).
+struct Hello {
+    static constexpr uint16_t kType = 40;
+    static constexpr uint32_t kMagic = 0x6f6c'6568;   // "helo"
+    uint32_t magic = kMagic;
+    uint32_t layout_version = kLayoutVersion;
+    Role role = Role::master;
+    uint32_t incarnation = 0;
+    uint32_t ring_bytes = 0;                        // of the sender's own segment
+
+    template <class Codec>
+    void visit(Codec& codec) {
+        codec(magic);
+        codec(layout_version);
+        codec(role);
+        codec(incarnation);
+        codec(ring_bytes);
+    }
+};
+
+// The sender maps the receiver's arena and holds nothing any more that the dead process `incarnation` had told it.
+struct Forgotten {
+    static constexpr uint16_t kType = 41;
+    uint32_t incarnation = 0;
+
+    template <class Codec>
+    void visit(Codec& codec) {
+        codec(incarnation);
+    }
+};
+
+}  // namespace handshake
+
+class Introductions {
+ public:
+    static constexpr int64_t kPatienceUs = 60 * kSecondUs;
+
+    struct Self {
+        Role role = Role::master;
+        uint32_t incarnation = 0;
+        Arena* arena = nullptr;             // ours, lent where master says so
+    };
+
+    class Listener {
+     public:
+        // It broke the rules; the link is closed or about to be. For the log and for master.
+        virtual void on_misbehaviour(Role role, uint32_t incarnation, std::string_view what) = 0;
+
+     protected:
+        ~Listener() = default;
+    };
+
+    Introductions(Loop& loop, Peers& peers, Self self, Listener& listener);
+    ~Introductions();
+
+    // Master's word. A link to the same incarnation that is still there gives way to the new one.
+    void introduce(const control::Introduce& terms, Fd socket);
+    // Master has reaped that process: its link goes, and every owner whose arena we read is told.
+    void forget(uint32_t incarnation);
+
+    // Closes every link; has_links() is false when the loop holds nothing of them any more.
+    void leave_all();
+    bool has_links() const noexcept { return !links_.empty(); }
+
+ private:
+    class Link;
+    Link* find(uint32_t incarnation) noexcept;
+    void on_removed(uint32_t incarnation);
+    void tell_forgotten(uint32_t incarnation);
+    void reap();
+
+    Loop& loop_;
+    Peers& peers_;
+    Self self_;
+    Listener& listener_;
+    std::vector<std::unique_ptr<Link>> links_;
+    Timer reap_timer_;
+};
+
+}  // namespace posthaste
