@@ -1,0 +1,94 @@
+#include "cleanup/rewrite/next_hop.h"
+
+#include "base/strings.h"
+#include "mail/address.h"
+
+namespace posthaste::rewrite {
+namespace {
+
+std::optional<uint16_t> parse_port(std::string_view text) noexcept {
+    if (const auto number = parse_number(text, 65535)) {
+        return *number == 0 ? std::nullopt : std::optional<uint16_t>(static_cast<uint16_t>(*number));
+    }
+    struct Named {
+        std::string_view name;
+        uint16_t port;
+    };
+    static constexpr Named kNamed[] = {
+        {"smtp", 25}, {"submission", 587}, {"submissions", 465}, {"smtps", 465}, {"lmtp", 24}};
+    for (const Named& named : kNamed) {
+        if (equals_ignoring_case(text, named.name)) return named.port;
+    }
+    return std::nullopt;
+}
+
+std::optional<IpAddress> parse_literal(std::string_view text) noexcept {
+    if (starts_with_ignoring_case(text, "ipv6:")) {
+        const auto address = IpAddress::parse(text.substr(5));
+        return address && address->v6 ? address : std::nullopt;
+    }
+    return IpAddress::parse(text);
+}
+
+// Underscores and internationalized names as they are: DNS will say.
+bool is_plausible_host(std::string_view host) noexcept {
+    if (host.empty() || host.size() > kDomainBytesMax) return false;
+    for (const char c : host) {
+        const bool good = is_alnum(c) || c == '.' || c == '-' || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+        if (!good) return false;
+    }
+    return host.front() != '.' && host.find("..") == std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<NextHop> parse_next_hop(std::string_view text, uint16_t port_default) {
+    text = trimmed(text);
+    NextHop out;
+    out.port = port_default;
+    std::string_view host = text;
+    std::string_view port;
+    bool has_port = false;
+    if (text.starts_with('[')) {
+        const size_t close = text.find(']');
+        if (close == std::string_view::npos) return std::nullopt;
+        host = text.substr(1, close - 1);
+        port = text.substr(close + 1);
+        has_port = !port.empty();
+        if (has_port && !port.starts_with(':')) return std::nullopt;
+        if (has_port) port.remove_prefix(1);
+        out.look_up_mx = false;
+    } else if (const size_t colon = text.find(':'); colon != std::string_view::npos) {
+        host = text.substr(0, colon);
+        port = text.substr(colon + 1);
+        has_port = true;
+    }
+    if (has_port) {
+        const auto number = parse_port(port);
+        if (!number) return std::nullopt;
+        out.port = *number;
+    }
+    out.address = parse_literal(host);
+    if (out.address) {
+        if (out.look_up_mx) return std::nullopt;
+        out.host = out.address->text();
+        return out;
+    }
+    if (host.ends_with('.')) host.remove_suffix(1);
+    if (!is_plausible_host(host)) return std::nullopt;
+    out.host = lowered(host);
+    return out;
+}
+
+std::optional<std::vector<NextHop>> parse_next_hops(std::string_view text, uint16_t port_default) {
+    std::vector<NextHop> out;
+    for (const std::string_view item : split(text, ", \t\r\n")) {
+        auto hop = parse_next_hop(item, port_default);
+        if (!hop || out.size() >= kNextHopsMax) return std::nullopt;
+        out.push_back(std::move(*hop));
+    }
+    if (out.empty()) return std::nullopt;
+    return out;
+}
+
+}  // namespace posthaste::rewrite
