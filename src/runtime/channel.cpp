@@ -190,6 +190,7 @@ bool Channel::room_came() noexcept {
 }
 
 bool Channel::has_room(size_t body_bytes) noexcept {
+    if (body_bytes > record_bytes_max()) return false;
     const uint64_t span = span_at_tail(body_bytes);
     if (!broken() && !fits(span)) look_at_peer_head();
     return !broken() && fits(span);
