@@ -1,0 +1,129 @@
+// tests/simulation/sim_loop.h: the loop of one simulated process. Keeps runtime/loop.h's promises
+// as UringLoop does: callbacks from the loop only, a last callback for every operation, cancel
+// answered by it, doorbells rung at the end of the turn, before_sleep() and after_sleep() around
+// every sleep.
+//
+// Owned by a SimWorld, which gives it its turns. A turn takes no virtual time, but the next one
+// comes a little later. Dead (SimWorld::kill): every call is ignored, nothing is in flight.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/loop.h"
+#include "runtime/random.h"
+#include "runtime/turn_listeners.h"
+
+namespace posthaste::simulation {
+
+class SimWorld;
+
+class SimLoop final : public Loop {
+ public:
+    SimLoop(SimWorld& world, size_t number, std::string name, uint64_t seed);
+    ~SimLoop() override;
+
+    const std::string& name() const noexcept { return name_; }
+
+    // Where its connections come from; 10.0.<n> by default.
+    const IpAddress& address() const noexcept { return address_; }
+
+    void set_address(const IpAddress& address) noexcept { address_ = address; }
+
+    bool is_dead() const noexcept { return dead_; }
+
+    bool is_stopped() const noexcept { return stopped_; }
+
+    uint64_t turns() const noexcept { return turns_; }
+
+    int64_t now_us() const noexcept override { return now_us_; }
+
+    int64_t wall_us() const noexcept override { return wall_us_; }
+
+    uint64_t random() noexcept override { return random_.next(); }
+
+    TimerWheel& timers() noexcept override;
+
+    void accept(Completion& done, Socket listener) override;
+    void connect(Completion& done, const Endpoint& to, const IpAddress* from) override;
+    void receive(Completion& done, Socket socket) override;
+    void send(Completion& done, Socket socket, std::span<const iovec> pieces) override;
+    // A doorbell of the world.
+    void watch(Completion& done, int descriptor) override;
+    // A file of the world.
+    void write_file(Completion& done, int descriptor, std::span<const iovec> pieces,
+                    uint64_t offset, bool sync) override;
+    void cancel(Completion& done) override;
+    void close(Socket socket) override;
+    void shutdown_send(Socket socket) override;
+    Endpoint peer_of(Socket socket) override;
+    Endpoint local_of(Socket socket) override;
+    void ring_doorbell(int doorbell) override;
+
+    void add_listener(TurnListener& listener) override;
+    void remove_listener(TurnListener& listener) override;
+    void request_turn_end(TurnListener& listener) override;
+
+    // Runs the whole world until this process has stopped.
+    void run() override;
+
+    void stop() noexcept override { stopped_ = true; }
+
+    // For the world and its network.
+    bool is_pending(uint64_t key) const noexcept;
+    // Queues a callback; false when the operation is over. `last` ends it.
+    bool post(uint64_t key, int32_t result, bool last, std::string data);
+    void on_doorbell(int doorbell);
+    void die();
+
+ private:
+    enum class Kind : uint8_t { accept, connect, receive, send, watch, write_file };
+
+    struct Operation {
+        Completion* completion;
+        Kind kind;
+        int32_t number;     // socket or descriptor
+        bool over = false;  // its last event is queued
+        bool told = false;  // watch: an event is queued, further rings add nothing
+    };
+
+    struct Ready {
+        uint64_t key;
+        int32_t result;
+        bool last;
+        std::string data;
+    };
+
+    uint64_t begin(Completion& done, Kind kind, int32_t number);
+    void wake(int64_t at_us);
+    void wake_soon();
+    void turn();
+    void dispatch();
+    void forget(std::map<uint64_t, Operation>::iterator operation);
+
+    SimWorld& world_;
+    std::string name_;
+    IpAddress address_;
+    Random random_;
+    int64_t now_us_;
+    int64_t wall_us_;
+    TimerWheel timers_;
+    TurnListeners listeners_;
+    std::map<uint64_t, Operation> operations_;
+    std::multimap<int, uint64_t> watches_;  // doorbell to operation
+    std::vector<Ready> ready_;
+    std::vector<Ready> dispatching_;
+    std::vector<int> to_ring_;
+    uint64_t next_key_ = 1;
+    int64_t turn_at_us_;
+    int64_t busy_until_us_ = 0;
+    uint64_t turns_ = 0;
+    bool in_turn_ = false;
+    bool asleep_ = false;
+    bool dead_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace posthaste::simulation
