@@ -37,6 +37,8 @@ class Peer {
     }
     bool send_bytes(uint16_t type, std::string_view body);
     bool has_room(size_t body_bytes);
+    // False: only its arena may be read.
+    bool has_channel() const noexcept { return channel_.has_value(); }
 
     // While paused no record of this peer is handed to the service; its ring fills and pushes back.
     void pause() noexcept { paused_ = true; }
