@@ -67,17 +67,24 @@ void Link::quit() {
 void Link::abandon() {
     user_ = nullptr;
     if (connection_) {
-        connection_->abort();
+        hang_up();
     } else if (connect_done_.in_flight()) {
         loop_.cancel(connect_done_);
     }
+}
+
+// A send under way may still look at the store's arena, whose blocks are given back as soon as the job is reported:
+// from here on the kernel takes no more of them.
+void Link::hang_up() {
+    if (connection_->unsent_bytes() > 0) loop_.shutdown_send(connection_->socket());
+    connection_->abort();
 }
 
 size_t Link::on_bytes(std::string_view bytes) { return session_->on_bytes(bytes); }
 
 void Link::on_end(Connection::End reason, int) {
     session_->on_lost(reason == Connection::End::deadline);
-    if (!connection_->closing()) connection_->abort();      // the session was over already
+    if (!connection_->closing()) hang_up();     // the session was over already
 }
 
 void Link::on_sent() { session_->on_sent(); }
@@ -111,7 +118,7 @@ void Link::on_job_returned(Job& job) {
 
 void Link::on_dead(const DeliveryStatus& refusal) {
     const bool was_ready = session_->was_ready();
-    connection_->abort();
+    hang_up();
     if (User* user = std::exchange(user_, nullptr)) user->on_link_dead(refusal, was_ready);
 }
 

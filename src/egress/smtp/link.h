@@ -55,6 +55,7 @@ class Link final : private Connection::Handler, private ClientSession::Line {
  private:
     void on_connected(const Event& event);
     void on_connect_timeout();
+    void hang_up();
 
     // Connection::Handler
     size_t on_bytes(std::string_view bytes) override;
