@@ -206,6 +206,11 @@ bool Channel::publish() noexcept {
     return true;
 }
 
+bool Channel::all_consumed() noexcept {
+    if (!broken()) look_at_peer_head();
+    return broken() || peer_head_seen_ == tail_;
+}
+
 bool Channel::look_at_peer_tail() noexcept {
     const uint64_t tail = peer_.header()->tail.load(std::memory_order_seq_cst);
     const uint64_t unread = tail - head_;

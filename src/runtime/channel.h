@@ -78,6 +78,8 @@ class Channel {
     // Makes everything sent visible. True: the peer sleeps and its doorbell must be rung.
     bool publish() noexcept;
     bool has_unpublished() const noexcept { return tail_ != published_tail_; }
+    // The peer has taken everything (or is broken and never will).
+    bool all_consumed() noexcept;
 
     // One record, copied into private memory valid until the next receive(). False: none, or broken.
     struct Record { uint16_t type; std::string_view body; };

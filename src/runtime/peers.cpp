@@ -150,6 +150,12 @@ void Peers::publish_all() {
     }
 }
 
+bool Peers::all_consumed() noexcept {
+    return std::all_of(peers_.begin(), peers_.end(), [](auto& peer) {
+        return !peer->channel_ || peer->condemned_ || peer->channel_->all_consumed();
+    });
+}
+
 void Peers::remove_doomed() {
     // A removal may doom the next one.
     while (std::exchange(some_doomed_, false)) {

@@ -119,6 +119,9 @@ class Peers final : public TurnListener {
     // Somebody rang. The turn that this wakes looks at every ring, so there is nothing more to do.
     void on_doorbell() noexcept {}
 
+    // Every record sent has been taken by its peer: a process that drains may go.
+    bool all_consumed() noexcept;
+
     // For a consumer that many write to and nobody waits for (postlogd): while records come, it looks at its rings every
     // linger_us instead of raising its sleep counts, so that producers need not wake it for each record. A whole
     // period without a record, and it sleeps as everybody does. 0: off.

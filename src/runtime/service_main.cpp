@@ -1,0 +1,335 @@
+#include "runtime/service_main.h"
+
+#include <sys/resource.h>
+
+#include <unistd.h>
+
+#include <csignal>
+#include <optional>
+#include <utility>
+
+#include "runtime/counters.h"
+#include "runtime/introduction.h"
+#include "runtime/ring_log.h"
+#include "runtime/sandbox.h"
+#include "runtime/sandbox_profile.h"
+#include "runtime/stderr_log.h"
+#include "runtime/uring_loop.h"
+
+namespace posthaste {
+namespace {
+
+// While draining, "idle" and "everything taken" are asked this often: nobody rings for them.
+constexpr int64_t kDrainLookUs = 5 * kMsUs;
+// How long a process that has nothing left to do waits for a peer that does not read.
+constexpr int64_t kDrainPatienceUs = 2 * kSecondUs;
+
+// Master speaks over the control socket; a signal is meant for the process group, or is none of ours.
+void ignore_signals() {
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) std::signal(number, SIG_IGN);
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener {
+ public:
+    ServiceProcess(Role role, const ServiceStages& stages) : role_(role), stages_(stages) {}
+
+    // Empty, or why not.
+    std::string start();
+    void run();
+
+ private:
+    std::string take_start();
+    std::string read_settings();
+    std::string map_memory();
+    std::string enter_sandbox();
+    std::string make_loop();
+    std::string make_service();
+    std::string close_sandbox();
+    std::string judge_sandbox() const;
+    void open_for_business();
+
+    void on_control(const Event& event);
+    void on_message(ControlMessage& message);
+    void on_introduce(ControlMessage& message);
+    void on_reload(ControlMessage& message);
+    void drain();
+    void look_at_drain();
+    template <class Record>
+    void tell_master(const Record& record) {
+        // Master may be gone; then nobody needs it.
+        (void)send_control(kControlDescriptor, record);
+    }
+
+    // Peers' words: the log's link stays here, everything else is the service's.
+    bool is_log(const Peer& peer) const noexcept { return peer.role() == Role::postlogd && role_ != Role::postlogd; }
+    void on_peer_up(Peer& peer) override { is_log(peer) ? log_->on_postlogd_up(peer) : service_->on_peer_up(peer); }
+    void on_peer_down(Peer& peer) override { is_log(peer) ? log_->on_postlogd_down() : service_->on_peer_down(peer); }
+    void on_record(Peer& peer, uint16_t type, std::string_view body) override;
+    void on_room(Peer& peer) override {
+        if (!is_log(peer)) service_->on_room(peer);
+    }
+    void on_forgotten(Peer& reader, uint32_t incarnation) override {
+        if (!is_log(reader)) service_->on_forgotten(reader, incarnation);
+    }
+    void on_misbehaviour(Role role, uint32_t incarnation, std::string_view what) override;
+    void on_turn_end() override {
+        if (draining_) look_at_drain();
+    }
+
+    const Role role_;
+    const ServiceStages& stages_;
+    ControlMessage start_message_;              // start_ is views of it
+    control::Start start_;
+    std::vector<Fd> listeners_;
+    std::optional<Settings> settings_;
+    std::optional<CounterMapping> counters_;
+    std::optional<Arena> arena_;
+    std::optional<Sandbox> sandbox_;
+    std::unique_ptr<UringLoop> loop_;
+    std::optional<RingLog> log_;
+    std::optional<Peers> peers_;
+    std::optional<Introductions> introductions_;
+    std::optional<World> world_;
+    std::unique_ptr<Service> service_;
+    Completion control_done_{runner_of<&ServiceProcess::on_control, ServiceProcess>(), this};
+    Timer drain_timer_{timer_calls<&ServiceProcess::look_at_drain, ServiceProcess>(), this};
+    bool draining_ = false;
+    bool drained_ = false;
+    bool master_is_gone_ = false;
+    int64_t idle_since_us_ = kNeverUs;
+};
+
+std::string ServiceProcess::start() {
+    using Step = std::string (ServiceProcess::*)();
+    constexpr Step kSteps[] = {
+        &ServiceProcess::take_start,    &ServiceProcess::read_settings, &ServiceProcess::map_memory,
+        &ServiceProcess::enter_sandbox, &ServiceProcess::make_loop,     &ServiceProcess::make_service,
+        &ServiceProcess::close_sandbox,
+    };
+    for (const Step step : kSteps) {
+        if (std::string why = (this->*step)(); !why.empty()) return why;
+    }
+    open_for_business();
+    return {};
+}
+
+std::string ServiceProcess::take_start() {
+    const auto received = receive_control(kControlDescriptor, start_message_, ControlWait::yes);
+    if (!received) return "started by hand? Services are started by 'posthaste start' (" + received.error().text() + ")";
+    if (start_message_.type != control::Start::kType || !wire::decode(start_message_.body, start_)) {
+        return "master speaks another version of the control protocol";
+    }
+    if (start_.role != role_) {
+        return "this program is " + std::string(name_of(role_)) + ", not " + std::string(name_of(start_.role));
+    }
+    auto& fds = start_message_.fds;
+    if (fds.size() != control::Start::kFixedFds + start_.listeners.size()) return "wrong number of descriptors";
+    for (size_t i = control::Start::kFixedFds; i < fds.size(); ++i) listeners_.push_back(std::move(fds[i]));
+    return {};
+}
+
+std::string ServiceProcess::read_settings() {
+    const auto text = read_snapshot(start_message_.fds[0].get());
+    if (!text) return text.error().text();
+    auto parsed = Settings::parse_snapshot(*text);
+    if (!parsed) return "settings: " + parsed.error().text();
+    settings_.emplace(std::move(*parsed));
+    return stages_.prepare ? stages_.prepare(start_, *settings_) : std::string();
+}
+
+std::string ServiceProcess::map_memory() {
+    auto counters = CounterMapping::map(start_message_.fds[1].get(), CounterMapping::Access::write);
+    if (!counters) return counters.error().text();
+    counters_.emplace(std::move(*counters));
+    set_owner(counters_->page(), name_of(role_), static_cast<uint32_t>(::getpid()));
+    start_message_.fds.clear();
+    if (start_.arena_bytes == 0) return {};
+    auto arena = Arena::create(start_.incarnation, start_.arena_bytes);
+    if (!arena) return "arena: " + arena.error().text();
+    arena_.emplace(std::move(*arena));
+    return {};
+}
+
+std::string ServiceProcess::enter_sandbox() {
+    sandbox_.emplace(SandboxOptions{sandbox_profile(role_), start_.user_id, start_.group_id,
+                                    std::string(start_.chroot_dir), start_.network});
+    const auto entered = sandbox_->enter();
+    return entered ? judge_sandbox() : "sandbox: " + entered.error().text();
+}
+
+std::string ServiceProcess::judge_sandbox() const {
+    if (start_.sandbox != SandboxMode::strict || sandbox_->missing().empty()) return {};
+    return "sandbox = strict, but not all of it can be applied: " + sandbox_->missing_text();
+}
+
+std::string ServiceProcess::make_loop() {
+    const SandboxProfile& profile = sandbox_profile(role_);
+    UringOptions options;
+    options.accept = !listeners_.empty();
+    options.connect = profile.connects;
+    options.receive = options.send = options.accept || options.connect;
+    options.files = profile.files;
+    auto loop = UringLoop::create(options);
+    if (!loop) return "io_uring: " + loop.error().text() + "; " + uring_remedy(loop.error());
+    loop_ = std::move(*loop);
+
+    log_.emplace(*loop_, settings_->text("syslog_name") + "/" + std::string(name_of(role_)),
+                 static_cast<uint32_t>(::getpid()));
+    peers_.emplace(*loop_, static_cast<PeerListener&>(*this));
+    introductions_.emplace(*loop_, *peers_,
+                           Introductions::Self{role_, start_.incarnation, arena_ ? &*arena_ : nullptr},
+                           static_cast<Introductions::Listener&>(*this));
+    world_.emplace(World{*loop_, *log_, counters_->page(), *settings_, arena_ ? &*arena_ : nullptr, start_.instance,
+                         start_.incarnation, start_.service_name});
+    return {};
+}
+
+std::string ServiceProcess::make_service() {
+    std::string why_not;
+    service_ = stages_.make(*world_, why_not);
+    if (!service_) return why_not.empty() ? "the service could not be made" : why_not;
+    log_->set_own_reader(this, [](void* self, const wire::LogLine& line) {
+        return static_cast<ServiceProcess*>(self)->service_->on_own_line(line);
+    });
+    return {};
+}
+
+std::string ServiceProcess::close_sandbox() {
+    sandbox_->close();
+    return judge_sandbox();
+}
+
+void ServiceProcess::open_for_business() {
+    service_->attach(*peers_);
+    for (size_t i = 0; i < listeners_.size(); ++i) {
+        service_->on_listener(start_.listeners[i].name, Socket{listeners_[i].get()});
+    }
+    loop_->add_listener(*this);
+    loop_->watch(control_done_, kControlDescriptor);
+    const std::string missing = sandbox_->missing_text();
+    if (!missing.empty()) log_->warning("sandbox: not applied: " + missing);
+    control::Ready ready;
+    ready.missing_layers = std::string_view(missing).substr(0, 1024);
+    tell_master(ready);
+}
+
+void ServiceProcess::run() {
+    loop_->run();
+    // What is left has nobody to answer to: completions are void, then the service goes, then the process.
+    loop_->abandon_all();
+    service_.reset();
+    StderrLog last_resort(settings_->text("syslog_name") + "/" + std::string(name_of(role_)));
+    log_->visit_waiting([&](const wire::LogLine& line) { last_resort.line(line.severity, line.text); });
+}
+
+void ServiceProcess::on_control(const Event& event) {
+    ControlMessage message;
+    while (!master_is_gone_) {
+        const auto received = receive_control(kControlDescriptor, message);
+        if (received && !*received) break;
+        if (received) {
+            on_message(message);
+            continue;
+        }
+        master_is_gone_ = true;
+        log_->warning("master is gone: finishing what is held");
+        drain();
+    }
+    if (event.last && !master_is_gone_) loop_->watch(control_done_, kControlDescriptor);
+}
+
+void ServiceProcess::on_message(ControlMessage& message) {
+    switch (message.type) {
+        case control::Introduce::kType: return on_introduce(message);
+        case control::Reload::kType: return on_reload(message);
+        case control::Drain::kType: return drain();
+        case control::Wakeup::kType: return service_->on_wakeup();
+        case control::Forget::kType:
+            if (control::Forget forget; wire::decode(message.body, forget)) introductions_->forget(forget.incarnation);
+            return;
+        default: log_->error("unknown message from master: type " + std::to_string(message.type));
+    }
+}
+
+void ServiceProcess::on_introduce(ControlMessage& message) {
+    control::Introduce terms;
+    if (!wire::decode(message.body, terms) || message.fds.size() != 1) return log_->error("malformed introduction");
+    introductions_->introduce(terms, std::move(message.fds[0]));
+}
+
+void ServiceProcess::on_reload(ControlMessage& message) {
+    if (message.fds.size() != 1) return log_->error("malformed reload");
+    const auto text = read_snapshot(message.fds[0].get());
+    if (!text) return log_->error("reload: " + text.error().text());
+    auto parsed = Settings::parse_snapshot(*text);
+    if (!parsed) return log_->error("reload: settings: " + parsed.error().text());
+    *settings_ = std::move(*parsed);
+    service_->on_settings(*settings_);
+}
+
+void ServiceProcess::drain() {
+    if (std::exchange(draining_, true)) return;
+    service_->on_drain();
+    loop_->timers().set(drain_timer_, loop_->now_us());
+}
+
+void ServiceProcess::look_at_drain() {
+    if (drained_) return;
+    if (!service_->is_idle()) {
+        idle_since_us_ = kNeverUs;
+    } else if (idle_since_us_ == kNeverUs) {
+        idle_since_us_ = loop_->now_us();
+    }
+    const bool idle = idle_since_us_ != kNeverUs;
+    if (idle && (peers_->all_consumed() || loop_->now_us() - idle_since_us_ > kDrainPatienceUs)) {
+        drained_ = true;
+        tell_master(control::Drained{});
+        return loop_->stop();
+    }
+    if (!drain_timer_.is_set()) loop_->timers().set(drain_timer_, loop_->now_us() + kDrainLookUs);
+}
+
+void ServiceProcess::on_record(Peer& peer, uint16_t type, std::string_view body) {
+    if (!is_log(peer)) return service_->on_record(peer, type, body);
+    peers_->misbehaved(peer, "postlogd has nothing to say");
+}
+
+void ServiceProcess::on_misbehaviour(Role role, uint32_t incarnation, std::string_view what) {
+    log_->warning("link to " + std::string(name_of(role)) + " closed: " + std::string(what));
+    control::PeerMisbehaved report;
+    report.incarnation = incarnation;
+    report.text = what.substr(0, 512);
+    tell_master(report);
+}
+
+}  // namespace
+
+int run_service(Role role, const ServiceStages& stages) {
+    close_inherited_descriptors();
+    ignore_signals();
+    raise_descriptor_limit();
+    // Never destroyed: at the end the kernel takes everything back, in any order.
+    auto& process = *new ServiceProcess(role, stages);
+    if (const std::string why = process.start(); !why.empty()) {
+        StderrLog("posthaste/" + std::string(name_of(role))).fatal(why);
+        control::Failed failed;
+        failed.text = std::string_view(why).substr(0, 4096);
+        (void)send_control(kControlDescriptor, failed);
+        ::_exit(1);
+    }
+    process.run();
+    ::_exit(0);
+}
+
+int run_service(Role role, const std::function<std::unique_ptr<Service>(World& world)>& make) {
+    return run_service(role, {.prepare = nullptr, .make = [&](World& world, std::string&) { return make(world); }});
+}
+
+}  // namespace posthaste
