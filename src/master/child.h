@@ -1,0 +1,89 @@
+// master/child.h: one process of a service, from fork to reaping.
+//
+//   starting ──Ready──► ready ──Drain sent──► draining ──exit──► gone
+//      └───── Failed, exit ─────────────────────────────────────►┘
+//
+// Owned by the supervisor. Holds what the process was given (its end of the control socket is ours no longer) and the
+// counter page it writes, which master only reads.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "master/listeners.h"
+#include "master/plan.h"
+#include "runtime/control.h"
+#include "runtime/counters.h"
+
+namespace posthaste {
+
+class Child {
+ public:
+    enum class State : uint8_t { starting, ready, draining };
+
+    struct Identity {
+        std::string service_key;
+        const RoleRow* row = nullptr;
+        unsigned worker = 0;            // among the processes of its master.cf line
+        uint16_t instance = 0;          // among all processes of its role
+        uint32_t incarnation = 0;
+    };
+
+    // Forks, runs the program, sends Start. `program_path`, user and settings come from the plan.
+    static Result<std::unique_ptr<Child>> spawn(const PlannedService& service, Identity identity,
+                                                const std::vector<Listener>& listeners);
+
+    const Identity& identity() const noexcept { return identity_; }
+    Role role() const noexcept { return identity_.row->role; }
+    // "smtpd/1" for logs.
+    std::string name() const;
+    pid_t pid() const noexcept { return pid_; }
+    int pidfd() const noexcept { return pidfd_.get(); }
+    int control() const noexcept { return control_.get(); }
+    int error_output() const noexcept { return error_output_.get(); }
+
+    // False: it is gone or does not read; kill() it.
+    template <class Record>
+    bool send(const Record& record, std::initializer_list<int> descriptors = {}) {
+        return control_ && send_control(control_.get(), record, descriptors).has_value();
+    }
+    bool reload(const Settings& settings);
+    void drain();
+    // Drain, or at once when it has not started: it has nothing to finish.
+    void dismiss();
+    void kill(int signal) noexcept;
+    // Nothing more will be read from it.
+    void close_control() noexcept { control_.reset(); }
+
+    // Whole lines it has written to its standard error since the last call; bounded.
+    std::vector<std::string> take_error_lines();
+
+    std::vector<CounterValue> counters() const { return read_counters(counters_->page()); }
+
+    State state = State::starting;
+    int64_t started_us = 0;             // steady clock
+    int64_t ready_us = 0;
+    int64_t kill_at_us = 0;             // 0: no limit
+    std::string failure;                // what Failed said
+    std::string missing_layers;         // what Ready said
+
+ private:
+    Child() = default;
+
+    Identity identity_;
+    pid_t pid_ = -1;
+    Fd pidfd_;
+    Fd control_;
+    Fd error_output_;
+    std::optional<CounterMapping> counters_;
+    std::string error_text_;
+};
+
+}  // namespace posthaste

@@ -1,0 +1,182 @@
+#include "master/plan.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "base/strings.h"
+
+namespace posthaste {
+
+namespace {
+
+constexpr unsigned kProcessesMax = 64;
+
+// Without these no mail moves.
+constexpr std::array<Role, 6> kEssential = {Role::smtpd, Role::cleanup, Role::store,
+                                            Role::qmgr,  Role::rewrite, Role::smtp};
+
+class PlanMaker {
+ public:
+    PlanMaker(const MainCf& main_cf, const MasterCf& master_cf, const SystemFacts& facts, Diagnostics& diagnostics)
+        : main_cf_(main_cf), master_cf_(master_cf), facts_(facts), diagnostics_(diagnostics) {}
+
+    std::optional<Plan> make() {
+        const SettingsReader reader(main_cf_, facts_);
+        std::vector<MainCfEntry> all_overrides;
+        for (const auto& service : master_cf_.services)
+            all_overrides.insert(all_overrides.end(), service.overrides.begin(), service.overrides.end());
+        reader.warn_of_unknown(all_overrides, diagnostics_);
+
+        auto settings = reader.read({}, diagnostics_);
+        if (settings) plan_.settings = std::move(*settings);
+        for (const auto& service : master_cf_.services) add(service, reader);
+        require_essential();
+        if (diagnostics_.has_errors()) return std::nullopt;
+        plan_.config_directory = facts_.config_directory;
+        return std::move(plan_);
+    }
+
+ private:
+    void add(const MasterCfService& entry, const SettingsReader& reader) {
+        const auto role = role_of_program(entry.program);
+        PlannedService service;
+        service.entry = entry;
+        service.row = role ? row_of(*role) : nullptr;
+        if (!service.row) {
+            diagnostics_.error(entry.place, "there is no program \"" + entry.program + "\" here (yet); put a \"#\" "
+                                            "before the line");
+            return;
+        }
+        if (entry.type == ServiceType::inet && service.row->listens != Listens::own) {
+            diagnostics_.error(entry.place, entry.program + " does not listen on the network; write unix for inet");
+            return;
+        }
+        if (shares_processes(service)) return;
+        service.entry.overrides.push_back({"service_name", entry.name, entry.place});
+        service.entry.overrides.push_back({"process_name", entry.program, entry.place});
+        auto settings = reader.read(service.entry.overrides, diagnostics_);
+        if (!settings) return;
+        service.settings = std::move(*settings);
+        if (!count_processes(service) || !find_user(service) || !find_program(service)) return;
+        for (const auto& other : plan_.services)
+            if (other.row == service.row) service.first_instance += other.process_count;
+        plan_.services.push_back(std::move(service));
+    }
+
+    // A further line of a program that does not listen ("relay unix … smtp") names a transport: qmgr gives its mail
+    // to the same processes, with the transport's own parameters.
+    bool shares_processes(const PlannedService& service) {
+        if (service.row->listens == Listens::own && service.row->many) return false;
+        const auto first = std::find_if(plan_.services.begin(), plan_.services.end(),
+                                        [&](const PlannedService& other) { return other.row == service.row; });
+        if (first == plan_.services.end()) return false;
+        if (!service.row->many) {
+            diagnostics_.error(service.entry.place, "a second " + service.entry.program + "; there can be only one (" +
+                                                        first->entry.place.text() + ")");
+            return true;
+        }
+        for (const auto& option : service.entry.overrides)
+            if (option.name != "syslog_name")
+                diagnostics_.warning(service.entry.place, service.entry.name + " shares the processes of " +
+                                                              first->entry.name + ", -o " + option.name +
+                                                              " is ignored; set " + service.entry.name +
+                                                              "_… parameters in main.cf");
+        return true;
+    }
+
+    bool count_processes(PlannedService& service) {
+        const auto limit = service.entry.process_limit;
+        if (!service.row->many) {
+            if (limit.value_or(1) == 1) return true;
+            diagnostics_.error(service.entry.place, "maxproc of " + service.entry.program + " must be 1");
+            return false;
+        }
+        auto wanted = static_cast<unsigned>(service.settings.integer("worker_processes"));
+        if (wanted == 0) wanted = std::max(1U, std::thread::hardware_concurrency());
+        if (limit.value_or(0) > 0) wanted = std::min<unsigned>(wanted, *limit);
+        service.process_count = std::min(wanted, kProcessesMax);
+        return true;
+    }
+
+    bool find_user(PlannedService& service) {
+        const std::string& name = service.settings.text(service.row->user_parameter);
+        const passwd* user = ::getpwnam(name.c_str());
+        if (user == nullptr) {
+            diagnostics_.error(service.entry.place, std::string(service.row->user_parameter) + " = " + name +
+                                                        ": there is no such user; `posthaste init` creates it");
+            return false;
+        }
+        if (user->pw_uid == 0) {
+            diagnostics_.error(service.entry.place, std::string(service.row->user_parameter) + " = " + name +
+                                                        ": a service never runs as root");
+            return false;
+        }
+        service.user_id = user->pw_uid;
+        service.group_id = user->pw_gid;
+        return true;
+    }
+
+    bool find_program(PlannedService& service) {
+        service.program_path = service.settings.text("daemon_directory") + "/" +
+                               std::string(name_of(service.row->role));
+        if (::access(service.program_path.c_str(), X_OK) == 0) return true;
+        diagnostics_.error(service.entry.place, service.program_path + " is not there or cannot be run; check "
+                                                "daemon_directory");
+        return false;
+    }
+
+    void require_essential() {
+        if (diagnostics_.has_errors()) return;
+        for (const Role role : kEssential) {
+            const bool planned = std::any_of(plan_.services.begin(), plan_.services.end(),
+                                             [&](const PlannedService& service) { return service.row->role == role; });
+            if (!planned)
+                diagnostics_.error({master_cf_.path, 0}, "no service runs " + std::string(name_of(role)) +
+                                                             "; mail could not move without it");
+        }
+    }
+
+    const MainCf& main_cf_;
+    const MasterCf& master_cf_;
+    const SystemFacts& facts_;
+    Diagnostics& diagnostics_;
+    Plan plan_;
+};
+
+}  // namespace
+
+const PlannedService* Plan::find(std::string_view key) const noexcept {
+    for (const PlannedService& service : services)
+        if (service.key() == key) return &service;
+    return nullptr;
+}
+
+std::optional<Plan> make_plan(const MainCf& main_cf, const MasterCf& master_cf, const SystemFacts& facts,
+                              Diagnostics& diagnostics) {
+    return PlanMaker(main_cf, master_cf, facts, diagnostics).make();
+}
+
+std::optional<Plan> make_plan(const std::string& config_directory, const SystemFacts& facts, Diagnostics& diagnostics) {
+    const MainCf main_cf = MainCf::load(config_directory + "/main.cf", diagnostics);
+    const MasterCf master_cf = MasterCf::load(config_directory + "/master.cf", diagnostics);
+    if (diagnostics.has_errors() && main_cf.entries.empty() && master_cf.services.empty()) return std::nullopt;
+    return make_plan(main_cf, master_cf, facts, diagnostics);
+}
+
+bool needs_restart(const PlannedService& before, const PlannedService& after) {
+    if (before.program_path != after.program_path || before.process_count != after.process_count ||
+        before.first_instance != after.first_instance || before.user_id != after.user_id ||
+        before.group_id != after.group_id || before.entry.type != after.entry.type ||
+        before.entry.is_private != after.entry.is_private)
+        return true;
+    const auto rows = parameter_table();
+    return std::any_of(rows.begin(), rows.end(), [&](const ParameterRow& row) {
+        return row.applies == Applies::restart && before.settings.text(row.name) != after.settings.text(row.name);
+    });
+}
+
+}  // namespace posthaste

@@ -1,0 +1,121 @@
+#include "master/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+
+namespace posthaste {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::string_view kServices =
+    "2525 inet n - y - - smtpd\n"
+    "cleanup unix n - y - - cleanup\n"
+    "store unix - - y - 1 store\n"
+    "qmgr unix n - y 300 1 qmgr\n"
+    "rewrite unix - - y - - trivial-rewrite\n"
+    "smtp unix - - y - - smtp\n"
+    "relay unix - - y - - smtp -o syslog_name=postfix/relay\n"
+    "postlog unix-dgram n - y - 1 postlogd\n";
+
+// A directory with programs that are there and do nothing; users that every Debian has.
+class PlanTest : public testing::Test {
+ protected:
+    void SetUp() override {
+        char name[] = "/tmp/posthaste-plan-XXXXXX";
+        directory_ = ::mkdtemp(name);
+        for (const auto program : {"smtpd", "cleanup", "store", "qmgr", "trivial-rewrite", "smtp", "postlogd"}) {
+            std::ofstream(directory_ + "/" + program) << "#!/bin/true\n";
+            ::chmod((directory_ + "/" + program).c_str(), 0755);
+        }
+        main_cf_ = "network_user=daemon\nqueue_user=bin\nstore_user=sys\nlog_user=nobody\nworker_processes=3\n"
+                   "daemon_directory=" + directory_ + "\n";
+    }
+    void TearDown() override { (void)!::system(("rm -r " + directory_).c_str()); }
+
+    std::optional<Plan> plan(std::string_view master_cf, std::string_view more_main_cf = "") {
+        Diagnostics diagnostics;
+        const auto main = MainCf::parse("main.cf", main_cf_ + std::string(more_main_cf), diagnostics);
+        const auto services = MasterCf::parse("master.cf", master_cf, diagnostics);
+        auto out = make_plan(main, services, {}, diagnostics);
+        remarks_.clear();
+        for (const auto& diagnostic : diagnostics.all()) remarks_ += diagnostic.shown() + "\n";
+        return out;
+    }
+
+    std::string directory_;
+    std::string main_cf_;
+    std::string remarks_;
+};
+
+TEST_F(PlanTest, AWorkersCountIsTheSettingsAndASingleServiceIsOne) {
+    const auto got = plan(kServices);
+    ASSERT_TRUE(got) << remarks_;
+    ASSERT_EQ(got->services.size(), 7U);
+    EXPECT_EQ(got->find("smtpd 2525")->process_count, 3U);
+    EXPECT_EQ(got->find("cleanup cleanup")->process_count, 3U);
+    EXPECT_EQ(got->find("store store")->process_count, 1U);
+    EXPECT_EQ(got->find("qmgr qmgr")->process_count, 1U);
+    EXPECT_GT(got->find("store store")->user_id, 0U);
+    EXPECT_EQ(remarks_, "");
+}
+
+TEST_F(PlanTest, MaxprocIsAnUpperLimit) {
+    std::string text(kServices);
+    text.replace(text.find("- - smtpd"), 3, "- 2");
+    EXPECT_EQ(plan(text)->find("smtpd 2525")->process_count, 2U);
+}
+
+TEST_F(PlanTest, InstancesCountOverAllServicesOfARole) {
+    const auto got = plan(std::string(kServices) + "127.0.0.1:2526 inet n - y - 1 smtpd -o smtpd_banner=second\n");
+    ASSERT_TRUE(got) << remarks_;
+    EXPECT_EQ(got->find("smtpd 2525")->first_instance, 0U);
+    EXPECT_EQ(got->find("smtpd 127.0.0.1:2526")->first_instance, 3U);
+    EXPECT_EQ(got->find("smtpd 127.0.0.1:2526")->settings.text("smtpd_banner"), "second");
+    EXPECT_EQ(got->find("smtpd 127.0.0.1:2526")->settings.text("service_name"), "127.0.0.1:2526");
+}
+
+TEST_F(PlanTest, ATransportOfTheSameProgramSharesItsProcesses) {
+    const auto got = plan(std::string(kServices) + "slow unix - - y - - smtp -o smtp_helo_name=slow.example\n");
+    ASSERT_TRUE(got) << remarks_;
+    EXPECT_EQ(got->find("smtp slow"), nullptr);
+    EXPECT_THAT(remarks_, HasSubstr("warning: master.cf:9: slow shares the processes of smtp, -o smtp_helo_name is ignored"));
+    EXPECT_THAT(remarks_, Not(HasSubstr("relay shares")));
+}
+
+TEST_F(PlanTest, NamesWhatCannotRun) {
+    EXPECT_FALSE(plan(std::string(kServices) + "pickup unix n - y 60 1 pickup\n"));
+    EXPECT_THAT(remarks_, HasSubstr("error: master.cf:9: there is no program \"pickup\" here (yet)"));
+    EXPECT_FALSE(plan(std::string(kServices) + "store2 unix n - y - 1 store\n"));
+    EXPECT_THAT(remarks_, HasSubstr("a second store; there can be only one (master.cf:3)"));
+    EXPECT_FALSE(plan(std::string(kServices) + "qmgr2 inet n - y - 1 cleanup\n"));
+    EXPECT_THAT(remarks_, HasSubstr("cleanup does not listen on the network"));
+    EXPECT_FALSE(plan("2525 inet n - y - - smtpd\n"));
+    EXPECT_THAT(remarks_, HasSubstr("no service runs store"));
+    EXPECT_FALSE(plan(kServices, "store_user = nobody-of-this-name\n"));
+    EXPECT_THAT(remarks_, HasSubstr("there is no such user; `posthaste init` creates it"));
+    EXPECT_FALSE(plan(kServices, "store_user = root\n"));
+    EXPECT_THAT(remarks_, HasSubstr("never runs as root"));
+    EXPECT_FALSE(plan(kServices, "daemon_directory = /nonexistent\n"));
+    EXPECT_THAT(remarks_, HasSubstr("/nonexistent/smtpd is not there"));
+    std::string text(kServices);
+    text.replace(text.find("1 store"), 1, "2");
+    EXPECT_FALSE(plan(text));
+    EXPECT_THAT(remarks_, HasSubstr("master.cf:3: maxproc of store must be 1"));
+}
+
+TEST_F(PlanTest, OnlyASettingThatAppliesAtRestartNeedsOne) {
+    const auto before = plan(kServices);
+    const auto live = plan(kServices, "smtpd_timeout = 77s\n");
+    const auto arena = plan(kServices, "smtpd_arena_size = 32M\n");
+    EXPECT_FALSE(needs_restart(*before->find("smtpd 2525"), *live->find("smtpd 2525")));
+    EXPECT_TRUE(needs_restart(*before->find("smtpd 2525"), *arena->find("smtpd 2525")));
+}
+
+}  // namespace
+}  // namespace posthaste

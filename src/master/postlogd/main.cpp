@@ -1,0 +1,28 @@
+// postlogd: writes everybody's log.
+#include <unistd.h>
+
+#include <memory>
+#include <optional>
+
+#include "master/postlogd/postlogd.h"
+#include "runtime/service_main.h"
+
+int main() {
+    using namespace posthaste;
+    std::optional<LogTarget> target;
+    std::optional<LogText> text;
+    ServiceStages stages;
+    stages.prepare = [&](const control::Start&, const Settings& settings) -> std::string {
+        auto opened = open_log_target(settings);
+        if (!opened) return opened.error().text() + ": " + settings.text("maillog_file");
+        target = std::move(*opened);
+        char host[256] = {};
+        ::gethostname(host, sizeof host - 1);
+        text.emplace(host);
+        return {};
+    };
+    stages.make = [&](World& world, std::string&) -> std::unique_ptr<Service> {
+        return std::make_unique<Postlogd>(world, std::move(*target), std::move(*text));
+    };
+    return run_service(Role::postlogd, stages);
+}

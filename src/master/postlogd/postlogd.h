@@ -1,0 +1,78 @@
+// master/postlogd/postlogd.h: everybody's log lines, into one file or the system's log.
+//
+// Lines of a turn are one write; while a write is under way further lines collect. A collection of kCollectedBytesMax
+// stops the reading of the rings: they fill, and whoever finds its ring full drops the line and counts it. What the file
+// does not take (disk full) is dropped and counted too, and the count is logged when it takes some again: mail never
+// waits for its log.
+//
+// The target is opened by the prepare stage, as root; a reload starts a new process (master/supervisor_reload.cpp), which
+// is how a rotated file is let go.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "master/postlogd/log_text.h"
+#include "runtime/service.h"
+
+namespace posthaste {
+
+struct LogTarget {
+    Fd descriptor;
+    bool is_syslog = false;         // a datagram socket: one line each
+};
+
+class Postlogd final : public Service, private TurnListener {
+ public:
+    static constexpr size_t kCollectedBytesMax = 1 << 20;
+
+    Postlogd(World& world, LogTarget target, LogText text);
+    ~Postlogd() override;
+
+    void attach(Peers& peers) override;
+    void on_listener(std::string_view name, Socket listener) override;
+    void on_drain() override;
+    bool is_idle() const override;
+    bool on_own_line(const wire::LogLine& line) override;
+
+    void on_peer_up(Peer& peer) override;
+    void on_peer_down(Peer& peer) override;
+    void on_record(Peer& peer, uint16_t type, std::string_view body) override;
+
+ private:
+    void on_turn_end() override;
+    void on_datagram(const Event& event);
+    void on_written(const Event& event);
+    void take(const wire::LogLine& line);
+    void start_write();
+    void pause_or_resume();
+
+    Loop& loop_;
+    LogTarget target_;
+    LogText text_;
+    Counters counters_;
+    Peers* peers_ = nullptr;
+
+    std::string collected_;             // for the file
+    std::deque<std::string> datagrams_waiting_;     // for syslog
+    size_t collected_bytes_ = 0;        // of either
+    std::string in_flight_;
+    size_t lines_collected_ = 0;
+    size_t lines_in_flight_ = 0;
+    uint64_t lines_lost_ = 0;           // not yet told
+    int lost_errno_ = 0;
+    bool paused_ = false;
+    bool draining_ = false;
+    iovec piece_{};
+    Completion write_done_;
+    Completion datagram_done_;
+    Socket datagrams_ = Socket::none;
+};
+
+// As root: maillog_file; without one the system's log socket; without that a file in queue_directory.
+Result<LogTarget> open_log_target(const Settings& settings);
+
+}  // namespace posthaste

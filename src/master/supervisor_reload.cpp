@@ -1,0 +1,79 @@
+#include <algorithm>
+
+#include "base/units.h"
+#include "master/supervisor.h"
+
+namespace posthaste {
+
+namespace {
+
+// postlogd opens its file before it gives its rights away: a new process is how the log is rotated.
+bool always_replaced(const PlannedService& service) { return service.row->role == Role::postlogd; }
+
+}  // namespace
+
+void Supervisor::reload() {
+    Diagnostics diagnostics;
+    auto plan = make_plan(plan_.config_directory, options_.facts, diagnostics);
+    for (const Diagnostic& diagnostic : diagnostics.all()) {
+        const std::string text = diagnostic.place.text() + ": " + diagnostic.text;
+        diagnostic.is_error ? log_.error(text) : log_.warning(text);
+    }
+    std::string fault;
+    if (plan && plan->settings.text("queue_directory") != plan_.settings.text("queue_directory"))
+        fault = "queue_directory cannot change while the service runs; stop it first";
+    if (plan && fault.empty()) listeners_.open(*plan, fault);
+    if (!plan || !fault.empty()) {
+        if (!fault.empty()) log_.error(fault);
+        log_.error("reload refused: everything goes on with the settings it has");
+        return;
+    }
+    apply(std::move(*plan));
+    log_.info("reload -- version " + plan_.settings.text("mail_version") + ", configuration " +
+              plan_.config_directory);
+}
+
+void Supervisor::apply(Plan plan) {
+    const Plan before = std::move(plan_);
+    plan_ = std::move(plan);
+    listeners_.close_unneeded(plan_);
+
+    for (Slot& slot : slots_) {
+        const PlannedService* service = plan_.find(slot.service_key);
+        const PlannedService* old_service = before.find(slot.service_key);
+        if (service == nullptr || slot.worker >= service->process_count) {
+            slot.wanted = false;
+            if (slot.child) slot.child->dismiss();
+        } else if (old_service != nullptr && (needs_restart(*old_service, *service) || always_replaced(*service))) {
+            replace(slot);
+        } else if (slot.child && !slot.child->reload(service->settings)) {
+            replace(slot);
+        }
+    }
+    for (const PlannedService& service : plan_.services)
+        for (unsigned worker = 0; worker < service.process_count; ++worker) {
+            const bool known = std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+                return slot.wanted && slot.service_key == service.key() && slot.worker == worker;
+            });
+            if (known) continue;
+            Slot slot;
+            slot.service_key = service.key();
+            slot.worker = worker;
+            slots_.push_back(std::move(slot));
+        }
+    arm_wakeups();
+}
+
+void Supervisor::replace(Slot& slot) {
+    if (!slot.child) return;
+    if (slot.child->identity().row->many && slot.child->state == Child::State::ready) {
+        // Side by side: the old one goes on until the new one is ready, then finishes (on_ready).
+        retired_.push_back(std::move(slot.child));
+        slot.start_at_us = steady_us();
+        return;
+    }
+    slot.child->dismiss();
+    slot.child->kill_at_us = steady_us() + plan_.settings.time_us("stop_time_limit");
+}
+
+}  // namespace posthaste
