@@ -1,0 +1,206 @@
+#include "scheduler/scheduler.h"
+
+#include <algorithm>
+
+#include "scheduler/log_lines.h"
+
+namespace posthaste {
+
+namespace {
+
+constexpr int64_t kRegroupUs = kSecondUs;           // how long resolved recipients wait for their message's others
+constexpr int64_t kClockCheckUs = kMinuteUs;        // the wall clock may have been set
+
+}  // namespace
+
+Scheduler::Scheduler(Outside& outside, TimerWheel& timers, const SchedulerConfig& config)
+    : outside_(outside),
+      timers_(timers),
+      config_(config),
+      table_(config.messages_max),
+      retry_wheel_(table_, static_cast<uint32_t>(outside.wall_us() / kSecondUs)),
+      wanted_(table_.make_list()),
+      incoming_(table_.make_list()),
+      due_(table_.make_list()),
+      flushed_(table_.make_list()),
+      destinations_(outside.random(), config.idle_destinations_max),
+      fair_queue_(entries_, destinations_, outside.random()),
+      cache_(outside.random(), config.resolve_entries_max),
+      due_timer_(timer_calls<&Scheduler::on_due, Scheduler>(), this),
+      regroup_timer_(timer_calls<&Scheduler::on_regroup_timer, Scheduler>(), this),
+      progress_timer_(timer_calls<&Scheduler::on_progress_timer, Scheduler>(), this),
+      rest_timer_(timer_calls<&Scheduler::on_rest_timer, Scheduler>(), this),
+      idle_timer_(timer_calls<&Scheduler::on_idle_timer, Scheduler>(), this),
+      load_timer_(timer_calls<&Scheduler::load_more, Scheduler>(), this) {}
+
+Scheduler::~Scheduler() = default;
+
+void Scheduler::configure(const SchedulerConfig& config) {
+    const SchedulerConfig fixed = config_;
+    config_ = config;
+    config_.lane_depth = fixed.lane_depth;
+    config_.lanes_per_agent_max = fixed.lanes_per_agent_max;
+    config_.messages_max = fixed.messages_max;
+    config_.idle_destinations_max = fixed.idle_destinations_max;
+    config_.resolve_entries_max = fixed.resolve_entries_max;
+    for (uint32_t i = 0; i < transports_.size(); ++i) {
+        transports_[i].config = outside_.transport_config(transports_[i].name);
+    }
+    // What was blocked by a lower limit.
+    for (uint32_t i = 0; i < destinations_.end(); ++i) wake(i);
+    outside_.want_dispatch();
+}
+
+void Scheduler::open() {
+    open_ = true;
+    outside_.want_dispatch();
+}
+
+void Scheduler::drain() {
+    draining_ = true;
+    while (!idle_lanes_.empty()) close_lane(idle_lanes_.front());
+}
+
+// Retries
+
+void Scheduler::place_by_due(uint32_t node) {
+    MessageNode& it = table_[node];
+    it.place = Place::listed;
+    if (it.due_s <= now_s()) {
+        table_.push_back(it.fresh ? incoming_ : due_, node);
+        outside_.want_dispatch();
+        return;
+    }
+    it.fresh = false;
+    retry_wheel_.add(node);
+    const int64_t deadline_us = outside_.now_us() + int64_t{it.due_s} * kSecondUs - outside_.wall_us();
+    if (!due_timer_.is_set() || deadline_us < due_timer_.deadline_us()) arm_due_timer();
+}
+
+void Scheduler::arm_due_timer() {
+    const uint32_t next_s = retry_wheel_.next_due_s();
+    if (next_s == kNone) return due_timer_.cancel();
+    const int64_t wait_us = int64_t{next_s} * kSecondUs - outside_.wall_us();
+    timers_.set(due_timer_, outside_.now_us() + std::clamp<int64_t>(wait_us, 0, kClockCheckUs));
+}
+
+void Scheduler::on_due() {
+    retry_wheel_.advance(now_s(), due_);
+    arm_due_timer();
+    outside_.want_dispatch();
+}
+
+void Scheduler::flush() {
+    retry_wheel_.flush(flushed_);
+    table_.splice_back(flushed_, due_);
+    for (uint32_t i = 0; i < destinations_.end(); ++i) {
+        if (destinations_[i].state == SiteState::dead) destinations_[i].dead_until_us = outside_.now_us();
+    }
+    for (uint32_t i = 0; i < messages_.end(); ++i) attempt_all_of(i);
+    arm_due_timer();
+    outside_.want_dispatch();
+}
+
+bool Scheduler::flush(MessageId id) {
+    const uint32_t node = table_.find(id);
+    if (node == kNone) return false;
+    MessageNode& it = table_[node];
+    if (it.place == Place::listed) {
+        table_.unlink(node);
+        table_.push_back(flushed_, node);
+        outside_.want_dispatch();
+    } else if (it.place == Place::active) {
+        attempt_all_of(it.link);
+    }
+    return true;
+}
+
+void Scheduler::attempt_all_of(uint32_t message) {
+    Message& it = messages_[message];
+    if (it.node == kNone) return;
+    bool found = false;
+    for (RecipientState& recipient : it.recipients) {
+        if (recipient.fate != Fate::waiting) continue;
+        recipient.fate = Fate::unsettled;
+        found = true;
+    }
+    if (found) route(message);
+}
+
+// Timers
+
+void Scheduler::on_destination_rate(uint32_t destination) { wake(destination); }
+
+void Scheduler::on_transport_rate(uint32_t index) {
+    Transport& transport = transports_[index];
+    if (transport.waiting.empty()) return;
+    const uint32_t destination = transport.waiting.front();
+    transport.waiting.pop_front();
+    destinations_[destination].waits_for_transport = false;
+    wake(destination);
+    if (transport.waiting.empty()) return;
+    // One job a time: whoever is next has its own turn when the one just woken has taken the place.
+    timers_.set(transport.timer, outside_.now_us() + transport.config.transport_interval_us);
+}
+
+void Scheduler::wait_for_routes(uint32_t message) {
+    Message& it = messages_[message];
+    if (it.in_regroup) return;
+    it.in_regroup = true;
+    regroup_.push_back(ref_of(message));
+    if (!regroup_timer_.is_set()) timers_.set(regroup_timer_, outside_.now_us() + kRegroupUs);
+}
+
+void Scheduler::on_regroup_timer() {
+    size_t kept = 0;
+    for (size_t i = 0; i < regroup_.size(); ++i) {
+        const MessageRef ref = regroup_[i];
+        if (!alive(ref)) continue;
+        if (messages_[ref.message].unresolved == 0) {
+            messages_[ref.message].in_regroup = false;
+            continue;
+        }
+        regroup_[kept++] = ref;
+        group(ref.message);
+    }
+    regroup_.resize(kept);
+    if (kept > 0) timers_.set(regroup_timer_, outside_.now_us() + kRegroupUs);
+    outside_.want_dispatch();
+}
+
+void Scheduler::on_progress_timer() {
+    for (size_t i = 0; i < progress_.size(); ++i) {
+        if (!alive(progress_[i])) continue;
+        Message& message = messages_[progress_[i].message];
+        message.in_progress = false;
+        if (message.dirty) record(message, false, false);
+    }
+    progress_.clear();
+}
+
+void Scheduler::on_rest_timer() {
+    while (!resting_.empty()) {
+        const uint32_t entry = resting_.front();
+        if (entries_[entry].rests_until_us > outside_.now_us()) break;
+        resting_.remove(entries_, entry);
+        back_into_queue(entry);
+    }
+    if (!resting_.empty()) timers_.set(rest_timer_, entries_[resting_.front()].rests_until_us);
+    outside_.want_dispatch();
+}
+
+void Scheduler::arm_idle_timer() {
+    if (idle_lanes_.empty()) return idle_timer_.cancel();
+    if (idle_timer_.is_set()) return;
+    timers_.set(idle_timer_, lanes_[idle_lanes_.front()].moved_us + config_.lane_idle_us);
+}
+
+void Scheduler::on_idle_timer() {
+    const int64_t before_us = outside_.now_us() - config_.lane_idle_us;
+    while (!idle_lanes_.empty() && lanes_[idle_lanes_.front()].moved_us <= before_us) {
+        close_lane(idle_lanes_.front());
+    }
+    arm_idle_timer();
+}
+
+}  // namespace posthaste

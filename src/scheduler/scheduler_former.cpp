@@ -1,0 +1,132 @@
+// Jobs of the qmgr before us: what agents were delivering when it died, and the reports nobody took. A recipient in
+// such a job is not given to a second one; a report is applied as soon as its message is loaded.
+#include <algorithm>
+
+#include "scheduler/scheduler.h"
+
+namespace posthaste {
+
+void Scheduler::on_job_held(uint32_t incarnation, const wire::HeldJob& job) {
+    const uint32_t node = table_.find(job.id);
+    if (node != kNone && table_[node].place == Place::active) {
+        outside_.warn(queue_id_text(job.id) + ": already being delivered by an agent that was slow to say so");
+        return;
+    }
+    former_[job.id].jobs.push_back({incarnation, job.job, job.recipients});
+}
+
+void Scheduler::former_report(uint32_t incarnation, const wire::DeliveryReport& report) {
+    const uint32_t node = table_.find(report.id);
+    const bool gone = node == kNone ? scan_complete_ : table_[node].place == Place::recording;
+    FormerReport copy{{incarnation, report.sequence}, report.job, {}};
+    if (gone) {
+        outside_.report_covered(copy.receipt, 0);
+        former_.erase(report.id);
+        return;
+    }
+    for (const wire::RecipientResult& result : report.results) {
+        if (!report.attempted) break;
+        copy.results.push_back({result.number, result.outcome, std::string(result.dsn), std::string(result.text)});
+    }
+    if (node != kNone && table_[node].place == Place::active) {
+        const uint32_t index = table_[node].link;
+        settle_former(index, copy);
+        return route(index);
+    }
+    former_[report.id].reports.push_back(std::move(copy));
+    if (node == kNone || table_[node].place != Place::listed) return;
+    table_.unlink(node);
+    table_.push_front(incoming_, node);
+    outside_.want_dispatch();
+}
+
+// The message has just been loaded.
+void Scheduler::apply_former(uint32_t index) {
+    Message& message = messages_[index];
+    const auto found = former_.find(message.envelope.id);
+    if (found == former_.end()) return;
+    for (FormerJob& job : found->second.jobs) {
+        job.taken_up = true;
+        ++message.elsewhere;
+        for (const uint32_t number : job.recipients) {
+            if (number >= message.recipients.size()) continue;
+            Fate& fate = message.recipients[number].fate;
+            if (fate == Fate::unsettled || fate == Fate::waiting) fate = Fate::elsewhere;
+        }
+    }
+    const auto reports = std::move(found->second.reports);
+    found->second.reports.clear();
+    for (const FormerReport& report : reports) settle_former(index, report);
+}
+
+void Scheduler::settle_former(uint32_t index, const FormerReport& report) {
+    Message& message = messages_[index];
+    message.receipts.push_back(report.receipt);
+    const auto found = former_.find(message.envelope.id);
+    if (found != former_.end()) {
+        auto& jobs = found->second.jobs;
+        const auto job = std::find_if(jobs.begin(), jobs.end(), [&](const FormerJob& candidate) {
+            return candidate.agent == report.receipt.agent && candidate.job == report.job;
+        });
+        if (job != jobs.end()) {
+            release_former_job(index, *job);
+            jobs.erase(job);
+        }
+        if (jobs.empty() && found->second.reports.empty()) former_.erase(found);
+    }
+    const uint64_t random = outside_.random();
+    for (const auto& result : report.results) {
+        if (result.number >= message.recipients.size()) continue;
+        const Fate fate = message.recipients[result.number].fate;
+        if (fate != Fate::unsettled && fate != Fate::waiting) continue;
+        apply(index, result.number, {result.outcome, result.dsn, result.text, random});
+    }
+}
+
+void Scheduler::release_former_job(uint32_t index, const FormerJob& job) {
+    if (!job.taken_up) return;
+    Message& message = messages_[index];
+    --message.elsewhere;
+    for (const uint32_t number : job.recipients) {
+        if (number >= message.recipients.size()) continue;
+        Fate& fate = message.recipients[number].fate;
+        if (fate == Fate::elsewhere) fate = Fate::unsettled;
+    }
+}
+
+void Scheduler::former_agent_down(uint32_t incarnation) {
+    std::vector<uint32_t> to_route;
+    for (auto it = former_.begin(); it != former_.end();) {
+        auto& jobs = it->second.jobs;
+        const uint32_t node = table_.find(it->first);
+        const bool is_active = node != kNone && table_[node].place == Place::active;
+        for (const FormerJob& job : jobs) {
+            if (job.agent != incarnation || !is_active) continue;
+            release_former_job(table_[node].link, job);
+            to_route.push_back(table_[node].link);
+        }
+        std::erase_if(jobs, [&](const FormerJob& job) { return job.agent == incarnation; });
+        it = jobs.empty() && it->second.reports.empty() ? former_.erase(it) : std::next(it);
+    }
+    std::sort(to_route.begin(), to_route.end());
+    to_route.erase(std::unique(to_route.begin(), to_route.end()), to_route.end());
+    for (const uint32_t index : to_route) route(index);
+}
+
+void Scheduler::former_message_gone(MessageId id) {
+    const auto found = former_.find(id);
+    if (found == former_.end()) return;
+    for (const FormerReport& report : found->second.reports) outside_.report_covered(report.receipt, 0);
+    former_.erase(found);
+}
+
+void Scheduler::on_scan_complete() {
+    scan_complete_ = true;
+    std::vector<MessageId> gone;
+    for (const auto& [id, former] : former_) {
+        if (table_.find(id) == kNone) gone.push_back(id);
+    }
+    for (const MessageId id : gone) former_message_gone(id);
+}
+
+}  // namespace posthaste

@@ -1,0 +1,233 @@
+// How messages come in: listed by a scan, announced as they become durable, loaded when their time has come.
+#include <algorithm>
+#include <utility>
+
+#include "base/strings.h"
+#include "mail/address.h"
+#include "scheduler/log_lines.h"
+#include "scheduler/scheduler.h"
+
+namespace posthaste {
+
+namespace {
+
+constexpr uint32_t kLoadsMax = 256;                 // asked for and not answered
+constexpr int64_t kArenaFullRestUs = 100 * kMsUs;
+constexpr uint32_t kBulkRecipients = 50;            // more than this is a mailing
+
+}  // namespace
+
+void Scheduler::on_scanned(const wire::ScanEntry& entry) {
+    if (entry.id == kNoMessage || entry.queue == QueueName::hold || entry.queue == QueueName::corrupt) return;
+    if (entry.due_s == kNeverDue || table_.find(entry.id) != kNone) return;
+    const uint32_t node = table_.insert(entry.id);
+    if (node == kNone) {
+        table_was_full_ = true;
+        return;
+    }
+    table_[node].due_s = entry.due_s;
+    table_[node].fresh = entry.queue == QueueName::active;
+    place_by_due(node);
+}
+
+void Scheduler::on_store_up() {
+    store_up_ = true;
+    scan_complete_ = false;
+    loads_rest_until_us_ = 0;
+    outside_.want_dispatch();
+}
+
+// The bytes of everything active are gone with the store's arena; agents finish what they hold. What has no job out
+// leaves the active queue, and is loaded again from the next store.
+void Scheduler::on_store_down() {
+    store_up_ = false;
+    for (uint32_t node = 0; loading_count_ > 0 && node < table_.end(); ++node) {
+        if (table_[node].place != Place::loading) continue;
+        table_[node].place = Place::listed;
+        table_.push_front(table_[node].fresh ? incoming_ : due_, node);
+        --loading_count_;
+    }
+    loading_count_ = 0;
+    for (uint32_t entry = 0; entry < entries_.end(); ++entry) {
+        if (entries_[entry].state != EntryState::queued && entries_[entry].state != EntryState::resting) continue;
+        unqueue(entry);
+        const Entry& it = entries_[entry];
+        Message& message = messages_[it.message];
+        for (uint32_t i = 0; i < it.count; ++i) message.recipients[message.order[it.first + i]].fate = Fate::unsettled;
+        free_entry(entry);
+    }
+    for (uint32_t i = 0; i < messages_.end(); ++i) {
+        if (messages_[i].node != kNone) let_go_of_store(i);
+    }
+}
+
+void Scheduler::let_go_of_store(uint32_t index) {
+    Message& message = messages_[index];
+    message.content_lent = false;
+    for (RecipientState& recipient : message.recipients) {
+        if (recipient.fate == Fate::routed) {
+            --destinations_[recipient.destination].routed;
+            destinations_.settle(recipient.destination);
+        }
+        if (recipient.fate == Fate::routed || recipient.fate == Fate::resolving) recipient.fate = Fate::unsettled;
+    }
+    // Answers on their way to it are not for it any more.
+    message.unresolved = 0;
+    ++message.generation;
+    message.in_regroup = message.in_progress = false;
+    progress(index);
+}
+
+uint32_t Scheduler::next_to_load() {
+    const uint32_t used = active_count_ + loading_count_;
+    if (used >= config_.active_limit) return kNone;
+    if (!table_.empty(wanted_)) return wanted_;
+    const uint32_t retries = table_.empty(flushed_) ? due_ : flushed_;
+    // The last quarter is for new mail: a backlog that becomes due at once does not stand before it.
+    const bool retries_allowed = !table_.empty(retries) && used < config_.active_limit - config_.active_limit / 4;
+    if (table_.empty(incoming_)) return retries_allowed ? retries : kNone;
+    load_due_next_ = !load_due_next_;
+    return retries_allowed && load_due_next_ ? retries : incoming_;
+}
+
+void Scheduler::load_more() {
+    if (!open_ || draining_ || !store_up_) return;
+    if (outside_.now_us() < loads_rest_until_us_) return;
+    while (loading_count_ < kLoadsMax) {
+        const uint32_t list = next_to_load();
+        if (list == kNone) return;
+        const uint32_t node = table_.front(list);
+        MessageNode& it = table_[node];
+        if (!outside_.load(it.id)) return;
+        table_.unlink(node);
+        it.place = Place::loading;
+        it.due_now = list == flushed_;
+        it.fresh = list == incoming_ || list == wanted_;
+        ++loading_count_;
+        ++stats_.loads;
+    }
+}
+
+void Scheduler::forget_node(uint32_t node) {
+    table_.erase(node);
+    if (!table_was_full_) return;
+    table_was_full_ = false;
+    outside_.want_scan();
+}
+
+void Scheduler::on_gone(MessageId id) {
+    const uint32_t node = table_.find(id);
+    if (node == kNone || table_[node].place != Place::loading) return;
+    --loading_count_;
+    const uint32_t destination = table_[node].admitted ? table_[node].link : kNone;
+    forget_node(node);
+    former_message_gone(id);
+    if (destination != kNone) unpark(destination);
+}
+
+void Scheduler::on_queued(std::string_view envelope_bytes, std::string_view state_bytes,
+                          std::vector<wire::Extent>& content) {
+    auto envelope = decode_envelope(envelope_bytes);
+    if (!envelope) {
+        outside_.warn("unreadable envelope from the store: " + envelope.error().text());
+        return;
+    }
+    const MessageId id = envelope->id;
+    uint32_t node = table_.find(id);
+    if (node == kNone) {
+        node = table_.insert(id);
+        if (node == kNone) {
+            table_was_full_ = true;
+            return outside_.release_content(id);
+        }
+        table_[node].fresh = true;
+        table_.push_back(incoming_, node);
+    }
+    MessageNode& it = table_[node];
+    if (it.place == Place::active) return;
+    if (it.place == Place::recording) return outside_.release_content(id);
+    const bool asked_for = it.place == Place::loading;
+    const bool has_place = asked_for || (open_ && !draining_ && it.place == Place::listed && it.fresh &&
+                                         active_count_ + loading_count_ < config_.active_limit);
+    if (!has_place) return outside_.release_content(id);
+    if (asked_for) {
+        --loading_count_;
+    } else {
+        table_.unlink(node);
+    }
+
+    std::optional<QueueState> state;
+    if (!state_bytes.empty()) {
+        auto decoded = decode_queue_state(state_bytes);
+        if (!decoded) {
+            outside_.warn(queue_id_text(id) + ": unreadable state from the store, left there: " +
+                          decoded.error().text());
+            outside_.release_content(id);
+            return forget_node(node);
+        }
+        state = std::move(*decoded);
+    }
+    if (state && (state->queue == QueueName::hold || state->queue == QueueName::corrupt)) {
+        outside_.release_content(id);
+        return forget_node(node);
+    }
+    if (content.empty()) {
+        // The store's arena is full: until some of it comes back, asking is in vain.
+        it.place = Place::listed;
+        table_.push_front(it.due_now ? flushed_ : it.fresh ? incoming_ : due_, node);
+        loads_rest_until_us_ = outside_.now_us() + kArenaFullRestUs;
+        timers_.set(load_timer_, loads_rest_until_us_);
+        return;
+    }
+    activate(node, std::move(*envelope), state ? &*state : nullptr, content);
+}
+
+void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* state,
+                         std::vector<wire::Extent>& content) {
+    const uint32_t index = messages_.allocate();
+    Message& message = messages_[index];
+    message.node = node;
+    message.envelope = std::move(envelope);
+    message.content.swap(content);
+    message.order.clear();
+    message.reasons.clear();
+    message.receipts.clear();
+    message.active_wall_us = outside_.wall_us();
+    message.entries = message.jobs_out = message.unresolved = message.elsewhere = 0;
+    message.bulk = message.envelope.recipients.size() > kBulkRecipients;
+    message.content_lent = true;
+    message.had_state = state != nullptr;
+    message.dirty = message.bounced_now = message.expired_now = false;
+    message.in_regroup = message.in_progress = false;
+    set_fates(message, state, table_[node].due_now);
+    table_[node].place = Place::active;
+    ++active_count_;
+    ++stats_.activated;
+    log_lines::active(message, line_);
+    outside_.log(line_);
+    const uint32_t admitted_by = std::exchange(table_[node].link, index);
+    if (!former_.empty()) apply_former(index);
+    route(index);
+    if (admitted_by != kNone) unpark(admitted_by);
+}
+
+void Scheduler::set_fates(Message& message, const QueueState* state, bool all_due) {
+    message.recipients.clear();
+    message.recipients.resize(message.envelope.recipients.size());
+    if (state == nullptr) return;
+    for (RecipientState& recipient : message.recipients) recipient.fate = Fate::done;
+    const uint32_t second = now_s();
+    for (const PendingGroup& group : state->groups) {
+        for (const uint32_t number : group.recipients) {
+            if (number >= message.recipients.size()) continue;
+            RecipientState& recipient = message.recipients[number];
+            recipient.due_s = group.due_s;
+            recipient.attempts = group.attempts;
+            recipient.fate = group.due_s == kNeverDue               ? Fate::held
+                             : all_due || group.due_s <= second ? Fate::unsettled
+                                                                : Fate::waiting;
+        }
+    }
+}
+
+}  // namespace posthaste

@@ -1,0 +1,216 @@
+// What agents say: jobs that are over, lanes that ended, agents that came and went; and what it means for the site.
+#include <algorithm>
+
+#include "scheduler/log_lines.h"
+#include "scheduler/scheduler.h"
+
+namespace posthaste {
+
+void Scheduler::on_agent_up(uint32_t incarnation, Role role) {
+    if (agents_.find(incarnation) == kNone) agents_.add(incarnation, role);
+}
+
+void Scheduler::on_agent_ready(uint32_t incarnation) {
+    const uint32_t index = agents_.find(incarnation);
+    if (index == kNone) return;
+    agents_[index].ready = true;
+    serve_agent_line(agent_line_.size());
+}
+
+void Scheduler::on_agent_room(uint32_t incarnation) {
+    const uint32_t index = agents_.find(incarnation);
+    if (index == kNone || !agents_[index].ring_full) return;
+    agents_[index].ring_full = false;
+    serve_agent_line(agent_line_.size());
+}
+
+void Scheduler::on_agent_down(uint32_t incarnation) {
+    const uint32_t agent = agents_.find(incarnation);
+    if (agent == kNone) return;
+    agents_[agent].ready = false;       // nothing is opened there while its lanes are taken down
+    for (uint32_t index = 0; index < lanes_.slab().end(); ++index) {
+        Lane& lane = lanes_[index];
+        if (lane.state == LaneState::unused || lane.agent != agent) continue;
+        while (!lane.jobs.empty()) {
+            const uint32_t entry = lane.jobs.front();
+            job_left_lane(index, entry);
+            requeue(entry, true);
+        }
+        remove_lane(index);
+    }
+    former_agent_down(incarnation);
+    agents_[agent] = {};
+    serve_agent_line(agent_line_.size());
+}
+
+void Scheduler::on_report(uint32_t incarnation, const wire::DeliveryReport& report) {
+    const uint32_t lane_index = report.lane == 0 ? kNone : lanes_.find(report.lane);
+    if (lane_index == kNone) return former_report(incarnation, report);
+    const Receipt receipt{incarnation, report.sequence};
+    const auto entry = static_cast<uint32_t>(report.job);
+    const bool ours = agents_[lanes_[lane_index].agent].incarnation == incarnation && entry < entries_.end() &&
+                      entries_[entry].state == EntryState::out && entries_[entry].lane == lane_index &&
+                      entries_[entry].serial == report.job >> 32;
+    if (!ours) return outside_.report_covered(receipt, 0);
+
+    Lane& lane = lanes_[lane_index];
+    const uint32_t destination = lane.destination;
+    if (!report.attempted) {
+        lane.returned = true;
+        job_left_lane(lane_index, entry);
+        requeue(entry, false);
+        return outside_.report_covered(receipt, 0);
+    }
+    ++lane.attempts;
+    lane.failure_counted = report.hop_failed;
+    job_left_lane(lane_index, entry);
+
+    const uint32_t index = entries_[entry].message;
+    messages_[index].receipts.push_back(receipt);
+    settle_job(index, entry, report);
+    // While the entry still counts: the site's death may conclude everything else of this message.
+    if (report.hop_failed) {
+        const bool told = !report.results.empty();
+        destination_failed(destination, told ? report.results.front().dsn : "4.4.2",
+                           told ? report.results.front().text : "lost connection");
+    } else {
+        destination_worked(destination);
+    }
+    free_entry(entry);
+    progress(index);
+    wake(destination);
+    unpark(destination);
+}
+
+void Scheduler::settle_job(uint32_t index, uint32_t entry, const wire::DeliveryReport& report) {
+    Message& message = messages_[index];
+    const Entry& it = entries_[entry];
+    const auto first = message.order.begin() + it.first;
+    const auto last = first + it.count;
+    const uint64_t random = outside_.random();
+    for (const wire::RecipientResult& result : report.results) {
+        // Only what this job was given, and once: the agent's word is taken for nothing else.
+        if (!std::binary_search(first, last, result.number)) continue;
+        if (message.recipients[result.number].fate != Fate::queued) continue;
+        apply(index, result.number, {result.outcome, result.dsn, result.text, random});
+    }
+    for (auto number = first; number != last; ++number) {
+        if (message.recipients[*number].fate != Fate::queued) continue;
+        answer_here(index, *number, {Outcome::deferred, "4.3.0", "unknown mail transport error", random});
+    }
+}
+
+// The job is no longer the lane's. The entry is still counted by its message, as something to be done.
+void Scheduler::job_left_lane(uint32_t lane_index, uint32_t entry) {
+    Lane& lane = lanes_[lane_index];
+    Destination& destination = destinations_[lane.destination];
+    unlist_lane(lane_index);
+    lane.jobs.remove(entries_, entry);
+    --lane.jobs_out;
+    lane.moved_us = outside_.now_us();
+    --destination.jobs_out;
+    --messages_[entries_[entry].message].jobs_out;
+    --jobs_out_;
+    entries_[entry].lane = kNone;
+    if (lane.state != LaneState::open) return;
+    ++destination.room;
+    list_lane(lane_index);
+    const bool too_many = destination.lanes > window_of(destination) || destination.state == SiteState::dead;
+    if (lane.jobs_out == 0 && (too_many || draining_)) close_lane(lane_index);
+}
+
+void Scheduler::free_entry(uint32_t entry) {
+    Entry& it = entries_[entry];
+    --messages_[it.message].entries;
+    const uint32_t destination = it.destination;
+    it.state = EntryState::unused;
+    entries_.free(entry);
+    destinations_.settle(destination);
+}
+
+void Scheduler::on_lane_closed(uint32_t incarnation, const wire::LaneClosed& closed) {
+    const uint32_t index = lanes_.find(closed.lane);
+    if (index == kNone) return;
+    Lane& lane = lanes_[index];
+    if (agents_[lane.agent].incarnation != incarnation) return;
+    const uint32_t destination = lane.destination;
+    while (!lane.jobs.empty()) {
+        const uint32_t entry = lane.jobs.front();
+        lane.returned = true;
+        job_left_lane(index, entry);
+        requeue(entry, false);
+    }
+    // A connection that takes no mail at all is a failure too, whatever the agent thinks of it.
+    const bool failed = closed.hop_failed || (lane.returned && lane.attempts == 0);
+    if (failed && !lane.failure_counted) {
+        lane.failure_counted = true;
+        destination_failed(destination, closed.dsn.empty() ? "4.4.2" : closed.dsn,
+                           closed.text.empty() ? "lost connection" : closed.text);
+    }
+    remove_lane(index);
+}
+
+void Scheduler::destination_worked(uint32_t index) {
+    Destination& destination = destinations_[index];
+    const FeedbackLimits& limits = transports_[destination.transport].config.feedback;
+    if (destination.state == SiteState::alive) {
+        const uint32_t busy = destination.lanes - std::min(destination.idle_lane_count, destination.lanes) + 1;
+        destination.feedback.succeeded(busy, limits);
+        return;
+    }
+    if (destination.state == SiteState::dead) --dead_count_;
+    destination.state = SiteState::alive;
+    destination.deaths = 0;
+    destination.feedback.reset(limits);
+}
+
+void Scheduler::destination_failed(uint32_t index, std::string_view dsn, std::string_view text) {
+    Destination& destination = destinations_[index];
+    if (destination.state == SiteState::dead) return;
+    const bool died = destination.state == SiteState::probing ||
+                      destination.feedback.failed(transports_[destination.transport].config.feedback);
+    if (died) kill(index, dsn, text);
+}
+
+void Scheduler::kill(uint32_t index, std::string_view dsn, std::string_view text) {
+    Destination& destination = destinations_[index];
+    destination.state = SiteState::dead;
+    ++destination.deaths;
+    destination.dead_until_us =
+        outside_.now_us() + backoff_us(destination.deaths, config_.backoff, outside_.random());
+    destination.dead_dsn.assign(dsn);
+    destination.dead_text.assign(text);
+    ++dead_count_;
+    ++stats_.sites_died;
+    fair_queue_.drain(index, [this](uint32_t entry) { suspend(entry); });
+    while (!destination.idle_lanes.empty()) close_lane(destination.idle_lanes.front());
+    unpark_all_later(index);
+}
+
+void Scheduler::suspend(uint32_t entry) {
+    const Entry& it = entries_[entry];
+    const uint32_t index = it.message;
+    fair_queue_.remove(entry);
+    suspend_recipients(index, it.destination, it.first, it.count);
+    free_entry(entry);
+    progress(index);
+}
+
+// They wait until the site is tried again, and come back spread over a while behind the probe.
+void Scheduler::suspend_recipients(uint32_t index, uint32_t destination_index, uint32_t order_first, uint32_t count) {
+    Message& message = messages_[index];
+    const Destination& destination = destinations_[destination_index];
+    const auto spread_us = static_cast<int64_t>(
+        outside_.random() % static_cast<uint64_t>(std::max<int64_t>(config_.backoff.minimal_us / 8, 1)));
+    const int64_t due_us = outside_.wall_us() + destination.dead_until_us - outside_.now_us() + spread_us;
+    const std::string text = "delivery temporarily suspended: " + destination.dead_text;
+    for (uint32_t i = 0; i < count; ++i) {
+        const uint32_t number = message.order[order_first + i];
+        ++stats_.recipients_suspended;
+        defer_until(message, number, due_us, destination.dead_dsn, text);
+        log_lines::recipient(message, number, Outcome::deferred, destination.dead_dsn, text, outside_.wall_us(), line_);
+        outside_.log(line_);
+    }
+}
+
+}  // namespace posthaste

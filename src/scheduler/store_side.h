@@ -1,0 +1,65 @@
+// scheduler/store_side.h: the conversation with the store (mail/wire/queued_message.h): messages in, outcomes out, the
+// index page by page.
+//
+//   store up: outcomes not yet recorded are sent again, then the index is read from its beginning (ids we know are
+//   skipped), while new messages are announced. A gap in the announcements is read over again.
+//
+// What must be said in order is: nothing is loaded while the release of bytes or an outcome waits for room.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "mail/wire/queued_message.h"
+#include "runtime/log.h"
+#include "runtime/peers.h"
+#include "scheduler/outcome_log.h"
+#include "scheduler/scheduler.h"
+
+namespace posthaste {
+
+class AgentSide;
+
+class StoreSide {
+ public:
+    StoreSide(Scheduler& scheduler, AgentSide& agents, Log& log) : scheduler_(scheduler), agents_(agents), log_(log) {}
+
+    void on_up(Peer& peer);
+    void on_down();
+    void on_room();
+    // False: undecodable.
+    bool on_record(uint16_t type, std::string_view body);
+
+    bool load(MessageId id);
+    void release(MessageId id);
+    uint64_t record(wire::RecordOutcome& outcome, bool final);
+    size_t unrecorded() const noexcept { return outcomes_.size(); }
+    void scan_from(MessageId after);
+    // Once agents have said what they hold: everything else lent to the qmgr before us may go.
+    void say_held(std::vector<MessageId> ids);
+    bool is_up() const noexcept { return peer_ != nullptr; }
+
+ private:
+    bool on_scan_page(std::string_view body);
+    bool on_recorded(std::string_view body);
+    void send_waiting();
+    void send_scan_request();
+    void send_held();
+
+    Scheduler& scheduler_;
+    AgentSide& agents_;
+    Log& log_;
+    Peer* peer_ = nullptr;
+    OutcomeLog outcomes_;
+    std::vector<MessageId> releases_;           // for which there was no room
+    std::optional<MessageId> scan_wanted_;      // not asked for yet
+    bool scanning_ = false;                     // a page is to come
+    std::optional<std::vector<MessageId>> held_;    // not said yet
+    bool held_known_ = false;
+    // Reused memory.
+    wire::QueuedMessage queued_;
+    wire::ScanPage page_;
+};
+
+}  // namespace posthaste
