@@ -101,6 +101,12 @@ UringLoop::UringLoop(std::unique_ptr<UringRing> ring)
 UringLoop::~UringLoop() { abandon_all(); }
 
 void UringLoop::abandon_all() noexcept {
+    // The kernel must let go of the owners' memory first: a send that waits for room would read it
+    // when it holds something else.
+    io_uring_sqe& sqe = ring_->sqe();
+    io_uring_prep_cancel64(&sqe, kNobody, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+    io_uring_sqe_set_data64(&sqe, kNobody);
+    ring_->submit();
     for (Slot& slot : slots_) {
         if (slot.kind == Kind::free) continue;
         slot.completion->abandon();

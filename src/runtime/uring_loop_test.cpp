@@ -81,7 +81,7 @@ struct TcpListener {
         any.sin_family = AF_INET;
         any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         EXPECT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&any), sizeof(any)), 0);
-        EXPECT_EQ(::listen(fd.get(), 16), 0);
+        EXPECT_EQ(::listen(fd.get(), 200), 0);
         socklen_t length = sizeof(any);
         ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&any), &length);
         endpoint = {IpAddress::v4(127, 0, 0, 1), ntohs(any.sin_port)};
@@ -245,6 +245,33 @@ TEST(UringLoop, ServesMoreSocketsThanItHasBuffers) {
         turn_until(*loop, [&] { return readers[i]->idle() && senders[i]->idle(); });
         EXPECT_EQ(readers[i]->results.back(), 0) << i;
     }
+}
+
+// More completions than the completion queue holds make the kernel end a multishot early.
+TEST(UringLoop, GoesOnWhenTheKernelEndsAMultishot) {
+    UringOptions options = everything();
+    options.entries = 2;
+    auto loop = make_loop(options);
+    TcpListener listener;
+    constexpr size_t kClients = 150;
+    std::vector<Fd> clients;
+    sockaddr_in to{};
+    socklen_t length = sizeof(to);
+    ::getsockname(listener.fd.get(), reinterpret_cast<sockaddr*>(&to), &length);
+    for (size_t i = 0; i < kClients; ++i) {
+        clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        ASSERT_EQ(::connect(clients.back().get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+    }
+    Recorder accepting;
+    std::vector<Fd> accepted;
+    accepting.then = [&](const Event& event) {
+        if (event.result >= 0) accepted.emplace_back(event.result);
+    };
+    loop->accept(accepting.done, Socket{listener.fd.get()});
+    turn_until(*loop, [&] { return accepted.size() == kClients; });
+    EXPECT_FALSE(accepting.idle());
+    loop->cancel(accepting.done);
+    turn_until(*loop, [&] { return accepting.idle(); });
 }
 
 TEST(UringLoop, SubmitsWhenItsQueueIsFullAndLosesNothing) {
@@ -439,6 +466,30 @@ TEST(UringLoop, AbandonsWhatIsInFlightWhenItGoes) {
     loop.reset();
     EXPECT_TRUE(reading.idle());
     EXPECT_TRUE(reading.results.empty());
+}
+
+TEST(UringLoop, ReadsNobodysMemoryAfterAbandoning) {
+    auto loop = make_loop();
+    SocketPair pair;
+    std::string text(3'000'000, 'a');
+    const auto pieces = pieces_of(text, 10'000);
+    Recorder sending;
+    loop->send(sending.done, pair.left_socket(), pieces);
+    loop->turn(0);
+    ASSERT_FALSE(sending.idle());
+    loop->abandon_all();
+    EXPECT_TRUE(sending.idle());
+    text.assign(text.size(), 'z');
+    // Room for the rest, if anybody were still sending.
+    std::string arrived;
+    char chunk[65536];
+    for (ssize_t got = 0;
+         (got = ::recv(pair.right.get(), chunk, sizeof(chunk), MSG_DONTWAIT)) > 0;) {
+        arrived.append(chunk, static_cast<size_t>(got));
+        loop->turn(0);
+    }
+    EXPECT_FALSE(arrived.empty());
+    EXPECT_EQ(arrived.find('z'), std::string::npos);
 }
 
 // What a container's seccomp profile or an old kernel does to io_uring_setup.
