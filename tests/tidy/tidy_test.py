@@ -67,6 +67,10 @@ class TidyTest(unittest.TestCase):
     def test_rocksdb_outside_the_store(self):
         self.assert_finds(tidy.includes, "src/scheduler/x.cpp", "#include <rocksdb/db.h>\n", "src/store")
 
+    def test_a_service_that_includes_what_only_tests_have(self):
+        self.assert_finds(tidy.includes, "src/store/x.cpp", '#include "support/sim_disk.h"\n', "support/")
+        self.assertEqual(self.complaints(tidy.includes, {"src/store/x_test.cpp": '#include "support/sim_disk.h"\n'}), [])
+
     def test_a_folder_nobody_put_on_a_floor(self):
         self.assert_finds(tidy.includes, "src/extra/x.cpp", "\n", "floors")
 
