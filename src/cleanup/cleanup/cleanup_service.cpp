@@ -55,7 +55,7 @@ bool CleanupService::is_idle() const {
 
 // ---- peers
 
-Submitter* CleanupService::submitter(uint32_t incarnation) noexcept {
+AnswerQueue* CleanupService::submitter(uint32_t incarnation) noexcept {
     const auto found = submitters_.find(incarnation);
     return found == submitters_.end() ? nullptr : found->second.get();
 }
@@ -65,7 +65,7 @@ void CleanupService::on_peer_up(Peer& peer) {
         store_ = &peer;
         ask_for_leases();
     } else if (is_submitter(peer.role())) {
-        auto entry = std::make_unique<Submitter>(peer);
+        auto entry = std::make_unique<AnswerQueue>(peer);
         peer.service_data = entry.get();
         submitters_[peer.incarnation()] = std::move(entry);
         update_pauses();
@@ -102,7 +102,7 @@ void CleanupService::on_room(Peer& peer) {
             stalled_.erase(stalled_.begin());
         }
         ask_for_leases();
-    } else if (Submitter* const to = submitter(peer.incarnation())) {
+    } else if (AnswerQueue* const to = submitter(peer.incarnation())) {
         to->on_room();
     }
     update_pauses();
@@ -125,7 +125,7 @@ void CleanupService::on_record(Peer& peer, uint16_t type, std::string_view body)
     if (&peer == store_) {
         if (type == wire::CommitResult::kType) return on_commit_result(body);
         if (type == wire::LeaseGrant::kType) return on_lease_grant(body);
-    } else if (Submitter* const from = static_cast<Submitter*>(peer.service_data)) {
+    } else if (AnswerQueue* const from = static_cast<AnswerQueue*>(peer.service_data)) {
         if (type == wire::SubmitMessage::kType) return on_submit(*from, body);
         if (type == wire::LeaseRequest::kType) return on_lease_request(*from, body);
     }
@@ -134,7 +134,7 @@ void CleanupService::on_record(Peer& peer, uint16_t type, std::string_view body)
 
 // ---- message ids
 
-void CleanupService::on_lease_request(Submitter& from, std::string_view body) {
+void CleanupService::on_lease_request(AnswerQueue& from, std::string_view body) {
     wire::LeaseRequest request;
     if (!wire::decode(body, request)) return peers_->misbehaved(from.peer(), "lease request does not parse");
     if (!leases_.add({from.peer().incarnation(), request.cookie})) {
@@ -153,7 +153,7 @@ void CleanupService::on_lease_grant(std::string_view body) {
     if (!wire::decode(body, grant)) return peers_->misbehaved(*store_, "lease grant does not parse");
     const auto asker = leases_.take(grant.cookie);
     if (!asker) return;                     // it died meanwhile; its numbers are skipped
-    Submitter* const to = submitter(asker->incarnation);
+    AnswerQueue* const to = submitter(asker->incarnation);
     if (to == nullptr) return;
     grant.cookie = asker->cookie;
     to->answer(grant);
@@ -163,14 +163,14 @@ void CleanupService::on_lease_grant(std::string_view body) {
 
 // ---- a message's way in
 
-void CleanupService::refuse(Submitter& to, uint64_t cookie, uint16_t code, std::string_view dsn,
+void CleanupService::refuse(AnswerQueue& to, uint64_t cookie, uint16_t code, std::string_view dsn,
                             std::string_view text) {
     counters_.add(kMessagesRefused);
     to.answer(wire::SubmitResult{cookie, code, dsn, text});
     if (to.has_waiting()) update_pauses();
 }
 
-void CleanupService::on_submit(Submitter& from, std::string_view body) {
+void CleanupService::on_submit(AnswerQueue& from, std::string_view body) {
     if (!wire::decode(body, submitted_)) return peers_->misbehaved(from.peer(), "submitted message does not parse");
     const auto message_bytes = lent_bytes(*peers_, from.peer().incarnation(), submitted_.content);
     if (!message_bytes) return peers_->misbehaved(from.peer(), "submitted message lies outside of its arena");
@@ -272,7 +272,7 @@ void CleanupService::finish(Transaction& transaction, wire::CommitOutcome outcom
             break;
     }
     counters_.add(answer.code == 250 ? kMessages : kMessagesRefused);
-    Submitter* const to = submitter(transaction.submitter);
+    AnswerQueue* const to = submitter(transaction.submitter);
     transactions_.close(transaction);
     if (to == nullptr) return;
     to->answer(answer);

@@ -19,10 +19,10 @@
 #include "cleanup/cleanup/header_pass.h"
 #include "cleanup/cleanup/lease_relay.h"
 #include "cleanup/cleanup/policy.h"
-#include "cleanup/cleanup/submitter.h"
 #include "cleanup/cleanup/transactions.h"
 #include "mail/wire/commit_request.h"
 #include "mail/wire/submitted_message.h"
+#include "runtime/answer_queue.h"
 #include "runtime/service.h"
 
 namespace posthaste::cleanup {
@@ -64,14 +64,14 @@ class CleanupService final : public Service {
         std::string body;
     };
 
-    Submitter* submitter(uint32_t incarnation) noexcept;
-    void on_submit(Submitter& from, std::string_view body);
+    AnswerQueue* submitter(uint32_t incarnation) noexcept;
+    void on_submit(AnswerQueue& from, std::string_view body);
     void on_commit_result(std::string_view body);
-    void on_lease_request(Submitter& from, std::string_view body);
+    void on_lease_request(AnswerQueue& from, std::string_view body);
     void on_lease_grant(std::string_view body);
     void ask_for_leases();
 
-    void refuse(Submitter& to, uint64_t cookie, uint16_t code, std::string_view dsn, std::string_view text);
+    void refuse(AnswerQueue& to, uint64_t cookie, uint16_t code, std::string_view dsn, std::string_view text);
     void finish(Transaction& transaction, wire::CommitOutcome outcome);
     bool place_header(Transaction& transaction, std::vector<wire::Extent>& content);
     void commit(Transaction& transaction, Envelope& envelope);
@@ -90,7 +90,7 @@ class CleanupService final : public Service {
     LocalTimeAt local_time_at_;
 
     Peer* store_ = nullptr;
-    std::map<uint32_t, std::unique_ptr<Submitter>> submitters_;
+    std::map<uint32_t, std::unique_ptr<AnswerQueue>> submitters_;
     Transactions transactions_;
     LeaseRelay leases_;
     std::vector<StalledRequest> stalled_;       // found no room in the store's ring; at most one a submitter

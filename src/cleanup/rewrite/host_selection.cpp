@@ -42,7 +42,7 @@ void add_addresses(const HostAnswers& answers, uint16_t port, std::vector<FoundH
         if (family->status != DnsStatus::ok) continue;
         for (const IpAddress& address : family->addresses) {
             if (out.size() >= wire::kHostsMax) return;
-            out.push_back({answers.mx.host, answers.mx.preference, address, port});
+            out.push_back({answers.mx.host, answers.mx.preference, address, port, 0});
         }
     }
 }
@@ -185,6 +185,7 @@ std::vector<FoundHost> order_hosts(const std::vector<FoundHost>& hosts, const Ho
         for (size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[random() % i]);
     }
     std::stable_sort(all.begin(), all.end(), [&](const FoundHost& a, const FoundHost& b) {
+        if (a.hop != b.hop) return a.hop < b.hop;
         if (a.preference != b.preference) return a.preference < b.preference;
         if (policy.preference == FamilyPreference::any || a.address.v6 == b.address.v6) return false;
         return a.address.v6 == (policy.preference == FamilyPreference::v6);

@@ -45,6 +45,7 @@ struct FoundHost {
     uint16_t preference = 0;
     IpAddress address;
     uint16_t port = 25;
+    uint8_t hop = 0;                        // which of several next hops it belongs to; goes before preference
 };
 
 // What is known of a next hop until ttl_s has passed.

@@ -1,5 +1,7 @@
-// cleanup/cleanup/submitter.h: one process that hands messages in (smtpd, pickup, bounce, local), and the answers that found
-// no room in its ring. While some wait, nothing more is taken from it: so they are no more than it had in flight.
+// runtime/answer_queue.h: answers to one peer, in order; those that found no room in its ring wait here for on_room().
+// While some wait, the service takes nothing more from that peer (pause()), so they are no more than it had asked.
+//
+// Owned by the service, made in on_peer_up(), gone in on_peer_down().
 #pragma once
 
 #include <cstdint>
@@ -8,11 +10,11 @@
 
 #include "runtime/peers.h"
 
-namespace posthaste::cleanup {
+namespace posthaste {
 
-class Submitter {
+class AnswerQueue {
  public:
-    explicit Submitter(Peer& peer) noexcept : peer_(peer) {}
+    explicit AnswerQueue(Peer& peer) noexcept : peer_(peer) {}
 
     Peer& peer() const noexcept { return peer_; }
 
@@ -39,4 +41,4 @@ class Submitter {
     std::deque<Waiting> waiting_;
 };
 
-}  // namespace posthaste::cleanup
+}  // namespace posthaste
