@@ -195,6 +195,7 @@ class Scheduler final : private RateListener {
     uint32_t choose_agent(const Destination& destination) const noexcept;
     void wait_for_agent(uint32_t destination);
     void serve_agent_line(size_t count);
+    bool owes_place(const Lane& lane) const noexcept;
     uint32_t window_of(const Destination& destination) const noexcept;
     void start(uint32_t entry);
     uint32_t lane_for(Destination& destination);
@@ -274,6 +275,7 @@ class Scheduler final : private RateListener {
     FairQueue fair_queue_;
     LaneTable lanes_;
     LaneIdleList idle_lanes_;           // idle longest first
+    uint32_t closing_count_ = 0;
     AgentTable agents_;
     std::deque<uint32_t> agent_line_;   // destinations for which no agent had room; in turn
     EntryList resting_;

@@ -12,6 +12,7 @@ namespace {
 // A lane that has not moved for so long is no place for a second job while another connection may be made.
 constexpr int64_t kSlowLaneUs = 100 * kMsUs;
 constexpr int64_t kRestUs = kSecondUs;
+constexpr uint32_t kJobsATurn = 16;     // on an only lane, when others wait for one
 
 }  // namespace
 
@@ -184,6 +185,7 @@ void Scheduler::close_lane(uint32_t index) {
     unlist_lane(index);
     destinations_[lane.destination].room -= config_.lane_depth - lane.jobs_out;
     lane.state = LaneState::closing;
+    ++closing_count_;
     outside_.close_lane(agents_[lane.agent].incarnation, lane.id);
 }
 
@@ -194,7 +196,11 @@ void Scheduler::remove_lane(uint32_t index) {
     const uint32_t destination_index = lane.destination;
     Destination& destination = destinations_[destination_index];
     unlist_lane(index);
-    if (lane.state == LaneState::open) destination.room -= config_.lane_depth;
+    if (lane.state == LaneState::open) {
+        destination.room -= config_.lane_depth;
+    } else {
+        --closing_count_;
+    }
     --destination.lanes;
     --agents_[lane.agent].lanes;
     lanes_.remove(index);
@@ -202,6 +208,13 @@ void Scheduler::remove_lane(uint32_t index) {
     destinations_.settle(destination_index);
     // The place at the agent is for whoever waits longest.
     if (!agent_line_.empty()) serve_agent_line(1);
+}
+
+// Whether a lane from which a job has just come back should make room for a destination that has none.
+bool Scheduler::owes_place(const Lane& lane) const noexcept {
+    if (closing_count_ >= agent_line_.size()) return false;
+    const Destination& destination = destinations_[lane.destination];
+    return destination.lanes > 1 || destination.queued == 0 || lane.attempts % kJobsATurn == 0;
 }
 
 void Scheduler::serve_agent_line(size_t count) {

@@ -133,23 +133,26 @@ void Scheduler::on_queued(std::string_view envelope_bytes, std::string_view stat
         return;
     }
     const MessageId id = envelope->id;
+    const auto decline = [&] {
+        if (!content.empty()) outside_.release_content(id);
+    };
     uint32_t node = table_.find(id);
     if (node == kNone) {
         node = table_.insert(id);
         if (node == kNone) {
             table_was_full_ = true;
-            return outside_.release_content(id);
+            return decline();
         }
         table_[node].fresh = true;
         table_.push_back(incoming_, node);
     }
     MessageNode& it = table_[node];
     if (it.place == Place::active) return;
-    if (it.place == Place::recording) return outside_.release_content(id);
+    if (it.place == Place::recording) return decline();
     const bool asked_for = it.place == Place::loading;
     const bool has_place = asked_for || (open_ && !draining_ && it.place == Place::listed && it.fresh &&
                                          active_count_ + loading_count_ < config_.active_limit);
-    if (!has_place) return outside_.release_content(id);
+    if (!has_place) return decline();
     if (asked_for) {
         --loading_count_;
     } else {
@@ -162,13 +165,13 @@ void Scheduler::on_queued(std::string_view envelope_bytes, std::string_view stat
         if (!decoded) {
             outside_.warn(queue_id_text(id) + ": unreadable state from the store, left there: " +
                           decoded.error().text());
-            outside_.release_content(id);
+            decline();
             return forget_node(node);
         }
         state = std::move(*decoded);
     }
     if (state && (state->queue == QueueName::hold || state->queue == QueueName::corrupt)) {
-        outside_.release_content(id);
+        decline();
         return forget_node(node);
     }
     if (content.empty()) {

@@ -116,7 +116,7 @@ void Scheduler::job_left_lane(uint32_t lane_index, uint32_t entry) {
     ++destination.room;
     list_lane(lane_index);
     const bool too_many = destination.lanes > window_of(destination) || destination.state == SiteState::dead;
-    if (lane.jobs_out == 0 && (too_many || draining_)) close_lane(lane_index);
+    if ((lane.jobs_out == 0 && (too_many || draining_)) || owes_place(lane)) close_lane(lane_index);
 }
 
 void Scheduler::free_entry(uint32_t entry) {

@@ -1,0 +1,664 @@
+#include "scheduler/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "scheduler/testing_world.h"
+
+namespace posthaste {
+namespace {
+
+using testing::HasSubstr;
+
+size_t count_recipient(const TestingWorld& world, std::string_view recipient) {
+    size_t count = 0;
+    for (const auto& delivery : world.deliveries_) count += delivery.recipient == recipient;
+    return count;
+}
+
+TEST(Scheduler, DeliversAMessageAndSaysItWasRemovedOnceThatIsOnDisk) {
+    TestingWorld world;
+    world.start();
+    const MessageId id = world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(count_recipient(world, "b@y.example"), 1U);
+    EXPECT_TRUE(world.store_.empty());
+    ASSERT_EQ(world.log_.size(), 2U);
+    EXPECT_EQ(world.log_[0], queue_id_text(id) + ": from=<a@x.example>, size=4096, nrcpt=1 (queue active)");
+    EXPECT_EQ(world.log_[1], queue_id_text(id) + ": removed");
+    EXPECT_EQ(world.lent_of_removed_, 0);
+    EXPECT_EQ(world.scheduler().messages(), 0U);
+    EXPECT_NE(world.covered_.at(1), 0U) << "the report may be forgotten only with its outcome";
+}
+
+TEST(Scheduler, SendsRecipientsOfOneSiteInOneJobUpToTheLimit) {
+    TestingWorld world;
+    world.transport_.recipient_limit = 3;
+    world.resolve_as_ = [](std::string_view, wire::ResolveReply& reply) {
+        reply.nexthop = reply.site = "[relay.example]";
+    };
+    world.start();
+    world.submit("a@x.example", {"1@a.example", "2@b.example", "3@c.example", "4@a.example", "5@d.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.starts_.size(), 2U);
+    EXPECT_EQ(world.deliveries_.size(), 5U);
+    EXPECT_EQ(world.resolves_, 4U);
+    EXPECT_TRUE(world.store_.empty());
+}
+
+TEST(Scheduler, AsksOnceForManyRecipientsOfADomain) {
+    TestingWorld world;
+    world.start();
+    for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@Y.example"});
+    world.run_for(10 * kSecondUs);
+    world.submit("a@x.example", {"late@y.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 101U);
+    EXPECT_EQ(world.resolves_, 1U);
+}
+
+TEST(Scheduler, AsksForEachAddressWhenAnAnswerIsNotForTheWholeDomain) {
+    TestingWorld world;
+    world.resolve_as_ = [](std::string_view recipient, wire::ResolveReply& reply) {
+        reply.per_domain = false;
+        if (recipient == "b@y.example") reply.nexthop = reply.site = "elsewhere.example";
+    };
+    world.start();
+    world.submit("a@x.example", {"a@y.example"});
+    world.submit("a@x.example", {"b@y.example"});
+    world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 3U);
+    EXPECT_EQ(world.lanes_to_site_max_.count("elsewhere.example"), 1U);
+    EXPECT_LE(world.resolves_, 3U);
+}
+
+TEST(Scheduler, HandsTheNextJobOverBeforeTheLastIsReported) {
+    TestingWorld world;
+    world.transport_.feedback.limit = world.transport_.feedback.initial = 1;
+    world.start();
+    for (int i = 0; i < 20; ++i) world.submit("a@x.example", {"b@y.example"});
+    world.run_for(10 * kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 20U);
+    EXPECT_EQ(world.lanes_opened_, 1U);
+    EXPECT_EQ(world.depth_max_, 2U);
+}
+
+TEST(Scheduler, WidensTheWindowOfABusySiteUpToItsLimitAndNeverBeyond) {
+    TestingWorld world;
+    world.start(2);
+    for (int i = 0; i < 2000; ++i) world.submit("a@x.example", {"b@y.example"});
+    world.run_for(60 * kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 2000U);
+    EXPECT_EQ(world.lanes_to_site_max_["y.example"], 20U);
+}
+
+TEST(Scheduler, ClosesLanesThatAreIdleForTheirTime) {
+    TestingWorld world;
+    world.start();
+    world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.lanes_.size(), 1U);
+    world.run_for(2 * kSecondUs);
+    EXPECT_EQ(world.lanes_.size(), 0U);
+    EXPECT_EQ(world.scheduler().lanes(), 0U);
+}
+
+TEST(Scheduler, SpreadsLanesOverAgents) {
+    TestingWorld world;
+    world.start(2);
+    for (int i = 0; i < 400; ++i) world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kMsUs * 5);
+    std::map<uint32_t, int> lanes_of;
+    for (const auto& [id, lane] : world.lanes_) ++lanes_of[lane.agent];
+    EXPECT_EQ(lanes_of.size(), 2U);
+}
+
+TEST(Scheduler, LetsASingleMessageSlipPastANewsletterOfTheSameSender) {
+    TestingWorld world;
+    world.start();
+    std::vector<std::string> many;
+    for (int i = 0; i < 10'000; ++i) many.push_back("user" + std::to_string(i) + "@y.example");
+    world.sites_["y.example"].delay_us = 100 * kMsUs;
+    world.submit("news@shop.example", many);
+    world.run_for(200 * kMsUs);
+    world.submit("order@shop.example", {"single@y.example"});
+    world.run_for(30 * kSecondUs);
+    EXPECT_LT(world.first_delivery_us("single@y.example"), kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 10'001U);
+}
+
+TEST(Scheduler, GivesASmallSenderItsTurnAtABusySite) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"].delay_us = 100 * kMsUs;
+    for (int i = 0; i < 3000; ++i) world.submit("bulk@big.example", {"b@y.example"});
+    world.run_for(kSecondUs);
+    const int64_t before_us = world.now_us();
+    world.submit("me@small.example", {"friend@y.example"});
+    world.run_for(5 * kSecondUs);
+    EXPECT_LT(world.first_delivery_us("friend@y.example") - before_us, kSecondUs);
+}
+
+TEST(Scheduler, DelaysNobodyForADeadSite) {
+    TestingWorld world;
+    world.start();
+    world.sites_["dead.example"] = {true, false, Outcome::sent, 30 * kSecondUs, "connect to dead.example: timed out"};
+    for (int i = 0; i < 1000; ++i) world.submit("a@x.example", {"b@dead.example"});
+    for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"b@y.example"});
+    world.run_for(2 * kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 100U);
+    world.run_for(200 * kSecondUs);
+    EXPECT_EQ(world.scheduler().dead_destinations(), 1U);
+    EXPECT_EQ(world.scheduler().active(), 0U);
+    EXPECT_LT(world.starts_.size(), 150U) << "the rest waits without an attempt each";
+    EXPECT_GE(world.count_log("status=deferred (delivery temporarily suspended: connect to dead.example"), 900U);
+}
+
+TEST(Scheduler, ProbesADeadSiteWithOneJobAndRevivesIt) {
+    TestingWorld world;
+    world.start();
+    world.sites_["dead.example"] = {true, false, Outcome::sent, kMsUs, "refused"};
+    for (int i = 0; i < 50; ++i) world.submit("a@x.example", {"b@dead.example"});
+    world.run_for(10 * kSecondUs);
+    ASSERT_EQ(world.scheduler().dead_destinations(), 1U);
+    const size_t before = world.starts_.size();
+    EXPECT_LE(before, 12U);
+    world.run_for(400 * kSecondUs);     // dead for 300 s and a spread
+    EXPECT_EQ(world.starts_.size(), before + 1) << "one probe";
+    world.sites_["dead.example"].refuses = false;
+    world.run_for(4 * kHourUs);
+    EXPECT_EQ(world.deliveries_.size(), 50U);
+    EXPECT_EQ(world.scheduler().dead_destinations(), 0U);
+    EXPECT_TRUE(world.store_.empty());
+}
+
+TEST(Scheduler, SurvivesOneFailureAtAWindowOfOne) {
+    TestingWorld world;
+    world.transport_.feedback.limit = 1;
+    world.start();
+    world.sites_["y.example"] = {true, false, Outcome::sent, kMsUs, "refused"};
+    world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.scheduler().dead_destinations(), 0U);
+    world.submit("a@x.example", {"c@y.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.scheduler().dead_destinations(), 1U);
+}
+
+TEST(Scheduler, ASlowSiteDoesNotFillTheActiveQueue) {
+    SchedulerConfig config;
+    config.active_limit = 100;
+    TestingWorld world(config);
+    world.start();
+    world.sites_["slow.example"].hangs = true;
+    for (int i = 0; i < 1000; ++i) world.submit("a@x.example", {"b@slow.example"});
+    world.run_for(5 * kSecondUs);
+    EXPECT_GT(world.scheduler().parked(), 0U);
+    for (int i = 0; i < 50; ++i) world.submit("a@x.example", {"b@y.example"});
+    world.run_for(5 * kSecondUs);
+    EXPECT_EQ(count_recipient(world, "b@y.example"), 50U);
+    EXPECT_LE(world.active_max_, 100U);
+}
+
+TEST(Scheduler, SendsForParkedMessagesWhenThereIsRoomAgain) {
+    SchedulerConfig config;
+    config.active_limit = 50;
+    TestingWorld world(config);
+    world.start();
+    world.sites_["y.example"].delay_us = 20 * kMsUs;
+    for (int i = 0; i < 2000; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(kHourUs);
+    EXPECT_EQ(world.deliveries_.size(), 2000U);
+    EXPECT_GT(world.scheduler().stats().parked, 0U);
+    EXPECT_EQ(world.scheduler().parked(), 0U);
+    EXPECT_LE(world.active_max_, 50U);
+    EXPECT_EQ(world.lent_of_removed_, 0);
+}
+
+TEST(Scheduler, RetriesAtTheVerySecondAndBacksOff) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"] = {false, false, Outcome::deferred, kMsUs, "451 4.3.0 later"};
+    const MessageId id = world.submit("a@x.example", {"b@y.example"});
+    int64_t gap_before_us = 0;
+    for (int attempt = 1; attempt <= 8; ++attempt) {
+        while (world.starts_.size() < static_cast<size_t>(attempt)) world.run_for(kSecondUs);
+        world.run_for(kSecondUs);
+        const QueueState state = world.state_of(id);
+        ASSERT_EQ(state.groups.size(), 1U);
+        EXPECT_EQ(state.groups[0].attempts, attempt);
+        EXPECT_EQ(state.queue, QueueName::deferred);
+        const int64_t due_us = int64_t{state.due_s()} * kSecondUs - TestingWorld::kStartWallUs;
+        const int64_t gap_us = due_us - world.starts_.back().at_us;
+        EXPECT_GE(gap_us, 300 * kSecondUs);
+        EXPECT_LE(gap_us, 4001 * kSecondUs);
+        if (attempt < 4) {
+            EXPECT_GE(gap_us * 3, gap_before_us * 4) << "it grows";
+        }
+        gap_before_us = gap_us;
+        world.run_for(due_us - world.now_us() - 5 * kMsUs);
+        EXPECT_EQ(world.starts_.size(), static_cast<size_t>(attempt)) << "not before its time";
+        world.run_for(20 * kMsUs);
+        EXPECT_EQ(world.starts_.size(), static_cast<size_t>(attempt) + 1) << "and not after it";
+    }
+    EXPECT_EQ(world.store_.at(id).reasons.at(0), "451 4.3.0 later");
+}
+
+TEST(Scheduler, HoldsWhatIsOutOfTimeAfterALastAttempt) {
+    SchedulerConfig config;
+    config.lifetime_us = kHourUs;
+    TestingWorld world(config);
+    world.start();
+    world.sites_["y.example"] = {false, false, Outcome::deferred, kMsUs, "451 4.3.0 later"};
+    const MessageId id = world.submit("a@x.example", {"b@y.example"});
+    world.run_for(2 * kHourUs);
+    EXPECT_EQ(world.state_of(id).queue, QueueName::hold);
+    EXPECT_EQ(world.state_of(id).groups.at(0).due_s, kNeverDue);
+    EXPECT_EQ(world.count_log(": from=<a@x.example>, status=expired, placed on hold"), 1U);
+    EXPECT_EQ(world.store_.at(id).reasons.at(0), "451 4.3.0 later");
+    EXPECT_NEAR(static_cast<double>(world.starts_.back().at_us), static_cast<double>(kHourUs), 2.0 * kSecondUs);
+    EXPECT_EQ(world.scheduler().messages(), 0U);
+}
+
+TEST(Scheduler, KeepsHeldAndWaitingRecipientsOfOneMessage) {
+    TestingWorld world;
+    world.start();
+    world.sites_["bad.example"] = {false, false, Outcome::bounced, kMsUs, "550 5.1.1 no such user"};
+    world.sites_["later.example"] = {false, false, Outcome::deferred, kMsUs, "451 later"};
+    const MessageId id = world.submit("a@x.example", {"1@ok.example", "2@bad.example", "3@later.example"});
+    world.run_for(10 * kSecondUs);
+    QueueState state = world.state_of(id);
+    EXPECT_EQ(state.queue, QueueName::deferred);
+    ASSERT_EQ(state.groups.size(), 2U);
+    EXPECT_EQ(world.count_log("status=bounced, placed on hold"), 1U);
+    world.sites_["later.example"].outcome = Outcome::sent;
+    world.run_for(kHourUs);
+    state = world.state_of(id);
+    EXPECT_EQ(state.queue, QueueName::hold);
+    ASSERT_EQ(state.groups.size(), 1U);
+    EXPECT_EQ(state.groups[0].recipients, std::vector<uint32_t>{1});
+    EXPECT_EQ(count_recipient(world, "1@ok.example"), 1U);
+    EXPECT_EQ(count_recipient(world, "3@later.example"), 1U);
+    EXPECT_EQ(world.count_log("placed on hold"), 1U) << "said once";
+}
+
+TEST(Scheduler, AnswersErrorRetryAndDiscardItself) {
+    TestingWorld world;
+    world.resolve_as_ = [](std::string_view recipient, wire::ResolveReply& reply) {
+        reply.transport = local_part_of(recipient);
+        reply.nexthop = recipient.starts_with("error") ? "5.7.1 go away" : "some text";
+    };
+    world.start();
+    const MessageId refused = world.submit("a@x.example", {"error@e.example"});
+    const MessageId waits = world.submit("a@x.example", {"retry@r.example"});
+    world.submit("a@x.example", {"discard@d.example"});
+    const MessageId none = world.submit("a@x.example", {"local@l.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.starts_.size(), 0U);
+    EXPECT_EQ(world.state_of(refused).queue, QueueName::hold);
+    EXPECT_EQ(world.state_of(waits).queue, QueueName::deferred);
+    EXPECT_EQ(world.state_of(none).queue, QueueName::deferred);
+    EXPECT_EQ(world.store_.size(), 3U);
+    EXPECT_EQ(world.count_log("to=<error@e.example>, relay=none"), 1U);
+    EXPECT_EQ(world.count_log("dsn=5.7.1, status=bounced (go away)"), 1U);
+    EXPECT_EQ(world.count_log("dsn=4.0.0, status=deferred (some text)"), 1U);
+    EXPECT_EQ(world.count_log("dsn=2.0.0, status=sent (some text)"), 1U);
+    EXPECT_EQ(world.count_log("dsn=4.3.5, status=deferred (mail transport unavailable)"), 1U);
+}
+
+TEST(Scheduler, WaitsForRewriteAndBouncesNothing) {
+    TestingWorld world;
+    world.rewrite_is_up_ = false;
+    world.start();
+    world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kHourUs);
+    EXPECT_EQ(world.scheduler().active(), 1U);
+    EXPECT_EQ(world.log_.size(), 1U);
+    world.rewrite_is_up_ = true;
+    world.scheduler().on_rewrite_up();
+    world.run_for(kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+}
+
+TEST(Scheduler, GivesTheJobsOfADeadAgentToAnotherAfterAShortWhile) {
+    TestingWorld world;
+    world.start(2);
+    world.sites_["y.example"].delay_us = 10 * kSecondUs;
+    for (int i = 0; i < 10; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(kSecondUs);
+    ASSERT_GT(world.scheduler().jobs_out(), 0U);
+    world.sites_["y.example"].delay_us = kMsUs;
+    const int64_t died_us = world.now_us();
+    world.agent_down(100);
+    world.agent_down(101);
+    EXPECT_EQ(world.scheduler().jobs_out(), 0U);
+    EXPECT_EQ(world.scheduler().lanes(), 0U);
+    world.agent_up(102);
+    const size_t before = world.starts_.size();
+    world.run_for(500 * kMsUs);
+    EXPECT_LE(world.starts_.size(), before);
+    world.run_for(10 * kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 10U);
+    EXPECT_GE(world.deliveries_.front().at_us, died_us + kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+}
+
+TEST(Scheduler, KeepsResultsOverTheDeathOfTheStoreAndLoadsTheRestAgain) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"].delay_us = 100 * kMsUs;
+    for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(500 * kMsUs);
+    world.store_down();
+    const size_t delivered = world.deliveries_.size();
+    ASSERT_LT(delivered, 80U);
+    world.run_for(10 * kSecondUs);
+    EXPECT_EQ(world.scheduler().jobs_out(), 0U);
+    EXPECT_EQ(world.scheduler().active(), 0U) << "without bytes nothing stays active";
+    EXPECT_GT(world.scheduler().stats().recipients_sent, 0U);
+    world.store_up();
+    world.run_for(60 * kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+    std::set<std::string> recipients;
+    for (const auto& delivery : world.deliveries_) recipients.insert(delivery.recipient);
+    EXPECT_EQ(recipients.size(), 100U);
+    EXPECT_EQ(world.deliveries_.size(), 100U) << "none twice: the results were replayed";
+}
+
+TEST(Scheduler, DoesNotStartTwiceWhatAnAgentHoldsForTheQmgrBefore) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"].delay_us = 100 * kMsUs;
+    for (int i = 0; i < 20; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(50 * kMsUs);
+    std::set<std::string> held;
+    for (const auto& [id, lane] : world.lanes_) {
+        if (lane.working) held.insert(world.store_.at(lane.jobs.front().second.first).envelope.recipients[0].address);
+    }
+    ASSERT_GE(held.size(), 5U);
+    world.starts_.clear();
+    world.restart_scheduler();
+    world.run_for(10 * kSecondUs);
+    for (const auto& start : world.starts_) EXPECT_FALSE(held.contains(start.recipient)) << start.recipient;
+    EXPECT_EQ(world.store_.size(), held.size());
+    world.finish_orphans();
+    world.run_for(10 * kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+    EXPECT_EQ(world.deliveries_.size(), 20U);
+    EXPECT_EQ(world.scheduler().messages(), 0U);
+}
+
+TEST(Scheduler, TakesUpHeldJobsOfAnAgentThatDiesAfterTheRestart) {
+    TestingWorld world;
+    world.start(2);
+    world.sites_["y.example"].hangs = true;
+    for (int i = 0; i < 20; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(50 * kMsUs);
+    world.restart_scheduler();
+    world.sites_["y.example"].hangs = false;
+    world.run_for(kSecondUs);
+    EXPECT_FALSE(world.store_.empty());
+    world.agent_down(100);
+    world.agent_down(101);
+    world.agent_up(102);
+    world.run_for(10 * kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+}
+
+TEST(Scheduler, IgnoresAndForgetsAReportOfAMessageThatIsGone) {
+    TestingWorld world;
+    world.start();
+    wire::DeliveryReport report;
+    report.sequence = 77;
+    report.id = 12345;
+    report.results.push_back({0, Outcome::sent, "2.0.0", "Ok"});
+    world.scheduler().on_report(100, report);
+    EXPECT_EQ(world.covered_.at(77), 0U);
+}
+
+TEST(Scheduler, BelievesAnAgentOnlyAboutWhatItWasGiven) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"].hangs = true;
+    world.sites_["z.example"].hangs = true;
+    const MessageId id = world.submit("a@x.example", {"1@y.example", "2@z.example"});
+    world.run_for(kSecondUs);
+    ASSERT_EQ(world.lanes_.size(), 2U);
+    const auto& [lane_id, lane] = *world.lanes_.begin();
+    wire::DeliveryReport report;
+    report.sequence = 1;
+    report.lane = lane_id;
+    report.job = lane.jobs.front().first;
+    report.id = id;
+    for (uint32_t number : {0U, 1U, 2U, 4'000'000'000U}) report.results.push_back({number, Outcome::sent, "2.0.0", "Ok"});
+    world.scheduler().on_report(100, report);
+    world.scheduler().on_report(100, report);
+    report.lane = 99;
+    world.scheduler().on_report(100, report);
+    world.scheduler().on_lane_closed(55, {lane_id, true, "", ""});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.scheduler().stats().recipients_sent, 1U);
+    EXPECT_EQ(world.state_of(id).groups.at(0).recipients.size(), 1U);
+    EXPECT_EQ(world.scheduler().jobs_out(), 1U);
+}
+
+TEST(Scheduler, BoundsTheActiveQueueAndDeliversEverything) {
+    SchedulerConfig config;
+    config.active_limit = 64;
+    TestingWorld world(config);
+    world.start(2);
+    for (int i = 0; i < 5000; ++i) {
+        world.submit("a@s" + std::to_string(i % 7) + ".example", {"b@d" + std::to_string(i % 100) + ".example"});
+    }
+    world.run_for(kHourUs);
+    EXPECT_EQ(world.deliveries_.size(), 5000U);
+    EXPECT_LE(world.active_max_, 64U);
+    EXPECT_TRUE(world.store_.empty());
+    EXPECT_EQ(world.scheduler().messages(), 0U);
+}
+
+TEST(Scheduler, LeavesRoomForNewMailWhenABacklogBecomesDue) {
+    SchedulerConfig config;
+    config.active_limit = 100;
+    TestingWorld world(config);
+    world.start();
+    world.sites_["slow.example"] = {false, false, Outcome::deferred, kMsUs, "451 later"};
+    for (int i = 0; i < 500; ++i) world.submit("a@x.example", {"b@slow.example"});
+    world.run_for(20 * kSecondUs);
+    world.sites_["slow.example"].hangs = true;
+    world.scheduler().flush();
+    world.run_for(10 * kSecondUs);
+    EXPECT_LE(world.scheduler().active(), 75U);
+    world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(count_recipient(world, "b@y.example"), 1U);
+}
+
+TEST(Scheduler, FlushTriesEverythingAtOnceAndOneMessageAlone) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"] = {false, false, Outcome::deferred, kMsUs, "451 later"};
+    const MessageId one = world.submit("a@x.example", {"1@y.example"});
+    world.submit("a@x.example", {"2@y.example"});
+    world.run_for(10 * kSecondUs);
+    world.sites_["y.example"].outcome = Outcome::sent;
+    EXPECT_FALSE(world.scheduler().flush(MessageId{1}));
+    EXPECT_TRUE(world.scheduler().flush(one));
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 1U);
+    world.scheduler().flush();
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 2U);
+}
+
+TEST(Scheduler, KeepsTheRateOfADestinationBelowASecond) {
+    TestingWorld world;
+    world.transport_.destination_interval_us = 100 * kMsUs;
+    world.start();
+    for (int i = 0; i < 20; ++i) world.submit("a@x.example", {"b@y.example"});
+    world.run_for(10 * kSecondUs);
+    ASSERT_EQ(world.starts_.size(), 20U);
+    for (size_t i = 1; i < world.starts_.size(); ++i) {
+        EXPECT_GE(world.starts_[i].at_us - world.starts_[i - 1].at_us, 96 * kMsUs);
+    }
+    EXPECT_GE(world.starts_.back().at_us - world.starts_.front().at_us, 1900 * kMsUs);
+    EXPECT_LT(world.starts_.back().at_us, 2100 * kMsUs);
+}
+
+TEST(Scheduler, KeepsTheRateOfATransportAcrossItsDestinations) {
+    TestingWorld world;
+    world.transport_.transport_interval_us = 50 * kMsUs;
+    world.start();
+    for (int i = 0; i < 40; ++i) world.submit("a@x.example", {"b@d" + std::to_string(i % 8) + ".example"});
+    world.run_for(10 * kSecondUs);
+    ASSERT_EQ(world.starts_.size(), 40U);
+    EXPECT_GE(world.starts_.back().at_us - world.starts_.front().at_us, 39 * 50 * kMsUs - 4 * kMsUs);
+    EXPECT_LT(world.starts_.back().at_us, 2500 * kMsUs);
+}
+
+TEST(Scheduler, WaitsForRoomInAnAgentsRing) {
+    TestingWorld world;
+    world.start();
+    world.ring_full_ = true;
+    for (int i = 0; i < 10; ++i) world.submit("a@x.example", {"b@d" + std::to_string(i) + ".example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.starts_.size(), 0U);
+    world.ring_full_ = false;
+    world.scheduler().on_agent_room(100);
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 10U);
+}
+
+TEST(Scheduler, ClosesIdleLanesForOthersWhenAgentsAreFull) {
+    SchedulerConfig config;
+    config.lanes_per_agent_max = 4;
+    config.lane_idle_us = kHourUs;
+    TestingWorld world(config);
+    world.start();
+    for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"b@d" + std::to_string(i) + ".example"});
+    world.run_for(10 * kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 100U);
+    EXPECT_LE(world.lanes_.size(), 4U);
+}
+
+TEST(Scheduler, AsksAgainWhenTheStoresArenaWasFull) {
+    TestingWorld world;
+    world.start();
+    world.arena_full_ = true;
+    world.submit("a@x.example", {"b@y.example"});
+    world.run_for(10 * kSecondUs);
+    EXPECT_EQ(world.scheduler().active(), 0U);
+    EXPECT_LT(world.scheduler().stats().loads, 150U);
+    world.arena_full_ = false;
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 1U);
+}
+
+TEST(Scheduler, ListsAgainWhatItsTableHadNoRoomFor) {
+    SchedulerConfig config;
+    config.messages_max = 3;
+    TestingWorld world(config);
+    world.start();
+    for (int i = 0; i < 5; ++i) world.submit("a@x.example", {"b@y.example"});
+    world.run_for(10 * kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 3U);
+    EXPECT_EQ(world.scans_wanted_, 1);
+}
+
+TEST(Scheduler, RecordsTheResultsOfAMessageThatStaysActive) {
+    TestingWorld world;
+    world.start();
+    world.sites_["slow.example"].hangs = true;
+    const MessageId id = world.submit("a@x.example", {"1@y.example", "2@slow.example"});
+    world.run_for(kSecondUs);
+    const QueueState state = world.state_of(id);
+    EXPECT_EQ(state.queue, QueueName::active);
+    ASSERT_EQ(state.groups.size(), 1U);
+    EXPECT_EQ(state.groups[0].recipients, std::vector<uint32_t>{1});
+    EXPECT_NE(world.covered_.at(1), 0U) << "the agent may forget it";
+}
+
+TEST(Scheduler, DrainsWithoutStartingAnythingNew) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"].delay_us = 100 * kMsUs;
+    for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"b@y.example"});
+    world.run_for(150 * kMsUs);
+    world.scheduler().drain();
+    const size_t started = world.starts_.size();
+    world.run_for(10 * kSecondUs);
+    EXPECT_EQ(world.starts_.size(), started);
+    EXPECT_EQ(world.scheduler().jobs_out(), 0U);
+    EXPECT_EQ(world.lanes_.size(), 0U);
+}
+
+// Anything that can go wrong, in an order made from a seed. In the end everything is delivered once, or more than once if
+// an agent or qmgr died; the bytes of every message have come home.
+TEST(Scheduler, LosesNothingWhateverDies) {
+    for (uint64_t seed = 1; seed <= 40; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        SchedulerConfig config;
+        config.active_limit = 40;
+        config.backoff = {2 * kSecondUs, 20 * kSecondUs};
+        TestingWorld world(config, seed * 1000);
+        uint64_t state = seed;
+        const auto draw = [&](uint64_t below) { return hash_of(state++ * 0x9e3779b97f4a7c15) % below; };
+        world.start(2);
+        size_t recipients = 0;
+        for (int step = 0; step < 150; ++step) {
+            for (uint64_t n = draw(6); n > 0; --n) {
+                std::vector<std::string> to;
+                for (uint64_t r = 1 + draw(4); r > 0; --r) {
+                    to.push_back("u" + std::to_string(recipients++) + "@d" + std::to_string(draw(6)) + ".example");
+                }
+                world.submit("a@s" + std::to_string(draw(3)) + ".example", to);
+            }
+            auto& site = world.sites_["d" + std::to_string(draw(6)) + ".example"];
+            switch (draw(12)) {
+                case 0: site.refuses = !site.refuses; break;
+                case 1: site.outcome = site.outcome == Outcome::sent ? Outcome::deferred : Outcome::sent; break;
+                case 2: site.delay_us = static_cast<int64_t>(1 + draw(500)) * kMsUs; break;
+                case 3:
+                    if (!world.agents_.empty()) world.agent_down(world.agents_[draw(world.agents_.size())]);
+                    break;
+                case 4:
+                    if (world.agents_.size() < 3) world.agent_up(world.next_incarnation_++);
+                    break;
+                case 5:
+                    world.store_down();
+                    world.run_for(static_cast<int64_t>(draw(1000)) * kMsUs);
+                    world.store_up();
+                    break;
+                case 6:
+                    world.restart_scheduler();
+                    world.run_for(static_cast<int64_t>(draw(1000)) * kMsUs);
+                    world.finish_orphans();
+                    break;
+                case 7: world.arena_full_ = !world.arena_full_; break;
+                default: break;
+            }
+            world.run_for(static_cast<int64_t>(draw(2000)) * kMsUs);
+        }
+        world.sites_.clear();
+        world.arena_full_ = false;
+        if (world.agents_.empty()) world.agent_up(world.next_incarnation_++);
+        world.run_for(kHourUs);
+        EXPECT_TRUE(world.store_.empty()) << world.store_.size();
+        std::set<std::string> reached;
+        for (const auto& delivery : world.deliveries_) reached.insert(delivery.recipient);
+        reached.erase("?");
+        EXPECT_EQ(reached.size(), recipients);
+        EXPECT_EQ(world.lent_of_removed_, 0);
+        EXPECT_EQ(world.scheduler().active(), 0U);
+        EXPECT_EQ(world.scheduler().messages(), 0U);
+        EXPECT_EQ(world.scheduler().jobs_out(), 0U);
+        EXPECT_LE(world.active_max_, 40U);
+        EXPECT_TRUE(world.warnings_.empty()) << world.warnings_.front();
+    }
+}
+
+}  // namespace
+}  // namespace posthaste
