@@ -20,7 +20,7 @@ class RetryWheel {
  public:
     RetryWheel(MessageTable& table, uint32_t now_s);
 
-    // By its due_s; a time that has passed comes out at the next advance().
+    // By its due_s; a second that was given out already counts as the next one.
     void add(uint32_t node);
     // Appends what is due at or before now_s to the list `out`, in order of seconds.
     void advance(uint32_t now_s, uint32_t out);
