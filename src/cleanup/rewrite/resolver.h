@@ -2,7 +2,7 @@
 // answer by themselves.
 //
 // Promises   each question is answered once, from the loop and never from inside the call, unless the Resolver goes first.
-//            Answers are bounded (kRecordsMax) and names in them are host names as is_valid_hostname() has them.
+//            Answers are bounded (kRecordsMax); names in them are letters, digits, '-', '_' and dots, never an address.
 // Does not   bound how many questions are open: who asks does. Nor is any answer late for ever: who asks sets a timer.
 #pragma once
 
