@@ -18,9 +18,8 @@ struct Outcome {
     friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
-Outcome outcome_of(const std::vector<std::string_view>& pieces, std::string_view overrides) {
-    Dialogue dialogue("smtpd_forbid_unauth_pipelining = no\nline_length_limit = 512\n" +
-                      std::string(overrides));
+Outcome outcome_of(const std::vector<std::string_view>& pieces, const SmtpdSettings& settings) {
+    Dialogue dialogue(settings);
     dialogue.start();
     for (const std::string_view piece : pieces) dialogue.say(piece);
     // How much of the input was shown with the complaint depends on the cut and is allowed to.
@@ -48,14 +47,21 @@ const std::string kDialogues[] = {
                 151),
 };
 
-class SmtpSessionCuts : public ::testing::TestWithParam<std::string_view> {};
+SmtpdSettings settings_with(std::string_view overrides) {
+    return Dialogue::settings_with(
+        "smtpd_forbid_unauth_pipelining = no\nline_length_limit = 512\n" + std::string(overrides));
+}
+
+struct SmtpSessionCuts : ::testing::TestWithParam<std::string_view> {
+    const SmtpdSettings settings = settings_with(GetParam());
+};
 
 TEST_P(SmtpSessionCuts, RepliesAndMessagesDoNotDependOnOneCut) {
     for (const std::string& dialogue : kDialogues) {
-        const Outcome whole = outcome_of({dialogue}, GetParam());
+        const Outcome whole = outcome_of({dialogue}, settings);
         for (size_t cut = 1; cut < dialogue.size(); ++cut) {
             const std::string_view view = dialogue;
-            ASSERT_EQ(outcome_of({view.substr(0, cut), view.substr(cut)}, GetParam()), whole)
+            ASSERT_EQ(outcome_of({view.substr(0, cut), view.substr(cut)}, settings), whole)
                 << "cut at " << cut << " of\n"
                 << dialogue;
         }
@@ -64,22 +70,23 @@ TEST_P(SmtpSessionCuts, RepliesAndMessagesDoNotDependOnOneCut) {
 
 TEST_P(SmtpSessionCuts, RepliesAndMessagesDoNotDependOnPieceSize) {
     for (const std::string& dialogue : kDialogues) {
-        const Outcome whole = outcome_of({dialogue}, GetParam());
+        const Outcome whole = outcome_of({dialogue}, settings);
         for (const size_t piece_bytes : {1U, 2U, 3U, 5U, 17U}) {
             std::vector<std::string_view> pieces;
             for (size_t at = 0; at < dialogue.size(); at += piece_bytes) {
                 pieces.push_back(std::string_view(dialogue).substr(at, piece_bytes));
             }
-            ASSERT_EQ(outcome_of(pieces, GetParam()), whole) << piece_bytes << " at a time of\n"
-                                                             << dialogue;
+            ASSERT_EQ(outcome_of(pieces, settings), whole) << piece_bytes << " at a time of\n"
+                                                           << dialogue;
         }
     }
 }
 
 TEST(SmtpSessionCutsInput, HoldsMessagesAtAll) {
-    EXPECT_EQ(outcome_of({kDialogues[0]}, {}).messages.size(), 1U);
-    EXPECT_EQ(outcome_of({kDialogues[1]}, {}).messages.size(), 2U);
-    EXPECT_EQ(outcome_of({kDialogues[4]}, {}).messages.size(), 1U);
+    const SmtpdSettings settings = settings_with({});
+    EXPECT_EQ(outcome_of({kDialogues[0]}, settings).messages.size(), 1U);
+    EXPECT_EQ(outcome_of({kDialogues[1]}, settings).messages.size(), 2U);
+    EXPECT_EQ(outcome_of({kDialogues[4]}, settings).messages.size(), 1U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Policies, SmtpSessionCuts,

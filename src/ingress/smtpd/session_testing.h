@@ -102,21 +102,28 @@ class Dialogue {
     static constexpr uint64_t kMessageBytesMax = 1 << 20;
 
     // `overrides` as in main.cf.
-    explicit Dialogue(std::string_view overrides = {}, std::string_view client_ip = "192.0.2.1") {
+    static SmtpdSettings settings_with(std::string_view overrides) {
         std::string lines =
-            "myhostname = mx.example.com\nmynetworks = 10.0.0.0/8\nmydestination =\nrelay_domains "
-            "= example.com\n"
+            "myhostname = mx.example.com\nmynetworks = 10.0.0.0/8\nmydestination =\n"
+            "relay_domains = example.com\n"
             "smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination\n";
         lines.append(overrides);
         std::string fault;
         std::vector<std::string> warnings;
-        settings_ =
+        auto settings =
             SmtpdSettings::read(Settings::initial(lines), kMessageBytesMax, warnings, fault);
-        ASSERT(settings_.has_value());
-        session.emplace(*settings_, world);
-        client_.ip = *IpAddress::parse(client_ip);
-        client_.local_ip = *IpAddress::parse("192.0.2.99");
-        client_.name = "client.example.net";
+        ASSERT(settings.has_value());
+        return std::move(*settings);
+    }
+
+    explicit Dialogue(std::string_view overrides = {}, std::string_view client_ip = "192.0.2.1")
+        : own_settings_(settings_with(overrides)), session(std::in_place, *own_settings_, world) {
+        set_client(client_ip);
+    }
+
+    // `settings` outlives it.
+    explicit Dialogue(const SmtpdSettings& settings) : session(std::in_place, settings, world) {
+        set_client("192.0.2.1");
     }
 
     void start(bool input_waits = false) { session->start(client_, input_waits); }
@@ -167,11 +174,21 @@ class Dialogue {
     const std::string& kept() const { return kept_; }
 
     StringWorld world;
+
+ private:
+    void set_client(std::string_view ip) {
+        client_.ip = *IpAddress::parse(ip);
+        client_.local_ip = *IpAddress::parse("192.0.2.99");
+        client_.name = "client.example.net";
+    }
+
+    std::optional<SmtpdSettings> own_settings_;
+
+ public:
     std::optional<Session> session;
     uint16_t answer_code = 250;
 
  private:
-    std::optional<SmtpdSettings> settings_;
     Client client_;
     std::string kept_;
     size_t heard_ = 0;
