@@ -1,0 +1,106 @@
+#include "store/log_file.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/assert.h"
+
+namespace posthaste::store {
+
+namespace {
+
+rocksdb::IOStatus status_of(const Error& error) {
+    return error.code == Errc::no_space ? rocksdb::IOStatus::NoSpace(error.text())
+                                        : rocksdb::IOStatus::IOError(error.text());
+}
+
+constexpr uint64_t round_down(uint64_t value) noexcept {
+    return value / LogFile::kAlignment * LogFile::kAlignment;
+}
+
+constexpr uint64_t round_up(uint64_t value) noexcept {
+    return round_down(value + LogFile::kAlignment - 1);
+}
+
+}  // namespace
+
+LogFile::LogFile(Fd file, std::shared_ptr<LogRing> ring)
+    : file_(std::move(file)),
+      ring_(std::move(ring)),
+      buffer_(static_cast<char*>(std::aligned_alloc(kAlignment, kBufferBytes))) {
+    ASSERT(buffer_ != nullptr);
+}
+
+LogFile::~LogFile() {
+    if (file_) Close({}, nullptr).PermitUncheckedError();
+}
+
+rocksdb::IOStatus LogFile::Append(const rocksdb::Slice& data, const rocksdb::IOOptions&,
+                                  rocksdb::IODebugContext*) {
+    size_t taken = 0;
+    while (taken < data.size()) {
+        const auto used = static_cast<size_t>(size_ - start_);
+        if (used == kBufferBytes) {
+            const auto status = write_out(LogRing::Sync::none);
+            if (!status.ok()) return status;
+            written_unsynced_ = true;
+            continue;
+        }
+        const size_t count = std::min(data.size() - taken, kBufferBytes - used);
+        std::memcpy(buffer_.get() + used, data.data() + taken, count);
+        taken += count;
+        size_ += count;
+        dirty_ = true;
+    }
+    return rocksdb::IOStatus::OK();
+}
+
+rocksdb::IOStatus LogFile::Flush(const rocksdb::IOOptions&, rocksdb::IODebugContext*) {
+    return rocksdb::IOStatus::OK();
+}
+
+rocksdb::IOStatus LogFile::Sync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) {
+    if (!dirty_) return rocksdb::IOStatus::OK();
+    const auto status = write_out(written_unsynced_ ? LogRing::Sync::whole_file
+                                                    : LogRing::Sync::these_bytes);
+    if (!status.ok()) return status;
+    dirty_ = false;
+    written_unsynced_ = false;
+    return status;
+}
+
+// Writes the buffer in whole blocks and keeps the last, partly filled one.
+rocksdb::IOStatus LogFile::write_out(LogRing::Sync sync) {
+    const auto used = static_cast<size_t>(size_ - start_);
+    const auto padded = static_cast<size_t>(round_up(used));
+    std::memset(buffer_.get() + used, 0, padded - used);
+    const std::string_view bytes(buffer_.get(), padded);
+    const auto result = ring_ && ring_->is_ours() ? ring_->write(file_.get(), bytes, start_, sync)
+                                                  : write_plainly(file_.get(), bytes, start_, sync);
+    if (!result) return status_of(result.error());
+    const auto whole = static_cast<size_t>(round_down(used));
+    std::memmove(buffer_.get(), buffer_.get() + whole, used - whole);
+    start_ += whole;
+    return rocksdb::IOStatus::OK();
+}
+
+rocksdb::IOStatus LogFile::Truncate(uint64_t size, const rocksdb::IOOptions&,
+                                    rocksdb::IODebugContext*) {
+    if (size != size_) return rocksdb::IOStatus::NotSupported("truncate log");
+    return rocksdb::IOStatus::OK();
+}
+
+rocksdb::IOStatus LogFile::Close(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) {
+    if (!file_) return rocksdb::IOStatus::OK();
+    auto status = Sync(options, debug);
+    if (status.ok() && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {
+        status = status_of(os_error("cut queue log"));
+    }
+    file_.reset();
+    return status;
+}
+
+}  // namespace posthaste::store

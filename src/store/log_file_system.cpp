@@ -1,0 +1,86 @@
+#include "store/log_file_system.h"
+
+#include <fcntl.h>
+#include <rocksdb/file_system.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "base/fd.h"
+#include "store/log_file.h"
+#include "store/log_ring.h"
+#include "store/zeroed_files.h"
+
+namespace posthaste::store {
+
+namespace {
+
+class LogFileSystem final : public rocksdb::FileSystemWrapper {
+ public:
+    LogFileSystem(const std::shared_ptr<rocksdb::FileSystem>& target, const LogFileOptions& options,
+                  std::shared_ptr<LogRing> ring, Log& log)
+        : FileSystemWrapper(target), options_(options), ring_(std::move(ring)), log_(log) {}
+
+    const char* Name() const override { return "PosthasteLogFileSystem"; }
+
+    // Called with RocksDB's mutex, by the writer when it turns to a new log.
+    rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& file_options,
+                                      std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                      rocksdb::IODebugContext* debug) override {
+        const size_t slash = path.rfind('/');
+        if (!path.ends_with(".log") || slash == std::string::npos) {
+            return FileSystemWrapper::NewWritableFile(path, file_options, result, debug);
+        }
+        if (options_.zeroed_bytes > 0) {
+            if (!zeroed_) {
+                zeroed_ = std::make_unique<ZeroedFiles>(path.substr(0, slash),
+                                                        options_.zeroed_bytes, options_.direct);
+            }
+            if (const auto spare = zeroed_->take()) {
+                if (::rename(spare->c_str(), path.c_str()) != 0) ::unlink(spare->c_str());
+            }
+        }
+        Fd file = open_log(path);
+        if (!file) return rocksdb::IOStatus::IOError(os_error("make queue log").text());
+        // Without a spare, because logs turn over faster than the disk takes zeros: at least the size stays the
+        // same from sync to sync. Refused: it grows.
+        (void)::fallocate(file.get(), 0, 0, static_cast<off_t>(options_.zeroed_bytes));
+        *result = std::make_unique<LogFile>(std::move(file), ring_);
+        return rocksdb::IOStatus::OK();
+    }
+
+ private:
+    Fd open_log(const std::string& path) {
+        constexpr int kFlags = O_CREAT | O_WRONLY | O_CLOEXEC;
+        if (options_.direct) {
+            Fd file(::open(path.c_str(), kFlags | O_DIRECT, 0600));
+            if (file || errno != EINVAL) return file;
+            log_.info("queue log: this file system has no O_DIRECT; using the page cache");
+            options_.direct = false;
+        }
+        return Fd(::open(path.c_str(), kFlags, 0600));
+    }
+
+    LogFileOptions options_;
+    std::shared_ptr<LogRing> ring_;
+    std::unique_ptr<ZeroedFiles> zeroed_;
+    Log& log_;
+};
+
+}  // namespace
+
+std::shared_ptr<rocksdb::FileSystem> make_log_file_system(
+    const std::shared_ptr<rocksdb::FileSystem>& target, const LogFileOptions& options, Log& log) {
+    std::shared_ptr<LogRing> ring;
+    if (auto made = LogRing::create()) {
+        ring = std::move(*made);
+    } else {
+        log.warning("queue log without io_uring (" + made.error().text() +
+                    "): plain system calls do its work");
+    }
+    return std::make_shared<LogFileSystem>(target, options, std::move(ring), log);
+}
+
+}  // namespace posthaste::store

@@ -1,0 +1,130 @@
+#include "store/log_file_system.h"
+
+#include <gtest/gtest.h>
+#include <rocksdb/file_system.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "store/store_testing.h"
+
+namespace posthaste::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A directory on the disk the tests are run on; tmpfs has no O_DIRECT everywhere, which is the fallback's test.
+class LogFileSystem : public testing::Test {
+ protected:
+    LogFileSystem() {
+        std::string name = (fs::current_path() / "store-test-XXXXXX").string();
+        EXPECT_NE(mkdtemp(name.data()), nullptr);
+        directory_ = name;
+    }
+    ~LogFileSystem() override { fs::remove_all(directory_); }
+
+    std::unique_ptr<QueueStore> open(const std::string& directory, LogIo log_io = LogIo::uring) {
+        QueueStoreOptions options;
+        options.log_io = log_io;
+        options.memtable_bytes = 4 << 20;
+        auto opened = QueueStore::open(directory, options, log_);
+        EXPECT_TRUE(opened.has_value()) << (log_.errors.empty() ? "" : log_.errors.back());
+        return opened ? std::move(*opened) : nullptr;
+    }
+    // What a crash of the process leaves behind.
+    std::string copy() {
+        const std::string to = directory_ + "-copy";
+        fs::remove_all(to);
+        fs::copy(directory_, to);
+        return to;
+    }
+    static std::string bytes_of(const std::string& path) {
+        std::ifstream in(path, std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+
+    std::string directory_;
+    RecordingLog log_;
+};
+
+TEST_F(LogFileSystem, BytesOfASyncedLogAreOnDiskAndThoseBehindThemAreZeros) {
+    LogFileOptions options;
+    options.zeroed_bytes = 1 << 20;
+    const auto file_system = make_log_file_system(rocksdb::FileSystem::Default(), options, log_);
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    const std::string path = directory_ + "/000001.log";
+    ASSERT_TRUE(file_system->NewWritableFile(path, {}, &file, nullptr).ok());
+    std::string written;
+    // Sizes around blocks and beyond the buffer.
+    for (const size_t size : {1, 4095, 4096, 4097, 10, 100'000, 3'000'000, 5}) {
+        const std::string piece(size, static_cast<char>('a' + size % 26));
+        ASSERT_TRUE(file->Append(piece, {}, nullptr).ok());
+        written += piece;
+        ASSERT_TRUE(file->Sync({}, nullptr).ok());
+        const std::string on_disk = bytes_of(path);
+        ASSERT_GE(on_disk.size(), written.size());
+        EXPECT_EQ(on_disk.compare(0, written.size(), written), 0) << size;
+        EXPECT_EQ(on_disk.find_first_not_of('\0', written.size()), std::string::npos) << size;
+        EXPECT_EQ(file->GetFileSize({}, nullptr), written.size());
+    }
+    ASSERT_TRUE(file->Close({}, nullptr).ok());
+    EXPECT_EQ(bytes_of(path), written);
+}
+
+TEST_F(LogFileSystem, AQueueCopiedWhileItRunsIsWholeAndQuiet) {
+    const auto store = open(directory_);
+    for (MessageId id = 1; id <= 20; ++id) {
+        add(*store, id, std::string(10'000 + id, 'm'));
+        ASSERT_TRUE(store->commit());
+    }
+    const std::string copied = copy();
+    {
+        const auto again = open(copied);
+        ASSERT_NE(again, nullptr);
+        EXPECT_EQ(scan_all(*again).size(), 20u);
+        EXPECT_EQ(again->load_content(20).value_or("").size(), 10'020u);
+    }
+    fs::remove_all(copied);
+    EXPECT_TRUE(log_.errors.empty());
+    EXPECT_FALSE(log_.says("cut off"));
+}
+
+TEST_F(LogFileSystem, LogsTurnOverAndNothingIsLost) {
+    auto store = open(directory_);
+    // Four memtables' worth, so that zeroed files run out and are made anew.
+    for (MessageId id = 1; id <= 160; ++id) {
+        add(*store, id, std::string(100'000, 't'));
+        ASSERT_TRUE(store->commit());
+    }
+    store.reset();
+    store = open(directory_, LogIo::posix);
+    ASSERT_NE(store, nullptr);
+    EXPECT_EQ(scan_all(*store, 100).size(), 160u);
+    add(*store, 161, "posix");
+    ASSERT_TRUE(store->commit());
+    store.reset();
+    store = open(directory_);
+    EXPECT_EQ(scan_all(*store, 100).size(), 161u);
+    EXPECT_TRUE(log_.errors.empty());
+}
+
+TEST_F(LogFileSystem, WorksWithoutDirectIoAndWithoutZeroedFiles) {
+    LogFileOptions options;
+    options.zeroed_bytes = 0;
+    options.direct = false;
+    const auto file_system = make_log_file_system(rocksdb::FileSystem::Default(), options, log_);
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    const std::string path = directory_ + "/000002.log";
+    ASSERT_TRUE(file_system->NewWritableFile(path, {}, &file, nullptr).ok());
+    ASSERT_TRUE(file->Append("hello", {}, nullptr).ok());
+    ASSERT_TRUE(file->Sync({}, nullptr).ok());
+    ASSERT_TRUE(file->Append(" world", {}, nullptr).ok());
+    file.reset();
+    EXPECT_EQ(bytes_of(path), "hello world");
+}
+
+}  // namespace
+}  // namespace posthaste::store

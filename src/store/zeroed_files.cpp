@@ -1,0 +1,117 @@
+#include "store/zeroed_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/fd.h"
+
+namespace posthaste::store {
+
+namespace {
+
+// Small enough that a commit does not wait long behind one.
+constexpr size_t kChunkBytes = 256 * 1024;
+constexpr size_t kAlignment = 4096;
+// Of the first file: start-up should not wait for all of it.
+constexpr uint64_t kFirstZeroedBytes = 32 * 1024 * 1024;
+
+void remove_spares(const std::string& directory) {
+    DIR* const entries = ::opendir(directory.c_str());
+    if (entries == nullptr) return;
+    while (const dirent* entry = ::readdir(entries)) {
+        const std::string_view name = entry->d_name;
+        if (name.starts_with("zeroed-") && name.ends_with(".spare")) {
+            ::unlinkat(::dirfd(entries), entry->d_name, 0);
+        }
+    }
+    ::closedir(entries);
+}
+
+}  // namespace
+
+ZeroedFiles::ZeroedFiles(std::string directory, uint64_t file_bytes, bool direct)
+    : directory_(std::move(directory)),
+      file_bytes_((file_bytes + kChunkBytes - 1) / kChunkBytes * kChunkBytes),
+      direct_(direct) {
+    remove_spares(directory_);
+    if (auto first = make_one(next_number_++, std::min(file_bytes_, kFirstZeroedBytes))) {
+        ready_.push_back(std::move(*first));
+    } else {
+        failed_ = true;
+    }
+    thread_ = std::thread([this] { run(); });
+}
+
+ZeroedFiles::~ZeroedFiles() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wanted_.notify_one();
+    thread_.join();
+    for (const std::string& path : ready_) ::unlink(path.c_str());
+}
+
+std::optional<std::string> ZeroedFiles::take() {
+    std::optional<std::string> taken;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!ready_.empty()) {
+            taken = std::move(ready_.front());
+            ready_.pop_front();
+        }
+    }
+    wanted_.notify_one();
+    return taken;
+}
+
+void ZeroedFiles::run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+        wanted_.wait(lock, [this] { return stopping_ || (ready_.size() < kReady && !failed_); });
+        if (stopping_) return;
+        lock.unlock();
+        auto made = make_one(next_number_++, file_bytes_);
+        lock.lock();
+        if (made) {
+            ready_.push_back(std::move(*made));
+        } else {
+            failed_ = true;
+        }
+    }
+}
+
+Result<std::string> ZeroedFiles::make_one(uint64_t number, uint64_t zeroed_bytes) {
+    const std::string path = directory_ + "/zeroed-" + std::to_string(number) + ".spare";
+    const int flags = O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | (direct_ ? O_DIRECT : 0);
+    const Fd file(::open(path.c_str(), flags, 0600));
+    if (!file) return os_error("make zeroed log");
+    const std::unique_ptr<char, decltype(&std::free)> zeros(
+        static_cast<char*>(std::aligned_alloc(kAlignment, kChunkBytes)), &std::free);
+    ASSERT(zeros != nullptr);
+    std::memset(zeros.get(), 0, kChunkBytes);
+    // One extent if the file system can.
+    bool written = ::fallocate(file.get(), 0, 0, static_cast<off_t>(file_bytes_)) == 0 ||
+                   errno == EOPNOTSUPP;
+    for (uint64_t at = 0; written && at < zeroed_bytes; at += kChunkBytes) {
+        written = ::pwrite(file.get(), zeros.get(), kChunkBytes, static_cast<off_t>(at)) ==
+                  static_cast<ssize_t>(kChunkBytes);
+        const std::lock_guard lock(mutex_);
+        written = written && !stopping_;
+    }
+    if (written && ::fsync(file.get()) == 0) return path;
+    const Error error = os_error("zero log");
+    ::unlink(path.c_str());
+    return error;
+}
+
+}  // namespace posthaste::store
