@@ -34,7 +34,7 @@ bool is_submitter(Role role) noexcept {
 std::span<const CounterRow> CleanupService::counter_rows() noexcept { return kCounterRows; }
 
 CleanupService::CleanupService(World& world, CleanupParts parts)
-    : loop_(world.loop), log_(world.log), arena_(*world.arena), counters_(world.counter_page, kCounterRows),
+    : log_(world.log), arena_(*world.arena), counters_(world.counter_page, kCounterRows),
       policy_(std::move(parts.policy)), own_addresses_(std::move(parts.own_addresses)),
       local_time_at_(parts.local_time_at) {}
 
