@@ -10,7 +10,9 @@ import os
 import re
 import shutil
 import signal
+import smtplib
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -98,6 +100,25 @@ class Sink:
             return [line.rsplit(" ", 2)[0] for line in f if line.endswith("\n")]
 
 
+def remember_to(clean_up):
+    """clean_up() is called when the running test ends, however it ends; the last one first."""
+    _cleanups.append(clean_up)
+
+
+def scratch_directory(name="scratch"):
+    directory = tempfile.mkdtemp(prefix=f"posthaste-{name}-", dir="/var/tmp")
+    os.chmod(directory, 0o755)
+    remember_to(lambda: shutil.rmtree(directory, ignore_errors=True))
+    return directory
+
+
+def tool(name):
+    """The path of somebody else's program."""
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    assert found, f"{name} is not installed (sudo deploy/install_packages test)"
+    return found
+
+
 def can_connect(port, host="127.0.0.1"):
     try:
         socket.create_connection((host, port), 1).close()
@@ -113,6 +134,7 @@ class Relay:
         self.directory = tempfile.mkdtemp(prefix="posthaste-", dir="/var/tmp")
         os.chmod(self.directory, 0o755)
         self.port = free_port()
+        self._log_file = None
         _cleanups.append(self.remove)
         run(POSTHASTE, "-c", self.directory, "init", "--mode", mode, "--listen", f"127.0.0.1:{self.port}")
         values = dict(settings or {})
@@ -135,6 +157,39 @@ class Relay:
     def stop(self):
         self.posthaste("stop")
 
+    def reload(self, values=None):
+        if values:
+            self.configure(values)
+        self.posthaste("reload")
+
+    def flush(self):
+        self.posthaste("flush")
+
+    def is_running(self):
+        return self.posthaste("status", check=False).returncode == 0
+
+    def send(self, message="Subject: a test\r\n\r\nhello\r\n", sender="sender@sender.test",
+             recipients=("someone@dest.test",), mail_options=(), rcpt_options=()):
+        """One message by smtplib; returns its queue id."""
+        if isinstance(message, str):
+            message = message.encode()
+        with smtplib.SMTP("127.0.0.1", self.port, "client.test", timeout=30) as client:
+            client.ehlo()
+            code, reply = client.mail(sender, list(mail_options))
+            assert code == 250, reply
+            for recipient in recipients:
+                code, reply = client.rcpt(recipient, list(rcpt_options))
+                assert code == 250, reply
+            code, reply = client.data(message)
+            assert code == 250, reply
+        return re.search(rb"queued as (\w+)", reply).group(1).decode()
+
+    def mailq(self, *options):
+        return run(POSTQUEUE, "-c", self.directory, *(options or ("-p",))).stdout
+
+    def main_cf(self):
+        return os.path.join(self.directory, "main.cf")
+
     def remove(self):
         if os.path.exists(os.path.join(self.directory, "main.cf")):
             self.posthaste("abort", check=False)
@@ -148,7 +203,9 @@ class Relay:
 
     @property
     def log_file(self):
-        return self.value("maillog_file")
+        if not self._log_file:
+            self._log_file = self.value("maillog_file")
+        return self._log_file
 
     def log(self):
         path = self.log_file
@@ -198,8 +255,8 @@ class Relay:
 class Smtp:
     """A raw SMTP client: says bytes, hears lines. For what no client library would send."""
 
-    def __init__(self, port, timeout=20):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port, timeout=20, source=None):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout, (source, 0) if source else None)
         self.file = self.socket.makefile("rb")
 
     def hear(self):
@@ -220,6 +277,26 @@ class Smtp:
     def ask(self, line):
         self.say(line + "\r\n" if isinstance(line, str) else line)
         return self.hear()
+
+    def greet(self):
+        """Past the greeting and EHLO, to where MAIL may come. Returns EHLO's reply."""
+        assert self.hear().startswith("220 ")
+        return self.ask("EHLO client.test")
+
+    def envelope(self, sender="sender@sender.test", recipient="someone@dest.test"):
+        """Past RCPT, to where DATA or BDAT may come."""
+        for command in (f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"):
+            reply = self.ask(command)
+            assert reply.startswith("250"), (command, reply)
+
+    def is_over(self):
+        """Waits for the server to hang up; what it says first is returned by hear()."""
+        return self.hear() == ""
+
+    def reset(self):
+        """Vanishes as a crashed client does: no QUIT, no FIN, a reset."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
     def close(self):
         self.file.close()

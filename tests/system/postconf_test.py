@@ -1,0 +1,56 @@
+#!/usr/bin/python3
+"""postconf, as scripts use it: defaults, what main.cf sets, one value, and editing that leaves the rest alone."""
+
+import os
+
+from harness import POSTCONF, Relay, main, run
+
+
+def postconf(relay, *options, check=True):
+    return run(POSTCONF, "-c", relay.directory, *options, check=check)
+
+
+def test_defaults_settings_and_one_value():
+    relay = Relay(start=False)
+    defaults = postconf(relay, "-d").stdout.splitlines()
+    assert "maximal_backoff_time = 4000s" in defaults and defaults == sorted(defaults) and len(defaults) > 100
+    assert postconf(relay, "maximal_backoff_time").stdout == "maximal_backoff_time = 4000s\n"
+    assert postconf(relay, "-h", "maximal_backoff_time").stdout == "4000s\n"
+    assert postconf(relay, "-d", "message_size_limit").stdout == "message_size_limit = 10240000\n"
+
+    postconf(relay, "-e", "message_size_limit = 77777", "maximal_backoff_time=2h")
+    assert postconf(relay, "-h", "message_size_limit").stdout == "77777\n"
+    assert postconf(relay, "-d", "-h", "message_size_limit").stdout == "10240000\n"
+    changed = postconf(relay, "-n").stdout.splitlines()
+    assert "message_size_limit = 77777" in changed and "maximal_backoff_time = 2h" in changed
+    assert not any(line.startswith("hopcount_limit") for line in changed), changed
+    everything = postconf(relay).stdout.splitlines()
+    assert "message_size_limit = 77777" in everything and len(everything) >= len(defaults)
+
+
+def test_a_name_nobody_knows():
+    relay = Relay(start=False)
+    result = postconf(relay, "no_such_parameter", check=False)
+    assert "no_such_parameter" in result.stderr and "unknown parameter" in result.stderr, result.stderr
+    assert result.stdout == ""
+
+
+def test_editing_leaves_comments_order_and_mode():
+    relay = Relay(start=False)
+    with open(relay.main_cf(), "w", encoding="utf-8") as f:
+        f.write("# a comment\nmyhostname = one.test\n\n# another\nmynetworks = 127.0.0.0/8\n  # inside\n  [::1]/128\nmyorigin = x.test\n")
+    os.chmod(relay.main_cf(), 0o640)
+    postconf(relay, "-e", "mynetworks = 10.0.0.0/8", "relayhost = [127.0.0.1]:2526")
+    with open(relay.main_cf(), encoding="utf-8") as f:
+        text = f.read()
+    assert text.startswith("# a comment\nmyhostname = one.test\n\n# another\nmynetworks = 10.0.0.0/8\n"), text
+    assert "[::1]" not in text and text.endswith("relayhost = [127.0.0.1]:2526\n") and "myorigin = x.test\n" in text, text
+    assert os.stat(relay.main_cf()).st_mode & 0o777 == 0o640
+
+
+def test_a_missing_configuration_is_an_error_with_a_remedy():
+    result = run(POSTCONF, "-c", "/nonexistent", "-n", check=False)
+    assert result.returncode != 0 and "/nonexistent/main.cf" in result.stderr, result.stderr
+
+
+main(globals())

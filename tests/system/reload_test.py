@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+"""A reload drops no connection and no mail: an open session goes on, live parameters hold at once, and a service that
+must be replaced is replaced while the old one finishes what it holds."""
+
+import os
+import signal
+import threading
+
+from harness import Relay, Sink, Smtp, main, source, wait_until
+from receivers import AioReceiver
+
+
+def test_an_open_session_goes_on_and_a_live_parameter_holds():
+    receiver = AioReceiver()
+    relay = Relay(receiver.port)
+    pids = relay.children()
+    old = Smtp(relay.port)
+    old.greet()
+    old.envelope()
+    assert old.ask("DATA").startswith("354")
+    old.say("Subject: across a reload\r\n\r\nfirst half\r\n")
+    relay.reload({"message_size_limit": "5555"})
+
+    def announced():
+        new = Smtp(relay.port)
+        said = new.greet()
+        new.close()
+        return "SIZE 5555\r\n" in said
+    wait_until(announced, what="SIZE 5555 in EHLO")
+    assert old.ask("second half\r\n.\r\n".encode()).startswith("250")
+    assert receiver.wait()[0].body == b"first half\r\nsecond half\r\n"
+    assert relay.children() == pids, "a live parameter needs no new process"
+
+
+def test_sighup_is_a_reload_too():
+    relay = Relay(AioReceiver().port)
+    relay.configure({"smtpd_banner": "$myhostname ESMTP reloaded"})
+    os.kill(relay.children()["master"][0], signal.SIGHUP)
+
+    def greeting():
+        smtp = Smtp(relay.port)
+        said = smtp.hear()
+        smtp.close()
+        return said
+    wait_until(lambda: greeting().endswith(" ESMTP reloaded\r\n"), what="the new banner")
+
+
+def test_a_session_outlives_the_process_that_a_restart_parameter_replaces():
+    receiver = AioReceiver()
+    relay = Relay(receiver.port)
+    before = set(relay.children()["smtpd"])
+    old = Smtp(relay.port)
+    old.greet()
+    old.envelope()
+    assert old.ask("DATA").startswith("354")
+    old.say("Subject: held over\r\n\r\nfirst half\r\n")
+    relay.reload({"smtpd_arena_size": "128M"})
+    wait_until(lambda: set(relay.children()["smtpd"]) - before, what="a new smtpd")
+    relay.send("Subject: to the new one\r\n\r\nnew\r\n")
+    assert old.ask("second half\r\n.\r\n".encode()).startswith("250")
+    old.close()
+    assert sorted(m.body for m in receiver.wait(2)) == [b"first half\r\nsecond half\r\n", b"new\r\n"]
+    wait_until(lambda: not before & set(relay.children()["smtpd"]), 60, "the old smtpd to end")
+
+
+def test_reloads_under_load_lose_nothing():
+    sink = Sink()
+    relay = Relay(sink.port)
+    acked = os.path.join(relay.directory, "acked")
+    result = {}
+
+    def load():
+        result["run"] = source(relay, "--messages", "8000", "--sessions", "20", "--size", "1000", "--acked", acked)
+    sender = threading.Thread(target=load)
+    sender.start()
+    for size in ("5000000", "6000000", "7000000"):
+        relay.reload({"message_size_limit": size})
+    sender.join()
+    assert "8000 accepted, 0 refused, 0 connections lost" in result["run"].stdout, result["run"].stdout
+    with open(acked, encoding="utf-8") as f:
+        tags = set(f.read().split())
+    wait_until(lambda: len(set(sink.tags())) >= 8000, 60, "8000 messages at the sink")
+    assert set(sink.tags()) == tags and len(sink.tags()) == 8000
+
+
+main(globals())
