@@ -43,6 +43,12 @@ std::span<const ParameterRow> ours() {
          "Memory for new entries before they are flushed; what is delivered before that never costs a second write."},
         {"store_blob_size_min", size, "16K", 0, kSizeMax, restart,
          "Messages from this size are kept beside the sorted tables and are not copied by compaction."},
+        {"store_log_io", text, "uring", 0, 0, restart,
+         "How the queue's log is written: over files zeroed beforehand, past the page cache, by io_uring; or the plain "
+         "way of RocksDB (posix), which writes fewer bytes and waits longer.",
+         "uring|posix"},
+        {"store_log_io", text, "uring", 0, 0, restart,
+         "How the queue's log is written: through io_uring, or by plain system calls (posix).", "uring|posix"},
         {"store_batch_limit", integer, "512", 1, 65536, live, "Requests that share one synced write."},
     };
     return kRows;
