@@ -1,0 +1,180 @@
+#include "store/listing.h"
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/assert.h"
+#include "base/strings.h"
+#include "mail/envelope.h"
+#include "mail/queue_state.h"
+
+namespace posthaste::store {
+
+namespace {
+
+// Postfix's own spacing needs a hand-made frame; the escaping is the library's. Bytes that are no UTF-8 become U+FFFD.
+void append_text(std::string_view text, std::string& out) {
+    out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// Numbers of the recipients that are still to be served.
+std::vector<uint32_t> pending_recipients(const Envelope& envelope, const QueueState& state,
+                                         bool has_state) {
+    std::vector<uint32_t> pending;
+    if (!has_state) {
+        for (uint32_t i = 0; i < envelope.recipients.size(); ++i) pending.push_back(i);
+        return pending;
+    }
+    for (const PendingGroup& group : state.groups) {
+        for (const uint32_t recipient : group.recipients) {
+            if (recipient < envelope.recipients.size()) pending.push_back(recipient);
+        }
+    }
+    std::sort(pending.begin(), pending.end());
+    return pending;
+}
+
+}  // namespace
+
+void append_listed_message(MessageId id, std::string_view envelope_bytes, std::string_view state_bytes,
+                           const std::vector<QueueStore::StoredReason>& reasons, std::string& out) {
+    const auto envelope = decode_envelope(envelope_bytes);
+    if (!envelope) return;
+    QueueState state;
+    if (!state_bytes.empty()) {
+        auto decoded = decode_queue_state(state_bytes);
+        if (!decoded) return;
+        state = std::move(*decoded);
+    }
+    std::map<uint32_t, std::string_view> reason_of;
+    for (const auto& reason : reasons) reason_of[reason.recipient] = reason.text;
+
+    out += "{\"queue_name\": \"";
+    out += name_of(state.queue);
+    out += "\", \"queue_id\": ";
+    append_text(queue_id_text(id), out);
+    out += ", \"arrival_time\": " + std::to_string(envelope->arrived_wall_us / kSecondUs);
+    out += ", \"message_size\": " + std::to_string(envelope->size_bytes);
+    out += ", \"forced_expire\": false, \"sender\": ";
+    append_text(envelope->sender.empty() ? "MAILER-DAEMON" : envelope->sender, out);
+    out += ", \"recipients\": [";
+    const char* separator = "";
+    for (const uint32_t number : pending_recipients(*envelope, state, !state_bytes.empty())) {
+        out += separator;
+        separator = ", ";
+        out += "{\"address\": ";
+        append_text(envelope->recipients[number].address, out);
+        if (const auto reason = reason_of.find(number); reason != reason_of.end()) {
+            out += ", \"delay_reason\": ";
+            append_text(reason->second, out);
+        }
+        out += "}";
+    }
+    out += "]}\n";
+}
+
+class Listing::Client final : public Connection::Handler, public TurnListener {
+ public:
+    Client(Listing& listing, Socket socket)
+        : listing_(listing), connection_(listing.loop_, socket, *this) {
+        connection_.set_deadline(listing_.loop_.now_us() + kSilenceUs);
+        connection_.start();
+    }
+    ~Client() { listing_.loop_.remove_listener(*this); }
+
+    size_t on_bytes(std::string_view bytes) override {
+        const size_t end = bytes.find('\n');
+        if (end == std::string_view::npos && bytes.size() <= kCommandBytesMax) return 0;
+        connection_.pause();        // one command; what follows is not read
+        const auto command = trimmed(bytes.substr(0, std::min(end, kCommandBytesMax)));
+        if (command == "list") {
+            listing_all_ = true;
+            continue_later();
+        } else {
+            connection_.send("error: unknown command\n");
+            connection_.close();
+        }
+        return bytes.size();
+    }
+    void on_end(Connection::End, int) override { connection_.abort(); }
+    void on_sent() override {
+        connection_.set_deadline(listing_.loop_.now_us() + kSilenceUs);
+        if (listing_all_) continue_later();
+    }
+    void on_closed() override { listing_.remove(*this); }
+
+    // A page a turn, and only as fast as the client takes it: the next one follows on_sent().
+    void on_turn_end() override {
+        if (!listing_all_ || connection_.closing()) return;
+        text_.clear();
+        const auto listed = listing_.store_.list_ids(after_, kMessagesATurn, ids_);
+        for (const MessageId id : ids_) {
+            after_ = id;
+            const auto stored = listing_.store_.load(id);
+            if (!stored) continue;      // delivered meanwhile, or in quarantine now
+            append_listed_message(id, stored->envelope, stored->state,
+                                  listing_.store_.reasons(id), text_);
+        }
+        if (!text_.empty()) connection_.send(text_);
+        if (listed && ids_.size() == kMessagesATurn) {
+            if (text_.empty()) continue_later();
+            return;
+        }
+        listing_all_ = false;
+        if (!listed) connection_.send("error: the queue can not be read\n");
+        connection_.close();
+    }
+    void abort() { connection_.abort(); }
+
+ private:
+    void continue_later() { listing_.loop_.request_turn_end(*this); }
+
+    Listing& listing_;
+    Connection connection_;
+    bool listing_all_ = false;
+    MessageId after_ = kNoMessage;
+    std::vector<MessageId> ids_;
+    std::string text_;
+};
+
+Listing::Listing(Loop& loop, QueueStore& store)
+    : loop_(loop), store_(store), accept_done_(runner_of<&Listing::on_accept, Listing>(), this) {}
+
+Listing::~Listing() = default;
+
+void Listing::listen(Socket listener) {
+    listener_ = listener;
+    accept();
+}
+
+void Listing::accept() {
+    if (stopping_ || listener_ == Socket::none || accept_done_.in_flight()) return;
+    loop_.accept(accept_done_, listener_);
+}
+
+void Listing::stop() {
+    stopping_ = true;
+    if (accept_done_.in_flight()) loop_.cancel(accept_done_);
+    for (const auto& client : clients_) client->abort();
+}
+
+void Listing::on_accept(const Event& event) {
+    if (event.result >= 0) {
+        const auto socket = static_cast<Socket>(event.result);
+        if (stopping_ || clients_.size() >= kClientsMax) {
+            loop_.close(socket);
+        } else {
+            clients_.push_back(std::make_unique<Client>(*this, socket));
+        }
+    }
+    // Out of descriptors: the next client that goes starts it again.
+    if (event.last && (event.result >= 0 || clients_.empty())) accept();
+}
+
+void Listing::remove(Client& client) {
+    std::erase_if(clients_, [&](const auto& candidate) { return candidate.get() == &client; });
+    accept();
+}
+
+}  // namespace posthaste::store

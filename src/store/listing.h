@@ -1,0 +1,60 @@
+// store/listing.h: what lies in the queue, for people: the public socket "showq".
+//
+//   client: list\n      store: one JSON object a line, as `postqueue -j` prints them, then end of stream
+//   anything else       store: error: …\n
+//
+// One command a connection, one line; more commands (hold ID, release ID, delete ID, requeue ID) will answer "ok" or
+// "error: …". Anybody on the machine may ask, so nothing here may stall the queue: a few messages a turn, no more than
+// the client has taken, a handful of clients, and a deadline for each.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/connection.h"
+#include "runtime/loop.h"
+#include "store/queue_store.h"
+
+namespace posthaste::store {
+
+// One message as `postqueue -j` prints it, with the line's end. Only recipients still to be served are named.
+// `state` is empty when none was stored. What does not parse is left out.
+void append_listed_message(MessageId id, std::string_view envelope, std::string_view state,
+                           const std::vector<QueueStore::StoredReason>& reasons, std::string& out);
+
+class Listing {
+ public:
+    static constexpr size_t kClientsMax = 16;
+    static constexpr size_t kMessagesATurn = 32;
+    static constexpr size_t kCommandBytesMax = 128;
+    static constexpr int64_t kSilenceUs = 30 * kSecondUs;
+
+    Listing(Loop& loop, QueueStore& store);
+    ~Listing();
+
+    void listen(Socket listener);
+    // No new clients; those being served are cut off.
+    void stop();
+    // Nobody is being served, and after stop() nothing is under way.
+    bool is_idle() const noexcept {
+        return clients_.empty() && !(stopping_ && accept_done_.in_flight());
+    }
+
+ private:
+    class Client;
+    void accept();
+    void on_accept(const Event& event);
+    void remove(Client& client);
+
+    Loop& loop_;
+    QueueStore& store_;
+    Socket listener_ = Socket::none;
+    bool stopping_ = false;
+    Completion accept_done_;
+    std::vector<std::unique_ptr<Client>> clients_;
+};
+
+}  // namespace posthaste::store
