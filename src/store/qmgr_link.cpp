@@ -1,0 +1,144 @@
+#include "store/qmgr_link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "mail/queue_state.h"
+
+namespace posthaste::store {
+
+void QmgrLink::on_up(Outbox& outbox) {
+    outbox_ = &outbox;
+    gap_from_ = kNoMessage;
+    recorded_.reset();
+    outcomes_waiting_ = 0;
+    held_.clear();
+}
+
+void QmgrLink::on_down() {
+    outbox_ = nullptr;
+}
+
+void QmgrLink::announce(MessageId id, std::string_view envelope, Place place) {
+    if (outbox_ == nullptr) return content_.give_back(std::move(place));    // its scan will find it
+    message_.envelope = envelope;
+    message_.state = {};
+    message_.content.clear();
+    if (gap_from_ == kNoMessage && outbox_->empty()) {
+        content_.extents(place, message_.content);
+        const bool lent = !place.empty() && content_.lend(id, std::move(place), incarnation());
+        if (!lent) message_.content.clear();
+        if (outbox_->peer().send(message_)) return;
+        if (lent) content_.release(id);
+    } else {
+        content_.give_back(std::move(place));
+    }
+    gap_from_ = gap_from_ == kNoMessage ? id : std::min(gap_from_, id);
+}
+
+void QmgrLink::on_room() {
+    if (!outbox_->flush() || gap_from_ == kNoMessage) return;
+    if (outbox_->peer().send(wire::AnnounceGap{gap_from_})) gap_from_ = kNoMessage;
+}
+
+void QmgrLink::on_committed() {
+    outcomes_waiting_ = 0;
+    if (outbox_ == nullptr || !recorded_) return;
+    outbox_->send(wire::OutcomeRecorded{*recorded_});
+    recorded_.reset();
+}
+
+QmgrLink::Handled QmgrLink::on_record(uint16_t type, std::string_view body) {
+    switch (type) {
+        case wire::RecordOutcome::kType: return on_outcome(body);
+        case wire::ReleaseContent::kType: return on_release(body);
+        case wire::LoadMessage::kType: return on_load(body);
+        case wire::ScanRequest::kType: return on_scan(body);
+        case wire::HeldContent::kType: return on_held(body);
+        default: return Handled::wrong;
+    }
+}
+
+QmgrLink::Handled QmgrLink::on_scan(std::string_view body) {
+    wire::ScanRequest request;
+    if (!wire::decode(body, request)) return Handled::wrong;
+    const uint32_t count = std::clamp<uint32_t>(request.count_max, 1, kScanPageMax);
+    if (!store_.scan(request.after, count, page_.entries, page_.last)) return Handled::store_failed;
+    outbox_->send(page_);
+    return Handled::ok;
+}
+
+QmgrLink::Handled QmgrLink::gone(MessageId id, const Error& error) {
+    if (error.code != Errc::not_found && error.code != Errc::corrupt) return Handled::store_failed;
+    outbox_->send(wire::MessageGone{id});
+    return Handled::ok;
+}
+
+QmgrLink::Handled QmgrLink::on_load(std::string_view body) {
+    wire::LoadMessage request;
+    if (!wire::decode(body, request)) return Handled::wrong;
+    const auto stored = store_.load(request.id);
+    if (!stored) return gone(request.id, stored.error());
+    message_.envelope = stored->envelope;
+    message_.state = stored->state;
+    message_.content.clear();
+    if (request.with_content) {
+        if (const Place* place = content_.lend_again(request.id, incarnation())) {
+            content_.extents(*place, message_.content);
+        } else {
+            const auto bytes = store_.load_content(request.id);
+            if (!bytes) return gone(request.id, bytes.error());
+            // New mail leaves some of the arena to loads; these may take the last block.
+            if (auto taken = content_.take({&*bytes, 1}, 0)) {
+                content_.extents(*taken, message_.content);
+                content_.lend(request.id, std::move(*taken), incarnation());
+            }
+        }
+    }
+    outbox_->send(message_);
+    return Handled::ok;
+}
+
+QmgrLink::Handled QmgrLink::on_release(std::string_view body) {
+    wire::ReleaseContent request;
+    if (!wire::decode(body, request)) return Handled::wrong;
+    content_.release(request.id);
+    return Handled::ok;
+}
+
+QmgrLink::Handled QmgrLink::on_outcome(std::string_view body) {
+    if (!wire::decode(body, outcome_)) return Handled::wrong;
+    if (outcome_.id == kNoMessage || outcome_.id > kMessageIdMax) return Handled::wrong;
+    ++outcomes_waiting_;
+    recorded_ = outcome_.sequence;
+    if (outcome_.remove) {
+        store_.remove_message(outcome_.id, outcome_.had_state);
+        return Handled::ok;
+    }
+    if (!outcome_.state.empty() && !summarize_queue_state(outcome_.state)) return Handled::wrong;
+    // A replay may come after the removal it precedes: a state without a message would stay for ever.
+    if (!store_.has_message(outcome_.id)) return Handled::ok;
+    if (!outcome_.state.empty()) store_.put_state(outcome_.id, outcome_.state);
+    for (const wire::RecipientReason& reason : outcome_.reasons) {
+        if (reason.recipient >= kRecipientsMax) return Handled::wrong;
+        store_.put_reason(outcome_.id, reason.recipient, reason.dsn, reason.text);
+    }
+    return Handled::ok;
+}
+
+QmgrLink::Handled QmgrLink::on_held(std::string_view body) {
+    if (!wire::decode(body, held_part_)) return Handled::wrong;
+    // Agents may also hold what an earlier store lent from its own arena: nothing to keep here.
+    for (const MessageId id : held_part_.ids) {
+        if (content_.is_lent(id)) held_.insert(id);
+    }
+    if (!held_part_.last) return Handled::ok;
+    const size_t released = content_.keep_only(held_, incarnation());
+    held_.clear();
+    if (released > 0) {
+        log_.info("content of " + std::to_string(released) + " messages lent to an earlier qmgr is back");
+    }
+    return Handled::ok;
+}
+
+}  // namespace posthaste::store

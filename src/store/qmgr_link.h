@@ -1,0 +1,75 @@
+// store/qmgr_link.h: the store's side of the wire to qmgr (mail/wire/queued_message.h): announces what was committed,
+// answers scans and loads, records outcomes.
+//
+// Owned by StoreService, which decides when the batch is written. Outcomes are put into the store's batch and
+// reported as recorded after the commit that holds them.
+//
+// Announcements are the one thing that may be dropped: when qmgr's ring is full, AnnounceGap says from which id on
+// qmgr must scan. Everything else waits in the outbox, and qmgr is not read meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "mail/wire/queued_message.h"
+#include "runtime/log.h"
+#include "runtime/peers.h"
+#include "store/lent_content.h"
+#include "store/outbox.h"
+#include "store/queue_store.h"
+
+namespace posthaste::store {
+
+class QmgrLink {
+ public:
+    // Pages of a scan are no longer than this: one page is one turn's work.
+    static constexpr uint32_t kScanPageMax = 1024;
+
+    QmgrLink(QueueStore& store, LentContent& content, Log& log)
+        : store_(store), content_(content), log_(log) {}
+
+    void on_up(Outbox& outbox);
+    // What was lent stays lent until the next qmgr's HeldContent.
+    void on_down();
+    bool is_up() const noexcept { return outbox_ != nullptr; }
+
+    // Of this qmgr. `wrong` says which rule of the wire it broke.
+    enum class Handled : uint8_t { ok, wrong, store_failed };
+    Handled on_record(uint16_t type, std::string_view body);
+    void on_room();
+
+    // A message just became durable. The place is lent, or given back when it can not be announced.
+    void announce(MessageId id, std::string_view envelope, Place place);
+
+    size_t outcomes_waiting() const noexcept { return outcomes_waiting_; }
+    // What the batch held is on disk.
+    void on_committed();
+
+ private:
+    Handled on_scan(std::string_view body);
+    Handled on_load(std::string_view body);
+    Handled on_outcome(std::string_view body);
+    Handled on_release(std::string_view body);
+    Handled on_held(std::string_view body);
+    Handled gone(MessageId id, const Error& error);
+    uint32_t incarnation() const noexcept { return outbox_->peer().incarnation(); }
+
+    QueueStore& store_;
+    LentContent& content_;
+    Log& log_;
+    Outbox* outbox_ = nullptr;
+    MessageId gap_from_ = kNoMessage;               // not announced from here on, and qmgr does not know yet
+    std::optional<uint64_t> recorded_;              // the last sequence in the batch
+    size_t outcomes_waiting_ = 0;
+    std::unordered_set<MessageId> held_;            // of an unfinished HeldContent list
+    // Reused, so that a message costs no allocation.
+    wire::QueuedMessage message_;
+    wire::ScanPage page_;
+    wire::RecordOutcome outcome_;
+    wire::HeldContent held_part_;
+};
+
+}  // namespace posthaste::store

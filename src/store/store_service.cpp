@@ -1,0 +1,308 @@
+#include "store/store_service.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "mail/envelope.h"
+
+namespace posthaste::store {
+
+namespace {
+
+enum Row : size_t {
+    kMessages, kMessageBytes, kRefused, kNoSpace, kBusy, kWithoutPlace, kCommits, kOutcomes,
+    kLent, kLeases,
+};
+constexpr CounterRow kRows[] = {
+    {"messages_committed", "messages", "Messages made durable."},
+    {"message_bytes_committed", "bytes", "Their content."},
+    {"commits_refused", "messages", "Requests that were wrong: size, envelope, id or extents."},
+    {"commits_without_space", "messages", "Requests answered 452 because the disk is nearly full."},
+    {"commits_busy", "messages", "Requests answered 451 because the queue could not be written."},
+    {"messages_without_place", "messages", "Committed past a full arena: qmgr loads them later."},
+    {"synced_writes", "writes", "Batches written and synced."},
+    {"outcomes_recorded", "records", "Removals and new states."},
+    {"messages_lent", "messages", "Whose bytes are lent to qmgr now."},
+    {"leases_granted", "leases", "Blocks of message ids given out."},
+};
+// New mail leaves a quarter of the arena to what qmgr loads: else a burst would starve retries.
+constexpr uint32_t kShareKeptForLoads = 4;
+// Kept from one oversized message to the next.
+constexpr size_t kHeapCopyKeptBytes = 1 * kMiB;
+
+}  // namespace
+
+StoreService::StoreService(World& world, Parts parts)
+    : world_(world),
+      store_(std::move(parts.store)),
+      free_space_(std::move(parts.free_bytes), free_space_floor(world.settings)),
+      on_failed_(std::move(parts.on_failed)),
+      ids_(store_->id_mark()),
+      content_(world.arena),
+      qmgr_(*store_, content_, world.log),
+      listing_(world.loop, *store_),
+      counters_(world.counter_page, kRows),
+      batch_messages_max_(static_cast<size_t>(world.settings.integer("store_batch_limit"))),
+      outcome_delay_(timer_calls<&StoreService::on_outcome_delay, StoreService>(), this) {
+    world_.loop.add_listener(*this);
+}
+
+StoreService::~StoreService() {
+    world_.loop.remove_listener(*this);
+}
+
+void StoreService::on_listener(std::string_view name, Socket listener) {
+    (void)name;     // there is one: public/showq
+    listing_.listen(listener);
+}
+
+void StoreService::on_settings(const Settings& settings) {
+    free_space_.set_floor(free_space_floor(settings));
+    batch_messages_max_ = static_cast<size_t>(settings.integer("store_batch_limit"));
+}
+
+void StoreService::on_drain() {
+    // What is asked is still answered: those who ask decide when to stop.
+    listing_.stop();
+    if (qmgr_.outcomes_waiting() > 0) commit_now_ = true;
+}
+
+bool StoreService::is_idle() const {
+    for (const auto& outbox : outboxes_) {
+        if (!outbox->empty()) return false;
+    }
+    return added_.empty() && leases_.empty() && qmgr_.outcomes_waiting() == 0 && listing_.is_idle();
+}
+
+void StoreService::on_peer_up(Peer& peer) {
+    if (!peer.has_channel()) return;        // only its arena is ours to read
+    Outbox& outbox = *outboxes_.emplace_back(std::make_unique<Outbox>(peer));
+    peer.service_data = &outbox;
+    if (held_) peer.pause();
+    if (peer.role() == Role::qmgr) qmgr_.on_up(outbox);
+}
+
+void StoreService::on_peer_down(Peer& peer) {
+    auto* const outbox = static_cast<Outbox*>(peer.service_data);
+    if (outbox == nullptr) return;
+    // Its requests in the batch are copies by now: they are written, and answered to nobody.
+    if (peer.role() == Role::qmgr) qmgr_.on_down();
+    std::erase_if(outboxes_, [&](const auto& candidate) { return candidate.get() == outbox; });
+}
+
+Outbox* StoreService::outbox_of(uint32_t incarnation) {
+    Peer* const peer = peers_->find(incarnation);
+    return peer == nullptr ? nullptr : static_cast<Outbox*>(peer->service_data);
+}
+
+void StoreService::on_room(Peer& peer) {
+    auto& outbox = *static_cast<Outbox*>(peer.service_data);
+    if (peer.role() == Role::qmgr) {
+        qmgr_.on_room();
+    } else {
+        outbox.flush();
+    }
+    if (outbox.empty() && !held_) peer.resume();
+}
+
+void StoreService::on_record(Peer& peer, uint16_t type, std::string_view body) {
+    auto& outbox = *static_cast<Outbox*>(peer.service_data);
+    if (peer.role() == Role::qmgr) {
+        on_qmgr_record(peer, type, body);
+    } else if (type == wire::CommitRequest::kType) {
+        on_commit_request(outbox, body);
+    } else if (type == wire::LeaseRequest::kType) {
+        on_lease_request(outbox, body);
+    } else {
+        peers_->misbehaved(peer, "unknown record");
+    }
+    if (!batch_is_full()) return;
+    commit_now_ = true;
+    hold_peers();       // the rest of the rings is the next batch
+    world_.loop.request_turn_end(*this);
+}
+
+bool StoreService::batch_is_full() const noexcept {
+    return added_.size() + leases_.size() >= batch_messages_max_ ||
+           store_->batch_bytes() >= kBatchBytesMax || qmgr_.outcomes_waiting() >= kOutcomesWaitingMax;
+}
+
+void StoreService::on_qmgr_record(Peer& peer, uint16_t type, std::string_view body) {
+    if (failed_) return;        // it replays to the next store
+    switch (qmgr_.on_record(type, body)) {
+        case QmgrLink::Handled::ok: break;
+        case QmgrLink::Handled::wrong: return peers_->misbehaved(peer, "malformed record");
+        case QmgrLink::Handled::store_failed: return fail("read queue");
+    }
+    if (qmgr_.outcomes_waiting() > 0 && !outcome_delay_.is_set()) {
+        world_.loop.timers().set(outcome_delay_, world_.loop.now_us() + kOutcomeDelayUs);
+    }
+}
+
+void StoreService::on_lease_request(Outbox& outbox, std::string_view body) {
+    wire::LeaseRequest request;
+    if (!wire::decode(body, request)) {
+        return peers_->misbehaved(outbox.peer(), "malformed lease request");
+    }
+    const MessageId first = failed_ ? kNoMessage : ids_.lease(world_.loop.wall_us());
+    if (first == kNoMessage) {
+        return outbox.send(wire::LeaseGrant{request.cookie, kNoMessage, 0});
+    }
+    leases_.push_back({outbox.peer().incarnation(), request.cookie, first});
+    world_.loop.request_turn_end(*this);
+}
+
+void StoreService::on_commit_request(Outbox& outbox, std::string_view body) {
+    if (!wire::decode(body, request_)) {
+        return peers_->misbehaved(outbox.peer(), "malformed commit request");
+    }
+    const wire::CommitOutcome outcome = add(outbox, request_);
+    switch (outcome) {
+        case wire::CommitOutcome::durable: return world_.loop.request_turn_end(*this);
+        case wire::CommitOutcome::no_space: counters_.add(kNoSpace); break;
+        case wire::CommitOutcome::busy: counters_.add(kBusy); break;
+        case wire::CommitOutcome::refused: counters_.add(kRefused); break;
+    }
+    outbox.send(wire::CommitResult{request_.cookie, outcome});
+}
+
+// durable: it is in the batch, and will be.
+wire::CommitOutcome StoreService::add(Outbox& outbox, const wire::CommitRequest& request) {
+    using enum wire::CommitOutcome;
+    if (failed_) return busy;
+    if (!free_space_.is_enough(world_.loop.now_us())) return no_space;
+    const auto refuse = [&](std::string_view why) {
+        world_.log.warning(outbox.peer().name() + ": commit request refused: " + std::string(why));
+        return refused;
+    };
+    const auto envelope = decode_envelope(request.envelope);
+    if (!envelope) return refuse(envelope.error().text());
+    if (!gather(request, envelope->size_bytes)) {
+        return refuse(queue_id_text(envelope->id) + ": content is not where and what it should be");
+    }
+    switch (ids_.claim(envelope->id)) {
+        case IdBook::Claim::fresh: break;
+        case IdBook::Claim::ask_queue:
+            if (!store_->has_message(envelope->id)) break;
+            [[fallthrough]];
+        case IdBook::Claim::refused:
+            return refuse(queue_id_text(envelope->id) + ": this id is not leased, or was used before");
+    }
+
+    Added added{outbox.peer().incarnation(), request.cookie, envelope->id, envelopes_.size(),
+                request.envelope.size(), {}};
+    // From here on only our own copy counts: the pieces' owners may still write to theirs.
+    if (auto place = content_.take(pieces_, content_.blocks_total() / kShareKeptForLoads)) {
+        added.place = std::move(*place);
+        content_.views(added.place, pieces_);
+    } else {
+        counters_.add(kWithoutPlace);
+        heap_copy_.clear();
+        for (const std::string_view piece : pieces_) heap_copy_.append(piece);
+        pieces_.assign(1, heap_copy_);
+    }
+    store_->add_message(envelope->id, request.envelope, pieces_);
+    if (heap_copy_.capacity() > kHeapCopyKeptBytes) std::string().swap(heap_copy_);
+    envelopes_.append(request.envelope);
+    counters_.add(kMessageBytes, envelope->size_bytes);
+    added_.push_back(std::move(added));
+    return durable;
+}
+
+// Fills pieces_; false when an extent lies nowhere or the sizes differ.
+bool StoreService::gather(const wire::CommitRequest& request, uint64_t size_bytes) {
+    pieces_.clear();
+    uint64_t sum = 0;
+    for (const wire::Extent& extent : request.content) {
+        const auto bytes = peers_->bytes(extent.incarnation, extent.first_block, extent.offset,
+                                         extent.length);
+        if (!bytes) return false;
+        pieces_.push_back(*bytes);
+        sum += bytes->size();
+    }
+    return sum > 0 && sum == size_bytes;
+}
+
+void StoreService::on_turn_end() {
+    if (std::exchange(turn_over_, false) && held_) resume_peers();
+    if (store_->has_failed() && !failed_) fail("background write");
+    if (added_.empty() && leases_.empty() && !commit_now_) return;
+    commit();
+}
+
+// Writes what the turn brought, then lets the answers out before anything else is read.
+void StoreService::commit() {
+    commit_now_ = false;
+    outcome_delay_.cancel();
+    if (failed_) return;
+    if (!leases_.empty()) store_->put_id_mark(ids_.mark());
+    const size_t outcomes = qmgr_.outcomes_waiting();
+    if (const auto written = store_->commit(); !written) return fail(written.error().where);
+    counters_.add(kCommits);
+    counters_.add(kOutcomes, outcomes);
+    answer_all(wire::CommitOutcome::durable);
+    qmgr_.on_committed();
+    counters_.set(kLent, content_.lent_count());
+    hold_peers();
+}
+
+void StoreService::answer_all(wire::CommitOutcome outcome) {
+    const bool durable = outcome == wire::CommitOutcome::durable;
+    counters_.add(durable ? kMessages : kBusy, added_.size());
+    for (Added& added : added_) {
+        if (Outbox* const outbox = outbox_of(added.incarnation)) {
+            outbox->send(wire::CommitResult{added.cookie, outcome});
+        }
+    }
+    for (Added& added : added_) {
+        if (durable) {
+            qmgr_.announce(added.id,
+                           std::string_view(envelopes_).substr(added.envelope_start, added.envelope_bytes),
+                           std::move(added.place));
+        } else {
+            content_.give_back(std::move(added.place));
+        }
+    }
+    counters_.add(kLeases, durable ? leases_.size() : 0);
+    for (const Lease& lease : leases_) {
+        Outbox* const outbox = outbox_of(lease.incarnation);
+        if (outbox == nullptr) continue;
+        outbox->send(durable ? wire::LeaseGrant{lease.cookie, lease.first, wire::kLeaseIds}
+                             : wire::LeaseGrant{lease.cookie, kNoMessage, 0});
+    }
+    added_.clear();
+    leases_.clear();
+    envelopes_.clear();
+}
+
+void StoreService::fail(const char* why) {
+    if (std::exchange(failed_, true)) return;
+    world_.log.fatal(std::string("queue can not be written: ") + why);
+    store_->discard_batch();
+    // Whether they are on disk nobody knows: the client tries again, which at worst is a duplicate.
+    answer_all(wire::CommitOutcome::busy);
+    hold_peers();
+}
+
+void StoreService::hold_peers() {
+    held_ = true;
+    for (const auto& outbox : outboxes_) outbox->peer().pause();
+}
+
+void StoreService::resume_peers() {
+    held_ = false;
+    if (failed_) {
+        if (!std::exchange(failure_told_, true)) on_failed_();
+        return;
+    }
+    for (const auto& outbox : outboxes_) {
+        if (outbox->empty()) outbox->peer().resume();
+    }
+}
+
+bool StoreService::before_sleep() {
+    turn_over_ = true;
+    return held_;
+}
+
+}  // namespace posthaste::store

@@ -1,0 +1,128 @@
+// store/store_service.h: the store as a service: takes messages from cleanup and bounce, makes them durable,
+// answers, and tells qmgr.
+//
+// One batch at a time. What arrives while a batch is being synced is the next one: the loop stands still meanwhile, which
+// hurts nobody, since the store serves no network.
+//
+//   collecting ── records of a turn ──► one WriteBatch, one synced write ──► answers ──► collecting
+//                                              └─ failed ─► "busy" to all, on_failed()
+//
+// After the answers nothing more is read until the loop has published them and rung the peers' bells: else they would
+// wait for the copying of the next batch, or for its sync.
+//
+// Outcomes ride with the next batch; when no message comes, they are written kOutcomeDelayUs later. Everything
+// that is written is synced: OutcomeRecorded means on disk.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mail/wire/commit_request.h"
+#include "runtime/service.h"
+#include "store/free_space.h"
+#include "store/id_book.h"
+#include "store/lent_content.h"
+#include "store/listing.h"
+#include "store/outbox.h"
+#include "store/qmgr_link.h"
+#include "store/queue_store.h"
+
+namespace posthaste::store {
+
+class StoreService final : public Service, public TurnListener {
+ public:
+    static constexpr int64_t kOutcomeDelayUs = 4 * kMsUs;
+    static constexpr size_t kBatchBytesMax = 4 * kMiB;
+    static constexpr size_t kOutcomesWaitingMax = 1024;
+
+    struct Parts {
+        std::unique_ptr<QueueStore> store;
+        FreeSpace::Ask free_bytes;
+        // The queue can not be written any more and everybody has been told: end this process, with a failure.
+        std::function<void()> on_failed;
+    };
+    StoreService(World& world, Parts parts);
+    ~StoreService();
+
+    void attach(Peers& peers) override { peers_ = &peers; }
+    void on_listener(std::string_view name, Socket listener) override;
+    void on_settings(const Settings& settings) override;
+    void on_drain() override;
+    bool is_idle() const override;
+
+    void on_peer_up(Peer& peer) override;
+    void on_peer_down(Peer& peer) override;
+    void on_record(Peer& peer, uint16_t type, std::string_view body) override;
+    void on_room(Peer& peer) override;
+
+    void on_turn_end() override;
+    bool before_sleep() override;
+
+    const QueueStore& queue() const noexcept { return *store_; }
+
+ private:
+    // A message in the batch, to be answered and announced.
+    struct Added {
+        uint32_t incarnation;
+        uint64_t cookie;
+        MessageId id;
+        size_t envelope_start;      // in envelopes_
+        size_t envelope_bytes;
+        Place place;
+    };
+    struct Lease {
+        uint32_t incarnation;
+        uint64_t cookie;
+        MessageId first;
+    };
+
+    void on_commit_request(Outbox& outbox, std::string_view body);
+    wire::CommitOutcome add(Outbox& outbox, const wire::CommitRequest& request);
+    bool gather(const wire::CommitRequest& request, uint64_t size_bytes);
+    void on_lease_request(Outbox& outbox, std::string_view body);
+    void on_qmgr_record(Peer& peer, uint16_t type, std::string_view body);
+
+    void commit();
+    void answer_all(wire::CommitOutcome outcome);
+    void fail(const char* why);
+    void hold_peers();
+    void resume_peers();
+    void on_outcome_delay() { commit_now_ = true; }
+    Outbox* outbox_of(uint32_t incarnation);
+    bool batch_is_full() const noexcept;
+
+    World& world_;
+    Peers* peers_ = nullptr;
+    std::unique_ptr<QueueStore> store_;
+    FreeSpace free_space_;
+    std::function<void()> on_failed_;
+    IdBook ids_;
+    LentContent content_;
+    QmgrLink qmgr_;
+    Listing listing_;
+    Counters counters_;
+    size_t batch_messages_max_;
+    std::vector<std::unique_ptr<Outbox>> outboxes_;
+
+    std::vector<Added> added_;
+    std::vector<Lease> leases_;
+    std::string envelopes_;
+    bool commit_now_ = false;       // outcomes have waited long enough
+    Timer outcome_delay_;
+
+    bool held_ = false;             // peers are not read until the answers are published
+    bool turn_over_ = false;
+    bool failed_ = false;
+    bool failure_told_ = false;
+
+    // Reused.
+    wire::CommitRequest request_;
+    std::vector<std::string_view> pieces_;
+    std::string heap_copy_;         // of a message the arena had no room for
+};
+
+}  // namespace posthaste::store

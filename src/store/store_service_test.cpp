@@ -1,0 +1,527 @@
+#include "store/store_service.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "simulation/sim_loop.h"
+#include "simulation/sim_world.h"
+#include "store/store_testing.h"
+
+namespace posthaste::store {
+namespace {
+
+constexpr uint32_t kStore = 1;
+constexpr uint32_t kSmtpd = 2;
+constexpr uint32_t kCleanup = 3;
+constexpr uint32_t kQmgr = 4;
+
+// The other end of a link to the store.
+struct FarEnd {
+    explicit FarEnd(uint32_t ring_bytes)
+        : near(Segment::create_private(ring_bytes)),
+          far(Segment::create_private(ring_bytes)),
+          channel(Segment::alias(far), Segment::alias(near)) {}
+
+    template <class Record>
+    void say(const Record& record) {
+        std::string bytes;
+        wire::encode(record, bytes);
+        ASSERT_TRUE(channel.send(Record::kType, bytes));
+        channel.publish();
+    }
+    // All that has come, by type. Decoded texts point into `kept`.
+    template <class Record>
+    std::vector<Record> hear() {
+        Channel::Record record;
+        while (channel.receive(record)) kept.emplace_back(record.type, std::string(record.body));
+        channel.release();
+        std::vector<Record> out;
+        for (const auto& [type, body] : kept) {
+            if (type != Record::kType) continue;
+            EXPECT_TRUE(wire::decode(body, out.emplace_back()));
+        }
+        return out;
+    }
+    void forget() { kept.clear(); }
+
+    Segment near;
+    Segment far;
+    Channel channel;
+    std::deque<std::pair<uint16_t, std::string>> kept;
+};
+
+class StoreServiceTest : public testing::Test {
+ protected:
+    explicit StoreServiceTest(uint64_t arena_bytes = 64 * kBlockBytes)
+        : loop_(world_.make_loop("store")),
+          arena_(Arena::create_private(kStore, arena_bytes)),
+          smtpd_arena_(Arena::create_private(kSmtpd, 64 * kBlockBytes)),
+          cleanup_arena_(Arena::create_private(kCleanup, 64 * kBlockBytes)) {
+        start();
+    }
+    ~StoreServiceTest() override { stop(); }
+
+    void start() {
+        service_world_ = std::make_unique<World>(World{loop_, on_.log, page_, settings_, &arena_, 0,
+                                                       kStore, "store"});
+        StoreService::Parts parts;
+        parts.store = on_.open();
+        parts.free_bytes = [this] { return std::optional(free_bytes_); };
+        parts.on_failed = [this] { ++failures_; };
+        service_ = std::make_unique<StoreService>(*service_world_, std::move(parts));
+        peers_ = std::make_unique<Peers>(loop_, *service_);
+        service_->attach(*peers_);
+        peers_->add({Role::smtpd, 0, kSmtpd, std::nullopt, ArenaView::of(smtpd_arena_), -1});
+        link(cleanup_, Role::cleanup, kCleanup, ArenaView::of(cleanup_arena_));
+        link(qmgr_, Role::qmgr, kQmgr, std::nullopt);
+    }
+    void stop() {
+        peers_.reset();
+        service_.reset();
+    }
+    void link(FarEnd& far, Role role, uint32_t incarnation, std::optional<ArenaView> view) {
+        peers_->add({role, 0, incarnation,
+                     Channel(Segment::alias(far.near), Segment::alias(far.far)), std::move(view),
+                     world_.make_doorbell(loop_)});
+    }
+    // Lets the store run, as if its bell had been rung.
+    void run(int64_t for_us = 1000) {
+        Timer wake{[](void*) {}, nullptr};
+        loop_.timers().set(wake, loop_.now_us());
+        world_.run_for(TimerWheel::kTickUs + for_us, 100'000);
+    }
+    MessageId lease() {
+        cleanup_.say(wire::LeaseRequest{77});
+        run();
+        const auto grants = cleanup_.hear<wire::LeaseGrant>();
+        EXPECT_FALSE(grants.empty());
+        return grants.empty() ? kNoMessage : grants.back().first;
+    }
+    wire::Extent put(Arena& arena, std::string_view bytes) {
+        const auto blocks = static_cast<uint32_t>((bytes.size() + kBlockBytes - 1) / kBlockBytes);
+        const auto first = arena.allocate_run(std::max(blocks, 1u));
+        EXPECT_TRUE(first.has_value());
+        for (uint32_t i = 0; i < blocks; ++i) {
+            const auto part = bytes.substr(size_t{i} * kBlockBytes, kBlockBytes);
+            std::copy(part.begin(), part.end(), arena.block(*first + i).begin());
+        }
+        return {arena.incarnation(), *first, 0, static_cast<uint32_t>(bytes.size())};
+    }
+    // A message whose header lies with cleanup and whose body lies with smtpd.
+    void submit(MessageId id, const std::string& header, const std::string& body, uint64_t cookie) {
+        const std::string envelope = encoded(envelope_for(id, header + body));
+        wire::CommitRequest request;
+        request.cookie = cookie;
+        request.envelope = envelope;
+        const auto head = put(cleanup_arena_, header);
+        const auto rest = put(smtpd_arena_, body);
+        request.content = {head, rest};
+        cleanup_.say(request);
+        for (const auto& [arena, extent] : {std::pair{&cleanup_arena_, head}, std::pair{&smtpd_arena_, rest}}) {
+            for (uint32_t i = 0; i < (extent.length + kBlockBytes - 1) / kBlockBytes; ++i) {
+                lent_.emplace_back(arena, extent.first_block + i);
+            }
+        }
+    }
+    void take_back() {
+        for (const auto& [arena, block] : lent_) {
+            std::ranges::fill(arena->block(block), '!');
+            arena->free(block);
+        }
+        lent_.clear();
+    }
+    wire::CommitOutcome outcome_of(uint64_t cookie) {
+        for (const auto& result : cleanup_.hear<wire::CommitResult>()) {
+            if (result.cookie == cookie) return result.outcome;
+        }
+        ADD_FAILURE() << "no answer for " << cookie;
+        return wire::CommitOutcome::refused;
+    }
+    bool answered(uint64_t cookie) {
+        const auto results = cleanup_.hear<wire::CommitResult>();
+        return std::any_of(results.begin(), results.end(), [&](const auto& r) { return r.cookie == cookie; });
+    }
+    std::string content_of(const wire::QueuedMessage& message) {
+        std::string out;
+        const auto view = ArenaView::of(arena_);
+        for (const auto& extent : message.content) {
+            EXPECT_EQ(extent.incarnation, kStore);
+            out += view.bytes(extent.first_block, extent.offset, extent.length).value_or("");
+        }
+        return out;
+    }
+
+    simulation::SimWorld world_{42};
+    simulation::SimLoop& loop_;
+    OnSimDisk on_;
+    CounterPage page_;
+    Settings settings_ = Settings::initial();
+    Arena arena_;
+    Arena smtpd_arena_;
+    Arena cleanup_arena_;
+    uint64_t free_bytes_ = uint64_t{1} << 40;
+    int failures_ = 0;
+    FarEnd cleanup_{1 << 20};
+    FarEnd qmgr_{1 << 20};
+    std::unique_ptr<World> service_world_;
+    std::unique_ptr<StoreService> service_;
+    std::unique_ptr<Peers> peers_;
+    std::vector<std::pair<Arena*, uint32_t>> lent_;
+};
+
+TEST_F(StoreServiceTest, AMessageIsDurableAnsweredAndAnnouncedWithItsBytes) {
+    const MessageId id = lease();
+    const std::string header = "Received: by us\r\n";
+    const std::string body = "Subject: hi\r\n\r\n" + std::string(40'000, 'b') + "\r\n";
+    submit(id, header, body, 1);
+    run();
+    EXPECT_EQ(outcome_of(1), wire::CommitOutcome::durable);
+    take_back();        // what cleanup and smtpd write there now is of no concern
+    const auto queued = qmgr_.hear<wire::QueuedMessage>();
+    ASSERT_EQ(queued.size(), 1u);
+    EXPECT_EQ(decode_envelope(queued[0].envelope)->id, id);
+    EXPECT_EQ(content_of(queued[0]), header + body);
+    on_.disk.power_cut();
+    stop();
+    const auto store = on_.open();
+    ASSERT_NE(store, nullptr);
+    EXPECT_EQ(store->load_content(id).value_or(""), header + body);
+}
+
+TEST_F(StoreServiceTest, WhatComesTogetherIsOneSyncedWrite) {
+    const MessageId first = lease();
+    submit(first, "a\r\n", "warm up\r\n", 1);
+    run();
+    const uint64_t before = on_.disk.syncs();
+    for (uint64_t i = 1; i <= 25; ++i) submit(first + i, "h\r\n", "body\r\n", 100 + i);
+    run();
+    EXPECT_EQ(on_.disk.syncs() - before, 1u);
+    for (uint64_t i = 1; i <= 25; ++i) EXPECT_EQ(outcome_of(100 + i), wire::CommitOutcome::durable);
+    EXPECT_EQ(qmgr_.hear<wire::QueuedMessage>().size(), 26u);
+}
+
+TEST_F(StoreServiceTest, RequestsThatAreWrongAreRefusedAndNothingIsStored) {
+    const MessageId id = lease();
+    const std::string envelope = encoded(envelope_for(id, "0123456789"));
+    const wire::Extent good = put(smtpd_arena_, "0123456789");
+    const auto ask = [&](uint64_t cookie, std::string_view bytes, std::vector<wire::Extent> content) {
+        wire::CommitRequest request;
+        request.cookie = cookie;
+        request.envelope = bytes;
+        request.content = std::move(content);
+        cleanup_.say(request);
+        run();
+        return outcome_of(cookie);
+    };
+    const auto refused = wire::CommitOutcome::refused;
+    EXPECT_EQ(ask(1, "no envelope", {good}), refused);
+    EXPECT_EQ(ask(2, envelope, {}), refused);
+    EXPECT_EQ(ask(3, envelope, {good, good}), refused);
+    EXPECT_EQ(ask(4, envelope, {{99, good.first_block, 0, 10}}), refused);
+    EXPECT_EQ(ask(5, envelope, {{kSmtpd, 64, 0, 10}}), refused);
+    EXPECT_EQ(ask(6, envelope, {{kSmtpd, good.first_block, UINT32_MAX, 10}}), refused);
+    const auto never_leased = encoded(envelope_for(id + wire::kLeaseIds, "0123456789"));
+    EXPECT_EQ(ask(7, never_leased, {good}), refused);
+    EXPECT_TRUE(qmgr_.hear<wire::QueuedMessage>().empty());
+    // None of this has used the id up.
+    EXPECT_EQ(ask(8, envelope, {good}), wire::CommitOutcome::durable);
+    EXPECT_EQ(ask(9, envelope, {good}), refused);
+    EXPECT_EQ(qmgr_.hear<wire::QueuedMessage>().size(), 1u);
+}
+
+TEST_F(StoreServiceTest, GarbageEndsTheLinkAndNothingElse) {
+    ASSERT_TRUE(cleanup_.channel.send(wire::CommitRequest::kType, "garbage"));
+    cleanup_.channel.publish();
+    run();
+    EXPECT_EQ(peers_->find(kCleanup), nullptr);
+    ASSERT_TRUE(qmgr_.channel.send(999, ""));
+    qmgr_.channel.publish();
+    run();
+    EXPECT_EQ(peers_->find(kQmgr), nullptr);
+    EXPECT_EQ(failures_, 0);
+}
+
+TEST_F(StoreServiceTest, LeasesAreOnDiskBeforeTheyAreTold) {
+    const MessageId first = lease();
+    on_.disk.power_cut();
+    stop();
+    const auto store = on_.open();
+    EXPECT_GE(store->id_mark(), first + wire::kLeaseIds);
+}
+
+TEST_F(StoreServiceTest, AnIdOfAnEarlierStoreMayStillBeUsedOnce) {
+    const MessageId first = lease();
+    submit(first, "h\r\n", "b\r\n", 1);
+    run();
+    stop();
+    cleanup_ = FarEnd(1 << 20);
+    qmgr_ = FarEnd(1 << 20);
+    start();
+    submit(first, "h\r\n", "again\r\n", 2);
+    submit(first + 1, "h\r\n", "b\r\n", 3);
+    submit(first + 1, "h\r\n", "again\r\n", 4);
+    run();
+    EXPECT_EQ(outcome_of(2), wire::CommitOutcome::refused);
+    EXPECT_EQ(outcome_of(3), wire::CommitOutcome::durable);
+    EXPECT_EQ(outcome_of(4), wire::CommitOutcome::refused);
+}
+
+TEST_F(StoreServiceTest, ANearlyFullDiskTakesNoMailButRecordsOutcomes) {
+    const MessageId first = lease();
+    submit(first, "h\r\n", "b\r\n", 1);
+    run();
+    free_bytes_ = 1000;
+    run(FreeSpace::kAskEveryUs);
+    submit(first + 1, "h\r\n", "b\r\n", 2);
+    run();
+    EXPECT_EQ(outcome_of(2), wire::CommitOutcome::no_space);
+    wire::RecordOutcome done;
+    done.sequence = 1;
+    done.id = first;
+    done.remove = true;
+    qmgr_.say(done);
+    run(20 * kMsUs);
+    ASSERT_EQ(qmgr_.hear<wire::OutcomeRecorded>().size(), 1u);
+    free_bytes_ = uint64_t{1} << 40;
+    run(FreeSpace::kAskEveryUs);
+    submit(first + 2, "h\r\n", "b\r\n", 3);
+    run();
+    EXPECT_EQ(outcome_of(3), wire::CommitOutcome::durable);
+}
+
+TEST_F(StoreServiceTest, AFailedSyncAnswersBusyToAllAndThenEndsTheProcess) {
+    const MessageId first = lease();
+    on_.disk.fail_after(0, SimDisk::Fault::io_error, ".log");
+    submit(first, "h\r\n", "b\r\n", 1);
+    submit(first + 1, "h\r\n", "b\r\n", 2);
+    cleanup_.say(wire::LeaseRequest{9});
+    run();
+    EXPECT_EQ(outcome_of(1), wire::CommitOutcome::busy);
+    EXPECT_EQ(outcome_of(2), wire::CommitOutcome::busy);
+    EXPECT_EQ(cleanup_.hear<wire::LeaseGrant>().back().count, 0u);
+    EXPECT_TRUE(qmgr_.hear<wire::QueuedMessage>().empty());
+    EXPECT_EQ(failures_, 1);
+    run(kSecondUs);
+    EXPECT_EQ(failures_, 1);
+    EXPECT_EQ(arena_.blocks_free(), arena_.blocks_total());
+}
+
+TEST_F(StoreServiceTest, OutcomesAreRecordedSoonWithoutMailAndWithTheNextBatchOtherwise) {
+    const MessageId first = lease();
+    submit(first, "h\r\n", "b\r\n", 1);
+    submit(first + 1, "h\r\n", "b\r\n", 2);
+    run();
+    wire::RecordOutcome outcome;
+    outcome.sequence = 1;
+    outcome.id = first;
+    const std::string state = deferred_state(1'800'000'000);
+    outcome.state = state;
+    outcome.reasons.push_back({0, "4.4.1", "connect: refused"});
+    qmgr_.say(outcome);
+    outcome.sequence = 2;
+    outcome.id = first + 1;
+    outcome.remove = true;
+    outcome.state = {};
+    outcome.reasons.clear();
+    qmgr_.say(outcome);
+    run(4 * StoreService::kOutcomeDelayUs);
+    const auto recorded = qmgr_.hear<wire::OutcomeRecorded>();
+    ASSERT_EQ(recorded.size(), 1u);
+    EXPECT_EQ(recorded[0].sequence, 2u);
+    on_.disk.power_cut();
+    stop();
+    const auto store = on_.open();
+    EXPECT_EQ(store->load(first)->state, state);
+    EXPECT_EQ(store->reasons(first).at(0).text, "connect: refused");
+    EXPECT_FALSE(store->has_message(first + 1));
+}
+
+TEST_F(StoreServiceTest, AnOutcomeRepeatedAfterTheRemovalLeavesNothingBehind) {
+    const MessageId id = lease();
+    submit(id, "h\r\n", "b\r\n", 1);
+    run();
+    const std::string state = deferred_state(5);
+    for (uint64_t sequence = 1; sequence <= 4; ++sequence) {
+        wire::RecordOutcome outcome;
+        outcome.sequence = sequence;
+        outcome.id = id;
+        outcome.remove = sequence % 2 == 0;
+        outcome.had_state = outcome.remove;
+        if (!outcome.remove) outcome.state = state;
+        qmgr_.say(outcome);
+        run(20 * kMsUs);
+    }
+    EXPECT_EQ(qmgr_.hear<wire::OutcomeRecorded>().back().sequence, 4u);
+    qmgr_.say(wire::LoadMessage{id, true});
+    run();
+    EXPECT_EQ(qmgr_.hear<wire::MessageGone>().size(), 1u);
+    stop();
+    const auto store = on_.open();
+    store->add_message(id, encoded(envelope_for(id, "x")), {});
+    ASSERT_TRUE(store->commit());
+    EXPECT_EQ(store->load(id)->state, "");
+}
+
+TEST_F(StoreServiceTest, ContentStaysLentUntilItIsReleased) {
+    const uint32_t free_before = arena_.blocks_free();
+    const MessageId id = lease();
+    submit(id, "h\r\n", std::string(30'000, 'b'), 1);
+    run();
+    EXPECT_EQ(arena_.blocks_free(), free_before - 2);
+    wire::RecordOutcome outcome;
+    outcome.sequence = 1;
+    outcome.id = id;
+    outcome.remove = true;
+    qmgr_.say(outcome);
+    run(20 * kMsUs);
+    EXPECT_EQ(arena_.blocks_free(), free_before - 2);       // an agent may still be sending from it
+    qmgr_.say(wire::ReleaseContent{id});
+    qmgr_.say(wire::ReleaseContent{id});
+    run();
+    EXPECT_EQ(arena_.blocks_free(), free_before);
+}
+
+TEST_F(StoreServiceTest, ANewQmgrSaysWhatAgentsStillHold) {
+    const uint32_t free_before = arena_.blocks_free();
+    const MessageId first = lease();
+    for (uint64_t i = 0; i < 3; ++i) submit(first + i, "h\r\n", "body " + std::to_string(i), i);
+    run();
+    peers_->remove(kQmgr);
+    run();
+    submit(first + 3, "h\r\n", "while there is none", 3);
+    run();
+    EXPECT_EQ(outcome_of(3), wire::CommitOutcome::durable);
+    EXPECT_EQ(arena_.blocks_free(), free_before - 3);
+    FarEnd next(1 << 20);
+    link(next, Role::qmgr, kQmgr + 10, std::nullopt);
+    run();
+    EXPECT_EQ(arena_.blocks_free(), free_before - 3);
+    next.say(wire::LoadMessage{first, true});
+    run();
+    const auto loaded = next.hear<wire::QueuedMessage>();
+    ASSERT_EQ(loaded.size(), 1u);
+    EXPECT_EQ(content_of(loaded[0]), "h\r\nbody 0");
+    next.say(wire::HeldContent{{first + 1, first + 777}, false});
+    next.say(wire::HeldContent{{}, true});
+    run();
+    EXPECT_EQ(arena_.blocks_free(), free_before - 2);       // the first one is its own, the second one held
+    next.say(wire::ScanRequest{kNoMessage, 2});
+    next.say(wire::ScanRequest{first + 1, 100});
+    run();
+    const auto pages = next.hear<wire::ScanPage>();
+    ASSERT_EQ(pages.size(), 2u);
+    EXPECT_EQ(pages[0].entries.size(), 2u);
+    EXPECT_FALSE(pages[0].last);
+    EXPECT_EQ(pages[1].entries.at(1).id, first + 3);
+    EXPECT_TRUE(pages[1].last);
+}
+
+TEST_F(StoreServiceTest, AFullRingToQmgrBecomesAGapAndLaterAnAnswer) {
+    FarEnd narrow(16 * 1024);
+    peers_->remove(kQmgr);
+    run();
+    link(narrow, Role::qmgr, kQmgr + 10, std::nullopt);
+    const MessageId first = lease();
+    constexpr uint64_t kMany = 120;
+    for (uint64_t i = 0; i < kMany; ++i) {
+        submit(first + i, "h\r\n", "b\r\n", i);
+        if (i % 20 == 19) {
+            run();
+            take_back();
+        }
+    }
+    for (uint64_t i = 0; i < kMany; ++i) EXPECT_EQ(outcome_of(i), wire::CommitOutcome::durable);
+    std::map<MessageId, int> known;
+    for (const auto& queued : narrow.hear<wire::QueuedMessage>()) ++known[decode_envelope(queued.envelope)->id];
+    ASSERT_LT(known.size(), kMany);
+    run();
+    const auto gaps = narrow.hear<wire::AnnounceGap>();
+    ASSERT_EQ(gaps.size(), 1u);
+    for (MessageId id = first; id < first + kMany; ++id) {
+        EXPECT_EQ(known[id], id < gaps[0].first_id ? 1 : 0);
+    }
+    // Only what was announced is lent, and new mail leaves a quarter of the arena free.
+    EXPECT_EQ(arena_.blocks_total() - arena_.blocks_free(),
+              std::min<uint64_t>(gaps[0].first_id - first, arena_.blocks_total() / 4 * 3));
+    // And goes on as before.
+    submit(first + kMany, "h\r\n", "b\r\n", kMany);
+    run();
+    EXPECT_EQ(decode_envelope(narrow.hear<wire::QueuedMessage>().back().envelope)->id, first + kMany);
+}
+
+TEST_F(StoreServiceTest, AnswersWaitForRoomAndNoneIsLost) {
+    FarEnd narrow(4096);
+    peers_->remove(kCleanup);
+    run();
+    link(narrow, Role::cleanup, kCleanup + 10, std::nullopt);
+    // More leases than answers fit the ring; nobody reads.
+    size_t asked = 0;
+    for (int round = 0; round < 40; ++round) {
+        std::string bytes;
+        for (int i = 0; i < 10; ++i) {
+            wire::encode(wire::LeaseRequest{asked}, bytes);
+            if (narrow.channel.send(wire::LeaseRequest::kType, bytes)) ++asked;
+        }
+        narrow.channel.publish();
+        run();
+    }
+    EXPECT_GT(asked, 150u);
+    size_t heard = 0;
+    for (int round = 0; round < 40 && heard < asked; ++round) {
+        heard = narrow.hear<wire::LeaseGrant>().size();
+        run();
+    }
+    const auto grants = narrow.hear<wire::LeaseGrant>();
+    ASSERT_EQ(grants.size(), asked);
+    for (size_t i = 0; i < asked; ++i) EXPECT_EQ(grants[i].cookie, i);
+}
+
+class StoreServiceWithSmallArena : public StoreServiceTest {
+ protected:
+    StoreServiceWithSmallArena() : StoreServiceTest(8 * kBlockBytes) {}
+};
+
+TEST_F(StoreServiceWithSmallArena, AFullArenaDelaysDeliveryAndNotAcceptance) {
+    const MessageId first = lease();
+    for (uint64_t i = 0; i < 10; ++i) submit(first + i, "h\r\n", "body " + std::to_string(i), i);
+    run();
+    for (uint64_t i = 0; i < 10; ++i) EXPECT_EQ(outcome_of(i), wire::CommitOutcome::durable);
+    const auto queued = qmgr_.hear<wire::QueuedMessage>();
+    ASSERT_EQ(queued.size(), 10u);
+    EXPECT_EQ(content_of(queued[5]), "h\r\nbody 5");
+    EXPECT_TRUE(queued[6].content.empty());     // two blocks are kept for what qmgr loads
+    qmgr_.forget();
+    for (const uint64_t i : {6u, 7u, 8u}) qmgr_.say(wire::LoadMessage{first + i, true});
+    run();
+    const auto loaded = qmgr_.hear<wire::QueuedMessage>();
+    ASSERT_EQ(loaded.size(), 3u);
+    EXPECT_EQ(content_of(loaded[1]), "h\r\nbody 7");
+    EXPECT_TRUE(loaded[2].content.empty());
+    qmgr_.say(wire::ReleaseContent{first});
+    qmgr_.say(wire::LoadMessage{first + 8, true});
+    qmgr_.say(wire::LoadMessage{first + 9, false});
+    run();
+    const auto again = qmgr_.hear<wire::QueuedMessage>();
+    EXPECT_EQ(content_of(again.at(3)), "h\r\nbody 8");
+    EXPECT_TRUE(again.at(4).content.empty());
+}
+
+TEST_F(StoreServiceWithSmallArena, AFragmentedArenaStillTakesALongMessage) {
+    const MessageId first = lease();
+    for (uint64_t i = 0; i < 6; ++i) submit(first + i, "h\r\n", "b\r\n", i);
+    run();
+    for (const uint64_t i : {0u, 2u, 4u}) qmgr_.say(wire::ReleaseContent{first + i});
+    run();
+    take_back();
+    std::string body;
+    for (int i = 0; i < 6000; ++i) body += std::to_string(i) + ",";
+    submit(first + 10, "h\r\n", body, 10);
+    run();
+    EXPECT_EQ(outcome_of(10), wire::CommitOutcome::durable);
+    EXPECT_EQ(content_of(qmgr_.hear<wire::QueuedMessage>().back()), "h\r\n" + body);
+}
+
+}  // namespace
+}  // namespace posthaste::store
