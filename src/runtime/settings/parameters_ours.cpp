@@ -47,8 +47,6 @@ std::span<const ParameterRow> ours() {
          "How the queue's log is written: over files zeroed beforehand, past the page cache, by io_uring; or the plain "
          "way of RocksDB (posix), which writes fewer bytes and waits longer.",
          "uring|posix"},
-        {"store_log_io", text, "uring", 0, 0, restart,
-         "How the queue's log is written: through io_uring, or by plain system calls (posix).", "uring|posix"},
         {"store_batch_limit", integer, "512", 1, 65536, live, "Requests that share one synced write."},
     };
     return kRows;
