@@ -147,6 +147,22 @@ class PlanMaker {
     Plan plan_;
 };
 
+// Whether a setting that applies at restart is one of this service's: by the first word of its name. What a plan already
+// says in its own fields (users, counts, programs) is compared there.
+bool concerns(std::string_view parameter, const PlannedService& service) {
+    constexpr std::array<std::pair<std::string_view, Role>, 5> kOwners = {{{"smtpd_", Role::smtpd},
+                                                                          {"cleanup_", Role::cleanup},
+                                                                          {"store_", Role::store},
+                                                                          {"smtp_", Role::smtp},
+                                                                          {"dns_", Role::rewrite}}};
+    if (parameter == "worker_processes" || parameter.ends_with("_user") || parameter.ends_with("_directory"))
+        return false;
+    if (parameter.starts_with("inet_")) return service.entry.type == ServiceType::inet;
+    for (const auto& [prefix, role] : kOwners)
+        if (parameter.starts_with(prefix)) return service.row->role == role;
+    return true;
+}
+
 }  // namespace
 
 const PlannedService* Plan::find(std::string_view key) const noexcept {
@@ -175,7 +191,8 @@ bool needs_restart(const PlannedService& before, const PlannedService& after) {
         return true;
     const auto rows = parameter_table();
     return std::any_of(rows.begin(), rows.end(), [&](const ParameterRow& row) {
-        return row.applies == Applies::restart && before.settings.text(row.name) != after.settings.text(row.name);
+        return row.applies == Applies::restart && concerns(row.name, after) &&
+               before.settings.text(row.name) != after.settings.text(row.name);
     });
 }
 

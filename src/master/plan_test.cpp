@@ -115,6 +115,12 @@ TEST_F(PlanTest, OnlyASettingThatAppliesAtRestartNeedsOne) {
     const auto arena = plan(kServices, "smtpd_arena_size = 32M\n");
     EXPECT_FALSE(needs_restart(*before->find("smtpd 2525"), *live->find("smtpd 2525")));
     EXPECT_TRUE(needs_restart(*before->find("smtpd 2525"), *arena->find("smtpd 2525")));
+    EXPECT_FALSE(needs_restart(*before->find("store store"), *arena->find("store store")));
+    const auto sandbox = plan(kServices, "sandbox = strict\n");
+    EXPECT_TRUE(needs_restart(*before->find("store store"), *sandbox->find("store store")));
+    const auto workers = plan(kServices, "worker_processes = 2\n");
+    EXPECT_TRUE(needs_restart(*before->find("smtp smtp"), *workers->find("smtp smtp")));
+    EXPECT_FALSE(needs_restart(*before->find("store store"), *workers->find("store store")));
 }
 
 }  // namespace
