@@ -149,7 +149,7 @@ Session::Done Session::end_of_message() {
 
     envelope.size_bytes = transaction_.received_bytes;
     envelope.client_name.assign(client_.name);
-    envelope.client_address = client_.ip.text();
+    envelope.client_address.assign(address_);
     envelope.helo.assign(helo_);
     envelope.protocol.assign(is_esmtp_ && envelope.smtputf8 ? "UTF8SMTP" : protocol_name());
     DCHECK(envelope_fits(envelope));

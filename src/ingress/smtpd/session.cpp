@@ -58,7 +58,8 @@ const Session::Command& Session::command_of(Verb verb) noexcept {
 
 void Session::start(Client client, bool input_waits) {
     client_ = std::move(client);
-    name_address_ = client_.name + "[" + client_.ip.text() + "]";
+    address_ = client_.ip.text();
+    name_address_ = client_.name + "[" + address_ + "]";
     if (settings_.logs_client_port) name_address_ += ":" + std::to_string(client_.port);
     bare_newline_excused_ = settings_.bare_newline_exclusions.contains(client_.ip);
     state_ = State::greeted;

@@ -188,6 +188,7 @@ class Session final : private ByteSink {
     const SmtpdSettings& settings_;
     SessionWorld& world_;
     Client client_;
+    std::string address_;       // "192.0.2.1"
     std::string name_address_;  // "name[ip]"
     std::string helo_;
     Transaction transaction_;
