@@ -1,0 +1,147 @@
+#include "master/postlogd/postlogd.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "base/codec.h"
+#include "runtime/stderr_log.h"
+#include "runtime/uring_loop.h"
+
+namespace posthaste {
+namespace {
+
+wire::LogLine a_line(std::string_view text) {
+    wire::LogLine line;
+    line.pid = 7;
+    line.program = "postfix/smtpd";
+    line.text = text;
+    return line;
+}
+
+// A real loop and a real file; the lines come by on_own_line(), as those of peers do by on_record().
+class PostlogdTest : public testing::Test {
+ protected:
+    void SetUp() override {
+        ::setenv("TZ", "UTC0", 1);
+        UringOptions options;
+        options.entries = 16;
+        options.receive = options.send = options.files = true;
+        auto made = UringLoop::create(options);
+        ASSERT_TRUE(made.has_value()) << made.error().text();
+        loop_ = std::move(*made);
+        char name[] = "/tmp/posthaste-log-XXXXXX";
+        ::close(::mkstemp(name));
+        path_ = name;
+    }
+    void TearDown() override { ::unlink(path_.c_str()); }
+
+    void run(LogTarget target) {
+        World world{*loop_, log_, page_, settings_, nullptr, 0, 1, "postlog"};
+        postlogd_ = std::make_unique<Postlogd>(world, std::move(target), LogText("mail.example.com"));
+    }
+    LogTarget file() { return {Fd(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)), false}; }
+
+    // Ends because everything that was started is answered; ctest bounds the rest.
+    void until_idle() {
+        while (!postlogd_->is_idle()) loop_->turn(kNeverUs);
+    }
+    std::string written() const {
+        std::stringstream out;
+        out << std::ifstream(path_).rdbuf();
+        return out.str();
+    }
+    uint64_t counter(std::string_view name) const {
+        for (const CounterValue& counter : read_counters(page_))
+            if (counter.name == name) return counter.value;
+        return UINT64_MAX;
+    }
+
+    std::unique_ptr<UringLoop> loop_;
+    StderrLog log_{"test"};
+    CounterPage page_;
+    Settings settings_ = Settings::initial();
+    std::unique_ptr<Postlogd> postlogd_;
+    std::string path_;
+};
+
+TEST_F(PostlogdTest, LinesOfATurnAreOneWriteInOrder) {
+    run(file());
+    for (const auto text : {"one", "two", "three"}) postlogd_->on_own_line(a_line(text));
+    until_idle();
+    EXPECT_EQ(written(),
+              "Jan  1 00:00:00 mail postfix/smtpd[7]: one\nJan  1 00:00:00 mail postfix/smtpd[7]: two\n"
+              "Jan  1 00:00:00 mail postfix/smtpd[7]: three\n");
+    EXPECT_EQ(counter("writes"), 1U);
+    EXPECT_EQ(counter("lines_written"), 3U);
+}
+
+TEST_F(PostlogdTest, WhatComesDuringAWriteIsTheNextOne) {
+    run(file());
+    postlogd_->on_own_line(a_line("one"));
+    loop_->turn(0);
+    postlogd_->on_own_line(a_line("two"));
+    until_idle();
+    EXPECT_NE(written().find("one\n"), std::string::npos);
+    EXPECT_LT(written().find("one\n"), written().find("two\n"));
+}
+
+TEST_F(PostlogdTest, AppendsToWhatIsThere) {
+    std::ofstream(path_) << "yesterday\n";
+    run(file());
+    postlogd_->on_own_line(a_line("today"));
+    until_idle();
+    EXPECT_EQ(written().substr(0, 10), "yesterday\n");
+    EXPECT_NE(written().find("today"), std::string::npos);
+}
+
+TEST_F(PostlogdTest, WhatTheDiskDoesNotTakeIsCountedAndTold) {
+    // /dev/full takes nothing; the notice of it fails as well, and the loop is not busy with it for ever.
+    run({Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)), false});
+    postlogd_->on_own_line(a_line("one"));
+    postlogd_->on_own_line(a_line("two"));
+    until_idle();
+    EXPECT_EQ(counter("lines_lost"), 2U);
+    EXPECT_EQ(counter("lines_written"), 0U);
+}
+
+TEST_F(PostlogdTest, SyslogGetsOneDatagramALine) {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+    const Fd syslogd(ends[1]);
+    run({Fd(ends[0]), true});
+    postlogd_->on_own_line(a_line("one"));
+    postlogd_->on_own_line(a_line("two"));
+    until_idle();
+    char text[256];
+    for (const auto wanted : {"<22>Jan  1 00:00:00 postfix/smtpd[7]: one", "<22>Jan  1 00:00:00 postfix/smtpd[7]: two"}) {
+        const ssize_t got = ::recv(syslogd.get(), text, sizeof text, MSG_DONTWAIT);
+        ASSERT_GT(got, 0);
+        EXPECT_EQ(std::string_view(text, static_cast<size_t>(got)), wanted);
+    }
+}
+
+TEST_F(PostlogdTest, MastersDatagramsAreLinesAndNonsenseIsNot) {
+    int ends[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+    const Fd master(ends[1]);
+    const Fd own(ends[0]);
+    run(file());
+    postlogd_->on_listener("public/postlog", static_cast<Socket>(own.get()));
+    std::string encoded;
+    wire::encode(a_line("by datagram"), encoded);
+    ASSERT_EQ(::send(master.get(), "nonsense", 8, 0), 8);
+    ASSERT_EQ(::send(master.get(), encoded.data(), encoded.size(), 0), static_cast<ssize_t>(encoded.size()));
+    while (counter("lines_written") == 0) loop_->turn(kNeverUs);
+    postlogd_->on_drain();
+    until_idle();
+    EXPECT_EQ(written(), "Jan  1 00:00:00 mail postfix/smtpd[7]: by datagram\n");
+}
+
+}  // namespace
+}  // namespace posthaste

@@ -1,0 +1,253 @@
+// Real processes, but of a fake service (testing/fake_service.cpp). Needs root, as master does.
+#include "master/supervisor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+#include "runtime/settings/queue_directory.h"
+
+namespace posthaste {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::string_view kServices =
+    "smtpd unix - - y - 2 smtpd\ncleanup unix n - y - - cleanup\nstore unix - - y - 1 store\nqmgr unix n - y 1 1 qmgr\n"
+    "rewrite unix - - y - - trivial-rewrite\nsmtp unix - - y - 1 smtp\n";
+
+struct Happening {
+    std::string who;            // "smtpd/0#3"
+    std::string what;           // "introduce"
+    std::vector<std::string> words;
+    std::string role() const { return who.substr(0, who.find('/')); }
+    std::string instance() const { return who.substr(0, who.find('#')); }
+    std::string incarnation() const { return who.substr(who.find('#') + 1); }
+};
+
+class SupervisorTest : public testing::Test {
+ protected:
+    void SetUp() override {
+        if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+        char name[] = "/tmp/posthaste-supervisor-XXXXXX";
+        directory_ = ::mkdtemp(name);
+        ::chmod(directory_.c_str(), 0755);
+        for (const auto program : {"smtpd", "cleanup", "store", "qmgr", "trivial-rewrite", "smtp"})
+            ASSERT_EQ(::symlink(POSTHASTE_FAKE_SERVICE, (directory_ + "/" + program).c_str()), 0);
+        ::setenv("POSTHASTE_FAKE_DIR", directory_.c_str(), 1);
+        write("main.cf", "network_user=daemon\nqueue_user=bin\nstore_user=sys\nlog_user=nobody\nworker_processes=2\n"
+                         "smtpd_banner = first\nqueue_directory=" + directory_ + "/queue\ndaemon_directory=" + directory_ + "\n");
+        write("master.cf", std::string(kServices));
+        ASSERT_TRUE(make_queue_directories(*read_settings()).has_value());
+    }
+    void TearDown() override {
+        if (master_ > 0) {
+            ::kill(master_, SIGQUIT);
+            wait_for_end();
+        }
+        if (!directory_.empty()) (void)!::system(("rm -r " + directory_).c_str());
+    }
+
+    void write(const std::string& name, const std::string& text) { std::ofstream(directory_ + "/" + name) << text; }
+    void behave(const std::string& program, const std::string& how) { write(program + ".behaviour", how); }
+
+    std::optional<Settings> read_settings() {
+        Diagnostics diagnostics;
+        const auto main_cf = MainCf::load(directory_ + "/main.cf", diagnostics);
+        return SettingsReader(main_cf, facts_).read({}, diagnostics);
+    }
+
+    // Returns what `posthaste start` would be told.
+    std::string start() {
+        int ends[2];
+        EXPECT_EQ(::pipe(ends), 0);
+        master_ = ::fork();
+        if (master_ == 0) {
+            ::close(ends[0]);
+            Diagnostics diagnostics;
+            facts_.config_directory = directory_;
+            auto plan = make_plan(directory_, facts_, diagnostics);
+            if (!plan) ::_exit(99);
+            MasterLog log(false);
+            ::_exit(Supervisor(std::move(*plan), {.foreground = true, .outcome_fd = ends[1], .facts = facts_}, log).run());
+        }
+        ::close(ends[1]);
+        std::string outcome;
+        char piece[1024];
+        for (ssize_t got; (got = ::read(ends[0], piece, sizeof piece)) > 0;) outcome.append(piece, static_cast<size_t>(got));
+        ::close(ends[0]);
+        return outcome;
+    }
+    int wait_for_end() {
+        int status = 0;
+        ::waitpid(master_, &status, 0);
+        master_ = -1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+
+    std::vector<Happening> happenings() {
+        std::vector<Happening> out;
+        std::ifstream file(directory_ + "/events");
+        for (std::string line; std::getline(file, line);) {
+            Happening happening;
+            std::istringstream words(line);
+            words >> happening.who >> happening.what;
+            for (std::string word; words >> word;) happening.words.push_back(word);
+            out.push_back(std::move(happening));
+        }
+        return out;
+    }
+    size_t count(const std::function<bool(const Happening&)>& wanted) {
+        const auto all = happenings();
+        return static_cast<size_t>(std::count_if(all.begin(), all.end(), wanted));
+    }
+    // Bounded only so that a broken supervisor fails instead of hanging.
+    bool eventually(const std::function<bool()>& condition) {
+        for (int i = 0; i < 3000; ++i) {
+            if (condition()) return true;
+            ::poll(nullptr, 0, 10);
+        }
+        return false;
+    }
+    pid_t pid_of(const std::string& instance) {
+        // A child's own words do not name its pid, the kernel's do.
+        const std::string master = std::to_string(master_);
+        std::ifstream children("/proc/" + master + "/task/" + master + "/children");
+        for (pid_t pid; children >> pid;) {
+            std::string name;
+            std::ifstream("/proc/" + std::to_string(pid) + "/comm") >> name;
+            if (name == instance.substr(0, instance.find('/'))) return pid;
+        }
+        return -1;
+    }
+
+    std::string directory_;
+    SystemFacts facts_;
+    pid_t master_ = -1;
+};
+
+TEST_F(SupervisorTest, IntroducesEveryPairOfTheTableWithMirroredTerms) {
+    ASSERT_EQ(start(), "ready\n");
+    // 2 smtpd, 2 cleanup, store, qmgr, rewrite, smtp: 4 + 2 + 2 + 1 + 1 + 1 + 2 + 1 pairs, two ends each.
+    ASSERT_TRUE(eventually([&] { return count([](const auto& h) { return h.what == "introduce"; }) == 28; }));
+    const auto all = happenings();
+    for (const auto& one : all) {
+        if (one.what != "introduce") continue;
+        const auto mirror = std::find_if(all.begin(), all.end(), [&](const auto& other) {
+            return other.what == "introduce" && other.incarnation() == one.words[1] && other.words[1] == one.incarnation();
+        });
+        ASSERT_NE(mirror, all.end()) << one.who << " " << one.words[0];
+        EXPECT_EQ(mirror->words[2], one.words[3]);
+        EXPECT_EQ(mirror->words[4], one.words[5]);
+    }
+    EXPECT_EQ(count([](const auto& h) { return h.role() == "smtpd" && h.words.size() > 1 && h.words[0] == "qmgr"; }), 0U);
+}
+
+TEST_F(SupervisorTest, RestartsWhatDiesAndTellsEverybody) {
+    ASSERT_EQ(start(), "ready\n");
+    const pid_t victim = pid_of("store/0");
+    ASSERT_GT(victim, 0);
+    const auto all = happenings();
+    const auto old_store = std::find_if(all.begin(), all.end(), [](const auto& h) { return h.role() == "store"; });
+    ASSERT_EQ(::kill(victim, SIGKILL), 0);
+    EXPECT_TRUE(eventually([&] { return count([](const auto& h) { return h.role() == "store" && h.what == "ready"; }) == 2; }));
+    EXPECT_TRUE(eventually([&] {
+        return count([&](const auto& h) { return h.what == "forget" && h.words[0] == old_store->incarnation(); }) == 7;
+    }));
+    EXPECT_TRUE(eventually([&] {
+        return count([](const auto& h) { return h.role() == "cleanup" && h.what == "introduce" && h.words[0] == "store"; }) == 4;
+    }));
+}
+
+TEST_F(SupervisorTest, AServiceThatCannotStartEndsTheStartWithItsReason) {
+    behave("qmgr", "fail");
+    EXPECT_THAT(start(), HasSubstr("qmgr/0: the moon is in the wrong quarter"));
+    EXPECT_EQ(wait_for_end(), 1);
+}
+
+TEST_F(SupervisorTest, WhatDiesAtStartLaterIsTriedAgain) {
+    ASSERT_EQ(start(), "ready\n");
+    behave("smtp", "die");
+    const pid_t victim = pid_of("smtp/0");
+    ASSERT_GT(victim, 0);
+    ASSERT_EQ(::kill(victim, SIGKILL), 0);
+    // At least one attempt has failed by the time it is started a second time.
+    EXPECT_TRUE(eventually([&] { return pid_of("smtp/0") != victim; }));
+    behave("smtp", "work");
+    EXPECT_TRUE(eventually([&] { return count([](const auto& h) { return h.role() == "smtp" && h.what == "ready"; }) == 2; }));
+}
+
+TEST_F(SupervisorTest, StopsSendersBeforeReceivers) {
+    ASSERT_EQ(start(), "ready\n");
+    ASSERT_EQ(::kill(master_, SIGTERM), 0);
+    EXPECT_EQ(wait_for_end(), 0);
+    std::string order;
+    for (const auto& happening : happenings())
+        if (happening.what == "drain" && order.find(happening.role() + ",") == std::string::npos)
+            order += happening.role() + ",";
+    EXPECT_THAT(order, testing::StartsWith("smtpd,cleanup,"));
+    EXPECT_LT(order.find("qmgr,"), order.find("store,"));
+    EXPECT_LT(order.find("smtp,"), order.find("store,"));
+    EXPECT_EQ(count([](const auto& h) { return h.what == "drain"; }), 8U);
+}
+
+TEST_F(SupervisorTest, AReloadHandsOverTheNewSettingsAndEndsNobody) {
+    ASSERT_EQ(start(), "ready\n");
+    std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_banner = second\n";
+    ASSERT_EQ(::kill(master_, SIGHUP), 0);
+    EXPECT_TRUE(eventually([&] {
+        return count([](const auto& h) { return h.what == "reload" && h.words[0] == "banner=second"; }) == 8;
+    }));
+    EXPECT_EQ(count([](const auto& h) { return h.what == "drain"; }), 0U);
+}
+
+TEST_F(SupervisorTest, AReloadWithAFaultChangesNothing) {
+    ASSERT_EQ(start(), "ready\n");
+    std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_timeout = 5x\nsmtpd_banner = second\n";
+    ASSERT_EQ(::kill(master_, SIGHUP), 0);
+    // Signals are handled in order: when the stop is done, so is the reload.
+    ASSERT_EQ(::kill(master_, SIGTERM), 0);
+    EXPECT_EQ(wait_for_end(), 0);
+    EXPECT_EQ(count([](const auto& h) { return h.what == "reload"; }), 0U);
+}
+
+TEST_F(SupervisorTest, AReplacementIsReadyBeforeTheOldOneIsToldToGo) {
+    ASSERT_EQ(start(), "ready\n");
+    std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_arena_size = 32M\n";
+    ASSERT_EQ(::kill(master_, SIGHUP), 0);
+    EXPECT_TRUE(eventually([&] { return count([](const auto& h) { return h.what == "drain"; }) == 2; }));
+    const auto all = happenings();
+    for (const auto& happening : all) {
+        if (happening.what != "drain") continue;
+        EXPECT_EQ(happening.role(), "smtpd");
+        const auto here = static_cast<size_t>(&happening - all.data());
+        size_t ready = 0;
+        for (size_t i = 0; i < here; ++i) ready += all[i].what == "ready" && all[i].instance() == happening.instance() ? 1 : 0;
+        EXPECT_EQ(ready, 2U) << happening.who;
+    }
+}
+
+TEST_F(SupervisorTest, WakesWhoAsksForIt) {
+    ASSERT_EQ(start(), "ready\n");
+    EXPECT_TRUE(eventually([&] { return count([](const auto& h) { return h.role() == "qmgr" && h.what == "wakeup"; }) >= 1; }));
+    EXPECT_EQ(count([](const auto& h) { return h.role() != "qmgr" && h.what == "wakeup"; }), 0U);
+}
+
+TEST_F(SupervisorTest, ItsDeathIsNoticed) {
+    ASSERT_EQ(start(), "ready\n");
+    ::kill(master_, SIGKILL);
+    wait_for_end();
+    EXPECT_TRUE(eventually([&] { return count([](const auto& h) { return h.what == "orphan"; }) == 8; }));
+}
+
+}  // namespace
+}  // namespace posthaste

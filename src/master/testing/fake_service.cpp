@@ -1,0 +1,83 @@
+// A service that speaks master's language and does nothing else, for supervisor_test.cpp. It writes what it hears, one line
+// an event, to $POSTHASTE_FAKE_DIR/events, and behaves as the first word of $POSTHASTE_FAKE_DIR/<program> says:
+//   fail    says Failed and exits        die     exits at once        anything else, or no such file: works
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "runtime/control.h"
+#include "runtime/settings/settings.h"
+
+namespace {
+
+using namespace posthaste;
+
+std::string g_self;
+
+std::string directory() { return std::getenv("POSTHASTE_FAKE_DIR"); }
+
+void note(const std::string& event) {
+    const std::string line = g_self + " " + event + "\n";
+    const int fd = ::open((directory() + "/events").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    (void)!::write(fd, line.data(), line.size());
+    ::close(fd);
+}
+
+std::string behaviour(const std::string& program) {
+    std::string word;
+    std::ifstream(directory() + "/" + program + ".behaviour") >> word;
+    return word;
+}
+
+std::string banner_of(int snapshot) {
+    const auto text = read_snapshot(snapshot);
+    const auto settings = text ? Settings::parse_snapshot(*text) : Result<Settings>(text.error());
+    return settings ? settings->text("smtpd_banner") : "unreadable";
+}
+
+void note_introduction(const control::Introduce& peer) {
+    note("introduce " + std::string(name_of(peer.peer_role)) + " " + std::to_string(peer.peer_incarnation) + " " +
+         std::to_string(peer.own_ring_bytes) + " " + std::to_string(peer.peer_ring_bytes) + " " +
+         std::to_string(peer.we_lend_arena) + " " + std::to_string(peer.we_read_arena));
+}
+
+}  // namespace
+
+int main(int, char** argv) {
+    const std::string program = argv[0];
+    if (behaviour(program) == "die") return 3;
+    ControlMessage message;
+    const auto got = receive_control(kControlDescriptor, message, ControlWait::yes);
+    control::Start start;
+    if (!got || !*got || !wire::decode(message.body, start)) return 2;
+    g_self = std::string(name_of(start.role)) + "/" + std::to_string(start.instance) + "#" +
+             std::to_string(start.incarnation);
+    note("start listeners=" + std::to_string(message.fds.size() - control::Start::kFixedFds) +
+         " banner=" + banner_of(message.fds[0].get()));
+    if (behaviour(program) == "fail") {
+        (void)send_control(kControlDescriptor, control::Failed{"the moon is in the wrong quarter"});
+        return 1;
+    }
+    note("ready");      // before it is said: who hears it may act on it at once
+    (void)send_control(kControlDescriptor, control::Ready{});
+    while (receive_control(kControlDescriptor, message, ControlWait::yes)) {
+        control::Introduce introduce;
+        control::Forget forget;
+        if (message.type == control::Introduce::kType && wire::decode(message.body, introduce)) note_introduction(introduce);
+        if (message.type == control::Forget::kType && wire::decode(message.body, forget))
+            note("forget " + std::to_string(forget.incarnation));
+        if (message.type == control::Reload::kType) note("reload banner=" + banner_of(message.fds[0].get()));
+        if (message.type == control::Wakeup::kType) note("wakeup");
+        if (message.type == control::Drain::kType) {
+            note("drain");
+            (void)send_control(kControlDescriptor, control::Drained{});
+            return 0;
+        }
+    }
+    note("orphan");
+    return 0;
+}
