@@ -75,6 +75,12 @@ TEST(MainCf, WarnsOfUnknownNamesButNotOfOnesOwn) {
     EXPECT_EQ(got.settings->text("mynetworks"), "127.0.0.0/8");
 }
 
+TEST(MainCf, AParameterThatOnlyPostfixHasIsNotCalledMistyped) {
+    const auto got = read("smtpd_tls_cert_file = /etc/ssl/x.pem\n");
+    ASSERT_TRUE(got.settings);
+    EXPECT_THAT(got.remarks, HasSubstr("main.cf:1: smtpd_tls_cert_file is a parameter of Postfix that has no effect here"));
+}
+
 TEST(MainCf, AServicesOwnOptionsHoldOverTheFile) {
     const auto got = read("smtpd_banner = hello\nrelayhost = $smtpd_banner\n",
                           {{"smtpd_banner", "goodbye", {"master.cf", 4}}});

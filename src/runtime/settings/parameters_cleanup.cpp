@@ -16,8 +16,6 @@ std::span<const ParameterRow> cleanup() {
          "Completes incomplete header addresses of other clients; empty: their headers are left alone."},
         {"append_at_myorigin", boolean, "yes", 0, 0, live, "user becomes user@$myorigin."},
         {"append_dot_mydomain", boolean, "no", 0, 0, live, "user@host becomes user@host.$mydomain."},
-        {"swap_bangpath", boolean, "yes", 0, 0, live, "site!user becomes user@site."},
-        {"allow_percent_hack", boolean, "yes", 0, 0, live, "user%domain becomes user@domain."},
         {"message_drop_headers", text, "bcc, content-length, resent-bcc, return-path", 0, 0, live,
          "Headers that are removed from every message."},
         {"header_size_limit", size, "102400", 1, 64 << 20, live,
@@ -30,7 +28,6 @@ std::span<const ParameterRow> cleanup() {
          "Recipients remembered to drop duplicates; 0: no limit."},
         {"enable_original_recipient", boolean, "yes", 0, 0, live,
          "Keep the address a recipient had before rewriting; duplicates are then told apart by it."},
-        {"empty_address_recipient", text, "MAILER-DAEMON", 0, 0, live, "Recipient of mail to the empty address."},
     };
     return kRows;
 }

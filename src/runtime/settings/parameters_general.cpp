@@ -49,7 +49,6 @@ std::span<const ParameterRow> general() {
         {"syslog_name", text, "${multi_instance_name?{$multi_instance_name}:{postfix}}", 0, 0, live,
          "First part of a log line's tag: $syslog_name/smtpd. Postfix's name, so that tools that read its log read "
          "ours."},
-        {"delay_logging_resolution_limit", integer, "2", 0, 6, live, "Digits after the point in logged delays."},
         {"service_throttle_time", time, "60s", 1, kIntMax, live,
          "The longest pause before a service that keeps dying at start is started again; the first is a second."},
         {"stress", text, "", 0, 0, live, "Set to yes under overload by -o, for use as ${stress?{10}:{300}}."},

@@ -15,8 +15,6 @@ std::span<const ParameterRow> rewrite() {
         {"default_transport", text, "smtp", 0, 0, live, "Transport of mail for the rest of the world."},
         {"relay_transport", text, "relay", 0, 0, live, "Transport of mail for relay_domains."},
         {"local_transport", text, "local:$myhostname", 0, 0, live, "Transport of mail for mydestination."},
-        {"resolve_null_domain", boolean, "no", 0, 0, live, "user@ is accepted as a local address."},
-        {"resolve_numeric_domain", boolean, "no", 0, 0, live, "user@1.2.3.4 is accepted as user@[1.2.3.4]."},
         {"disable_dns_lookups", boolean, "no", 0, 0, live, "Use addresses from the hosts file only, and no MX."},
         {"ignore_mx_lookup_error", boolean, "no", 0, 0, live,
          "Fall back to the A record when a look-up of MX records fails for now."},

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "runtime/settings/expand.h"
 #include "runtime/settings/main_cf.h"
+#include "runtime/settings/postfix_names.h"
 #include "runtime/settings/value.h"
 
 namespace posthaste {
@@ -49,6 +50,13 @@ TEST(ParameterTable, NumbersHaveBoundsAndEveryRowSaysWhy) {
 TEST(ParameterTable, DefaultsMentionOnlyParametersThatExist) {
     for (const ParameterRow& row : parameter_table())
         for_each_name(row.initial, [&](std::string_view name) { EXPECT_TRUE(find_parameter(name)) << row.name; });
+}
+
+TEST(ParameterTable, AParameterWeObeyIsNotOneThatOnlyPostfixHas) {
+    for (const ParameterRow& row : parameter_table()) EXPECT_FALSE(is_postfix_only(row.name)) << row.name;
+    EXPECT_TRUE(is_postfix_only("smtpd_tls_cert_file"));
+    EXPECT_TRUE(is_postfix_only("alias_maps"));
+    EXPECT_FALSE(is_postfix_only("smtpd_timeuot"));
 }
 
 TEST(ParameterTable, FindsByExactNameOnly) {

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "runtime/settings/main_cf.h"
+#include "runtime/settings/postfix_names.h"
 #include "runtime/settings/value.h"
 #include "runtime/settings/value_checks.h"
 
@@ -164,6 +165,8 @@ void SettingsReader::warn_of_unknown(std::span<const MainCfEntry> overrides, Dia
     for (const MainCfEntry& entry : overrides) for_each_name(entry.value, mention);
     const auto warn = [&](const MainCfEntry& entry) {
         if (row_for(entry.name) || mentioned.contains(entry.name)) return;
+        if (is_postfix_only(entry.name))
+            return diagnostics.warning(entry.place, entry.name + " is a parameter of Postfix that has no effect here yet");
         const auto near = nearest_parameter(entry.name);
         diagnostics.warning(entry.place, "unknown parameter " + printable(entry.name, 80) + ", ignored" +
                                              (near.empty() ? "; `postconf -d` lists those that exist"
