@@ -1,7 +1,6 @@
-// The scheduler without processes: what a pick costs with many destinations, what a waiting message costs in memory, and
-// what a message costs from announcement to removal.
+// The scheduler without processes: what a pick costs with many destinations, what a waiting message
+// costs in memory, and what a message costs from announcement to removal.
 #include <benchmark/benchmark.h>
-
 #include <memory>
 #include <string>
 #include <utility>
@@ -15,7 +14,8 @@
 namespace posthaste {
 namespace {
 
-// Pick the next entry and put one back at the end, with every destination having mail; half of them have no room.
+// Pick the next entry and put one back at the end, with every destination having mail; half of them
+// have no room.
 void BM_scheduler_pick(benchmark::State& state) {
     const auto count = static_cast<uint32_t>(bench::size_or_tiny(state.range(0), 100));
     EntrySlab entries;
@@ -46,7 +46,8 @@ void BM_scheduler_pick(benchmark::State& state) {
 
 BENCHMARK(BM_scheduler_pick)->ArgName("destinations")->Arg(1'000)->Arg(100'000);
 
-// Messages on the retry wheel: bytes each, and the time to take in one of a scan and to give it out when due.
+// Messages on the retry wheel: bytes each, and the time to take in one of a scan and to give it out
+// when due.
 void BM_scheduler_deferred(benchmark::State& state) {
     const auto count = static_cast<uint32_t>(bench::size_or_tiny(state.range(0), 1'000));
     constexpr uint32_t kNow = 1'700'000'000;
@@ -74,34 +75,55 @@ void BM_scheduler_deferred(benchmark::State& state) {
     state.counters["megabytes"] = static_cast<double>(bytes) / 1e6;
 }
 
-BENCHMARK(BM_scheduler_deferred)->ArgName("messages")->Arg(1'000'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_scheduler_deferred)
+    ->ArgName("messages")
+    ->Arg(1'000'000)
+    ->Unit(benchmark::kMillisecond);
 
 // A world in which everything succeeds at once, without any cost of its own.
 class InstantWorld final : public Outside {
  public:
     int64_t now_us() const override { return now_us_; }
+
     int64_t wall_us() const override { return 1'700'000'000 * kSecondUs + now_us_; }
+
     uint64_t random() override { return hash_of(seed_++); }
+
     TransportConfig transport_config(std::string_view) override { return {}; }
+
     void log(std::string_view line) override { logged_ += line.size(); }
+
     void warn(std::string_view) override {}
+
     void want_dispatch() override {}
+
     bool load(MessageId) override { return true; }
+
     void release_content(MessageId) override {}
+
     uint64_t record(wire::RecordOutcome& outcome, bool final) override {
         recorded_.push_back({outcome.id, final});
         return ++sequence_;
     }
+
     size_t unrecorded() const override { return recorded_.size(); }
+
     void want_scan() override {}
-    bool open_lane(uint32_t, uint32_t, const Transport&, const Destination&) override { return true; }
+
+    bool open_lane(uint32_t, uint32_t, const Transport&, const Destination&) override {
+        return true;
+    }
+
     bool start_job(uint32_t agent, uint32_t lane, uint64_t job, const Message& message,
                    std::span<const uint32_t> recipients) override {
         started_.push_back({agent, lane, job, message.envelope.id, recipients.front()});
         return true;
     }
+
     void close_lane(uint32_t, uint32_t lane) override { closed_.push_back(lane); }
+
     void report_covered(const Receipt&, uint64_t) override {}
+
     bool resolve(uint64_t cookie, std::string_view recipient) override {
         asked_.emplace_back(cookie, recipient);
         return true;
@@ -114,6 +136,7 @@ class InstantWorld final : public Outside {
         MessageId id;
         uint32_t recipient;
     };
+
     int64_t now_us_ = 0;
     uint64_t seed_ = 1;
     uint64_t sequence_ = 0;
@@ -124,7 +147,8 @@ class InstantWorld final : public Outside {
     std::vector<std::pair<uint64_t, std::string>> asked_;
 };
 
-// One message of one recipient: announced, resolved from the cache, started, reported, recorded, removed; and log lines.
+// One message of one recipient: announced, resolved from the cache, started, reported, recorded,
+// removed; and log lines.
 void BM_scheduler_message(benchmark::State& state) {
     const auto count = static_cast<uint32_t>(bench::size_or_tiny(state.range(0), 10));
     InstantWorld world;
@@ -155,7 +179,8 @@ void BM_scheduler_message(benchmark::State& state) {
             ++number;
             envelope.id = 1'700'000'000'000'000 + number;
             envelope.arrived_wall_us = world.wall_us();
-            envelope.recipients[0].address = "somebody@destination" + std::to_string(number % count) + ".example";
+            envelope.recipients[0].address =
+                "somebody@destination" + std::to_string(number % count) + ".example";
             encode_envelope(envelope, bytes);
             content.assign(1, {1, 0, 0, 4096});
             scheduler.on_queued(bytes, {}, content);
@@ -166,13 +191,15 @@ void BM_scheduler_message(benchmark::State& state) {
             reply.outcome = wire::ResolveOutcome::ok;
             reply.ttl_s = 86'400;
             reply.transport = "smtp";
-            reply.nexthop = reply.site = std::string_view(recipient).substr(recipient.find('@') + 1);
+            reply.nexthop = reply.site =
+                std::string_view(recipient).substr(recipient.find('@') + 1);
             reply.hosts.resize(1);
             scheduler.on_resolved(reply);
         }
         scheduler.dispatch();
         while (!world.started_.empty() || !world.closed_.empty()) {
-            for (const uint32_t lane : std::exchange(world.closed_, {})) scheduler.on_lane_closed(7, {lane, false, {}, {}});
+            for (const uint32_t lane : std::exchange(world.closed_, {}))
+                scheduler.on_lane_closed(7, {lane, false, {}, {}});
             started.swap(world.started_);
             for (const auto& job : started) {
                 ++report.sequence;

@@ -11,8 +11,10 @@ bool AgentSide::is_agent(Role role) noexcept {
         case Role::virtual_:
         case Role::pipe:
         case Role::error:
-        case Role::discard: return true;
-        default: return false;
+        case Role::discard:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -45,21 +47,25 @@ void AgentSide::on_room(Peer& peer) {
 }
 
 bool AgentSide::all_ready() const noexcept {
-    return std::all_of(agents_.begin(), agents_.end(), [](const auto& agent) { return agent->ready; });
+    return std::all_of(agents_.begin(), agents_.end(),
+                       [](const auto& agent) { return agent->ready; });
 }
 
 bool AgentSide::on_record(Peer& peer, uint16_t type, std::string_view body) {
     Known& agent = *static_cast<Known*>(peer.service_data);
     switch (type) {
-        case wire::DeliveryReport::kType: return on_report(agent, body);
+        case wire::DeliveryReport::kType:
+            return on_report(agent, body);
         case wire::LaneClosed::kType: {
             wire::LaneClosed closed;
             if (!wire::decode(body, closed)) return false;
             scheduler_.on_lane_closed(peer.incarnation(), closed);
             return true;
         }
-        case wire::JobsHeld::kType: return on_jobs_held(agent, body);
-        default: return false;
+        case wire::JobsHeld::kType:
+            return on_jobs_held(agent, body);
+        default:
+            return false;
     }
 }
 
@@ -81,7 +87,7 @@ bool AgentSide::on_report(Known& agent, std::string_view body) {
     if (agent.kept.empty()) {
         agent.first_sequence = report_.sequence;
     } else if (report_.sequence != agent.first_sequence + agent.kept.size()) {
-        return false;       // they come in order and without gaps
+        return false;  // they come in order and without gaps
     }
     agent.kept.emplace_back();
     scheduler_.on_report(agent.peer->incarnation(), report_);
@@ -103,7 +109,8 @@ void AgentSide::on_recorded(uint64_t outcome_sequence) {
 }
 
 void AgentSide::advance(Known& agent) {
-    while (!agent.kept.empty() && agent.kept.front().covered && agent.kept.front().outcome_sequence <= recorded_) {
+    while (!agent.kept.empty() && agent.kept.front().covered &&
+           agent.kept.front().outcome_sequence <= recorded_) {
         agent.kept.pop_front();
         ++agent.first_sequence;
         agent.taken_waits = true;
@@ -150,7 +157,8 @@ bool AgentSide::start_job(uint32_t incarnation, uint32_t lane, uint64_t job, con
     job_.recipients.clear();
     for (const uint32_t number : recipients) {
         const Recipient& recipient = envelope.recipients[number];
-        job_.recipients.push_back({number, recipient.address, recipient.original_recipient, recipient.notify});
+        job_.recipients.push_back(
+            {number, recipient.address, recipient.original_recipient, recipient.notify});
     }
     job_.content.assign(message.content.begin(), message.content.end());
     return agent->peer->send(job_);
@@ -159,7 +167,8 @@ bool AgentSide::start_job(uint32_t incarnation, uint32_t lane, uint64_t job, con
 void AgentSide::close_lane(uint32_t incarnation, uint32_t lane) {
     Known* const agent = find(incarnation);
     if (agent == nullptr) return;
-    if (!agent->closes.empty() || !agent->peer->send(wire::LaneClose{lane})) agent->closes.push_back(lane);
+    if (!agent->closes.empty() || !agent->peer->send(wire::LaneClose{lane}))
+        agent->closes.push_back(lane);
 }
 
 }  // namespace posthaste

@@ -4,13 +4,14 @@
 
 namespace posthaste {
 
-uint32_t DestinationTable::find_or_add(uint32_t transport, std::string_view transport_name, std::string_view site,
-                                       bool& is_new) {
+uint32_t DestinationTable::find_or_add(uint32_t transport, std::string_view transport_name,
+                                       std::string_view site, bool& is_new) {
     key_.assign(transport_name);
     key_ += '\0';
     key_ += site;
     const uint64_t hash = hash_of(key_, seed_);
-    const uint32_t found = index_.find(hash, [&](uint32_t index) { return slab_[index].key == key_; });
+    const uint32_t found =
+        index_.find(hash, [&](uint32_t index) { return slab_[index].key == key_; });
     is_new = found == kNone;
     if (!is_new) return found;
     if (idle_count_ >= idle_max_) forget(idle_.front());
@@ -33,7 +34,8 @@ void DestinationTable::touch(uint32_t index) {
 
 void DestinationTable::settle(uint32_t index) {
     Destination& it = slab_[index];
-    const bool idle = it.routed == 0 && it.queued == 0 && it.jobs_out == 0 && it.lanes == 0 && it.parked_count == 0;
+    const bool idle = it.routed == 0 && it.queued == 0 && it.jobs_out == 0 && it.lanes == 0 &&
+                      it.parked_count == 0;
     if (!idle || it.idle) return;
     it.idle = true;
     idle_.push_back(slab_, index);

@@ -132,7 +132,8 @@ uint32_t FairQueue::take_from(uint32_t index) {
 
 void FairQueue::wake(uint32_t destination, uint32_t places) {
     Destination& it = destinations_[destination];
-    for (uint32_t i = 0; i < places && !it.blocked.empty(); ++i) enter_ring(it.blocked.pop_front(flows_));
+    for (uint32_t i = 0; i < places && !it.blocked.empty(); ++i)
+        enter_ring(it.blocked.pop_front(flows_));
 }
 
 }  // namespace posthaste

@@ -13,7 +13,8 @@ namespace {
 std::optional<double> parse_positive(std::string_view text) noexcept {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || !(value > 0) || value > 1000) return std::nullopt;
+    if (error != std::errc{} || end != text.data() + text.size() || !(value > 0) || value > 1000)
+        return std::nullopt;
     return value;
 }
 
@@ -46,9 +47,12 @@ std::optional<FeedbackShare> FeedbackShare::parse(std::string_view text) noexcep
 double FeedbackShare::of(uint32_t concurrency) const noexcept {
     const double n = std::max(concurrency, 1U);
     switch (divisor) {
-        case Divisor::one: return number;
-        case Divisor::concurrency: return number / n;
-        case Divisor::sqrt_concurrency: return number / std::sqrt(n);
+        case Divisor::one:
+            return number;
+        case Divisor::concurrency:
+            return number / n;
+        case Divisor::sqrt_concurrency:
+            return number / std::sqrt(n);
     }
     return number;
 }
@@ -60,7 +64,7 @@ void Feedback::reset(const FeedbackLimits& limits) noexcept {
 
 bool Feedback::succeeded(uint32_t busy, const FeedbackLimits& limits) noexcept {
     failed_cohorts_ = 0;
-    window_ = std::min(window_, ceiling(limits));       // the setting may have been lowered
+    window_ = std::min(window_, ceiling(limits));  // the setting may have been lowered
     const uint32_t before = window_;
     if (window_ >= ceiling(limits) || window_ >= busy + limits.initial) return false;
     const double step = limits.positive.of(window_);

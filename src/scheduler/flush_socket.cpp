@@ -3,13 +3,15 @@
 #include <algorithm>
 
 #include "base/strings.h"
+
 #include "mail/queue_id.h"
 
 namespace posthaste {
 
 class FlushSocket::Session final : private Connection::Handler {
  public:
-    Session(FlushSocket& owner, Socket socket) : owner_(owner), connection_(owner.loop_, socket, *this) {
+    Session(FlushSocket& owner, Socket socket)
+        : owner_(owner), connection_(owner.loop_, socket, *this) {
         connection_.set_deadline(owner_.loop_.now_us() + kPatienceUs);
         connection_.start();
     }
@@ -19,7 +21,8 @@ class FlushSocket::Session final : private Connection::Handler {
  private:
     size_t on_bytes(std::string_view bytes) override {
         size_t consumed = 0;
-        for (size_t end = bytes.find('\n'); end != std::string_view::npos; end = bytes.find('\n', consumed)) {
+        for (size_t end = bytes.find('\n'); end != std::string_view::npos;
+             end = bytes.find('\n', consumed)) {
             connection_.send(owner_.answer(trimmed(bytes.substr(consumed, end - consumed))));
             connection_.set_deadline(owner_.loop_.now_us() + kPatienceUs);
             consumed = end + 1;
@@ -27,7 +30,9 @@ class FlushSocket::Session final : private Connection::Handler {
         if (bytes.size() - consumed > kLineBytesMax) connection_.abort();
         return consumed;
     }
+
     void on_end(Connection::End, int) override { connection_.close(); }
+
     void on_closed() override { owner_.forget(*this); }
 
     FlushSocket& owner_;
@@ -68,8 +73,8 @@ void FlushSocket::on_turn_end() {
 }
 
 void FlushSocket::forget(Session& session) {
-    const auto found =
-        std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& one) { return one.get() == &session; });
+    const auto found = std::find_if(sessions_.begin(), sessions_.end(),
+                                    [&](const auto& one) { return one.get() == &session; });
     over_.push_back(std::move(*found));
     sessions_.erase(found);
     loop_.request_turn_end(*this);

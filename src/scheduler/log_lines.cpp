@@ -30,8 +30,8 @@ void held(const Message& message, std::string_view status, std::string& out) {
     out += ", placed on hold until a non-delivery report can be sent";
 }
 
-void recipient(const Message& message, uint32_t number, Outcome outcome, std::string_view dsn, std::string_view text,
-               int64_t wall_us, std::string& out) {
+void recipient(const Message& message, uint32_t number, Outcome outcome, std::string_view dsn,
+               std::string_view text, int64_t wall_us, std::string& out) {
     const Recipient& to = message.envelope.recipients[number];
     out.assign(queue_id_text(message.envelope.id));
     out += ": to=<";

@@ -1,7 +1,9 @@
-// qmgr: decides when and where each message goes. The checklist of its life is in runtime/service_main.h.
+// qmgr: decides when and where each message goes. The checklist of its life is in
+// runtime/service_main.h.
 #include <memory>
 
 #include "runtime/service_main.h"
+
 #include "scheduler/qmgr_service.h"
 
 int main() {

@@ -11,7 +11,7 @@ QmgrService::QmgrService(World& world)
       settings_(&world.settings),
       scheduler_(*this, world.loop.timers(), scheduler_config(world.settings)),
       agents_(scheduler_),
-      store_(scheduler_, agents_, world.log),
+      store_(scheduler_, agents_),
       rewrite_(scheduler_),
       started_us_(world.loop.now_us()),
       opening_timer_(timer_calls<&QmgrService::on_opening_timer, QmgrService>(), this),
@@ -25,7 +25,8 @@ void QmgrService::attach(Peers& peers) {
 }
 
 void QmgrService::on_listener(std::string_view name, Socket listener) {
-    if (flush_socket_) return world_.log.warning("more than one listener, ignored: " + std::string(name));
+    if (flush_socket_)
+        return world_.log.warning("more than one listener, ignored: " + std::string(name));
     flush_socket_.emplace(world_.loop, scheduler_, listener);
 }
 
@@ -45,7 +46,8 @@ void QmgrService::on_drain() {
     want_dispatch();
 }
 
-// What the store has not confirmed is lost with us only if the store is gone too; then agents have kept the reports.
+// What the store has not confirmed is lost with us only if the store is gone too; then agents have
+// kept the reports.
 bool QmgrService::is_idle() const {
     if (!draining_ || scheduler_.jobs_out() > 0) return false;
     if (flush_socket_ && !flush_socket_->is_stopped()) return false;
@@ -58,7 +60,8 @@ void QmgrService::open_if_ready() {
     const bool agents_spoke = agents_.any() && agents_.all_ready();
     const bool patient = waited_us < kAgentsPatienceUs && !agents_spoke;
     if (waited_us < kAgentsWaitUs || patient) {
-        const int64_t until_us = started_us_ + (waited_us < kAgentsWaitUs ? kAgentsWaitUs : kAgentsPatienceUs);
+        const int64_t until_us =
+            started_us_ + (waited_us < kAgentsWaitUs ? kAgentsWaitUs : kAgentsPatienceUs);
         return world_.loop.timers().set(opening_timer_, until_us);
     }
     opening_timer_.cancel();

@@ -5,7 +5,9 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+
 #include "mail/address.h"
+
 #include "scheduler/hash.h"
 
 namespace posthaste {
@@ -27,7 +29,8 @@ bool same_key(std::string_view a, std::string_view b) noexcept {
     if (a.size() != b.size()) return false;
     const size_t at_a = a.rfind('@');
     if (at_a == std::string_view::npos) return equals_ignoring_case(a, b);
-    return a.substr(0, at_a) == b.substr(0, at_a) && equals_ignoring_case(a.substr(at_a), b.substr(at_a));
+    return a.substr(0, at_a) == b.substr(0, at_a) &&
+           equals_ignoring_case(a.substr(at_a), b.substr(at_a));
 }
 
 }  // namespace
@@ -39,7 +42,8 @@ std::string_view ResolveCache::domain_key(std::string_view recipient) noexcept {
 }
 
 uint32_t ResolveCache::find(std::string_view key) const noexcept {
-    return index_.find(hash_of_key(key, seed_), [&](uint32_t index) { return same_key(entries_[index].key, key); });
+    return index_.find(hash_of_key(key, seed_),
+                       [&](uint32_t index) { return same_key(entries_[index].key, key); });
 }
 
 ResolveCache::Lookup ResolveCache::wait_new(std::string_view key, std::string_view recipient,
@@ -60,7 +64,8 @@ ResolveCache::Lookup ResolveCache::wait_new(std::string_view key, std::string_vi
     return wait_at(index, recipient, waiter);
 }
 
-ResolveCache::Lookup ResolveCache::wait_at(uint32_t index, std::string_view recipient, const ResolveWaiter& waiter) {
+ResolveCache::Lookup ResolveCache::wait_at(uint32_t index, std::string_view recipient,
+                                           const ResolveWaiter& waiter) {
     Entry& entry = entries_[index];
     entry.waiting.push_back({waiter, same_key(entry.question, recipient)});
     return {};
@@ -82,8 +87,9 @@ void ResolveCache::ask_all_again() {
     }
 }
 
-bool ResolveCache::answer(uint64_t cookie, bool per_domain, uint32_t ttl_s, int64_t now_us, Route route,
-                          std::vector<ResolveWaiter>& waiters, std::vector<ResolveWaiter>& others) {
+bool ResolveCache::answer(uint64_t cookie, bool per_domain, uint32_t ttl_s, int64_t now_us,
+                          Route route, std::vector<ResolveWaiter>& waiters,
+                          std::vector<ResolveWaiter>& others) {
     waiters.clear();
     others.clear();
     const auto index = static_cast<uint32_t>(cookie);
@@ -93,7 +99,8 @@ bool ResolveCache::answer(uint64_t cookie, bool per_domain, uint32_t ttl_s, int6
 
     const bool own_key = same_key(entry.key, entry.question);
     for (const Waiting& waiting : entry.waiting) {
-        (per_domain || own_key || waiting.same_recipient ? waiters : others).push_back(waiting.waiter);
+        (per_domain || own_key || waiting.same_recipient ? waiters : others)
+            .push_back(waiting.waiter);
     }
     entry.waiting.clear();
     entry.waiting.shrink_to_fit();

@@ -26,8 +26,10 @@ unsigned RetryWheel::next_occupied(unsigned level, unsigned from) const noexcept
 void RetryWheel::place(uint32_t node) {
     const uint64_t due_s = table_[node].due_s < next_s_ ? next_s_ : table_[node].due_s;
     const uint64_t difference = due_s ^ next_s_;
-    const unsigned level = difference == 0 ? 0 : static_cast<unsigned>(std::bit_width(difference) - 1) / 8;
-    // Beyond the 32 bits of a due time nothing is ever placed; a clock that runs into 2106 keeps its mail due.
+    const unsigned level =
+        difference == 0 ? 0 : static_cast<unsigned>(std::bit_width(difference) - 1) / 8;
+    // Beyond the 32 bits of a due time nothing is ever placed; a clock that runs into 2106 keeps
+    // its mail due.
     const unsigned in_range = level < kLevels ? level : 0;
     const unsigned index = digit(due_s, in_range);
     table_.push_back(slot(in_range, index), node);

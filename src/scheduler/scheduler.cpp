@@ -8,8 +8,9 @@ namespace posthaste {
 
 namespace {
 
-constexpr int64_t kRegroupUs = kSecondUs;           // how long resolved recipients wait for their message's others
-constexpr int64_t kClockCheckUs = kMinuteUs;        // the wall clock may have been set
+constexpr int64_t kRegroupUs =
+    kSecondUs;  // how long resolved recipients wait for their message's others
+constexpr int64_t kClockCheckUs = kMinuteUs;  // the wall clock may have been set
 
 }  // namespace
 
@@ -73,7 +74,8 @@ void Scheduler::place_by_due(uint32_t node) {
     }
     it.fresh = false;
     retry_wheel_.add(node);
-    const int64_t deadline_us = outside_.now_us() + int64_t{it.due_s} * kSecondUs - outside_.wall_us();
+    const int64_t deadline_us =
+        outside_.now_us() + int64_t{it.due_s} * kSecondUs - outside_.wall_us();
     if (!due_timer_.is_set() || deadline_us < due_timer_.deadline_us()) arm_due_timer();
 }
 
@@ -94,7 +96,8 @@ void Scheduler::flush() {
     retry_wheel_.flush(flushed_);
     table_.splice_back(flushed_, due_);
     for (uint32_t i = 0; i < destinations_.end(); ++i) {
-        if (destinations_[i].state == SiteState::dead) destinations_[i].dead_until_us = outside_.now_us();
+        if (destinations_[i].state == SiteState::dead)
+            destinations_[i].dead_until_us = outside_.now_us();
     }
     for (uint32_t i = 0; i < messages_.end(); ++i) attempt_all_of(i);
     arm_due_timer();

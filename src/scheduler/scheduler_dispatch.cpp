@@ -1,7 +1,9 @@
-// From queues to connections: which lane takes the next entry, when a lane is opened and when it is closed.
+// From queues to connections: which lane takes the next entry, when a lane is opened and when it is
+// closed.
 #include <algorithm>
 
 #include "mail/address.h"
+
 #include "scheduler/outcome_log.h"
 #include "scheduler/scheduler.h"
 
@@ -9,10 +11,11 @@ namespace posthaste {
 
 namespace {
 
-// A lane that has not moved for so long is no place for a second job while another connection may be made.
+// A lane that has not moved for so long is no place for a second job while another connection may
+// be made.
 constexpr int64_t kSlowLaneUs = 100 * kMsUs;
 constexpr int64_t kRestUs = kSecondUs;
-constexpr uint32_t kJobsATurn = 16;     // on an only lane, when others wait for one
+constexpr uint32_t kJobsATurn = 16;  // on an only lane, when others wait for one
 
 }  // namespace
 
@@ -20,7 +23,8 @@ void Scheduler::dispatch() {
     load_more();
     if (!open_ || draining_ || outside_.unrecorded() > OutcomeLog::kUnrecordedMax) return;
     while (true) {
-        const uint32_t entry = fair_queue_.pop([this](uint32_t destination) { return has_room(destination); });
+        const uint32_t entry =
+            fair_queue_.pop([this](uint32_t destination) { return has_room(destination); });
         if (entry == kNone) return;
         start(entry);
     }
@@ -37,7 +41,8 @@ uint32_t Scheduler::places_at(const Destination& destination) const noexcept {
     return std::max(destination.room + more_lanes * config_.lane_depth, 1U);
 }
 
-// Whether the next job of this destination can go out now. When it can not, something is set that will wake it.
+// Whether the next job of this destination can go out now. When it can not, something is set that
+// will wake it.
 bool Scheduler::has_room(uint32_t index) {
     Destination& destination = destinations_[index];
     if (destination.ring_full) return false;
@@ -66,7 +71,8 @@ bool Scheduler::rate_allows(Destination& destination) {
     if (transport.config.transport_interval_us > 0) {
         const int64_t allowed_us = transport.rate.allowed_at_us();
         if (allowed_us > now_us) {
-            if (!std::exchange(destination.waits_for_transport, true)) transport.waiting.push_back(destination.self);
+            if (!std::exchange(destination.waits_for_transport, true))
+                transport.waiting.push_back(destination.self);
             if (!transport.timer.is_set()) timers_.set(transport.timer, allowed_us);
             return false;
         }
@@ -123,7 +129,8 @@ void Scheduler::start(uint32_t entry) {
     transport.rate.take(outside_.now_us(), transport.config.transport_interval_us);
 }
 
-// An idle lane; else a new one when more waits than the open ones would take soon; else one that is not too busy.
+// An idle lane; else a new one when more waits than the open ones would take soon; else one that is
+// not too busy.
 uint32_t Scheduler::lane_for(Destination& destination) {
     if (!destination.idle_lanes.empty()) return destination.idle_lanes.front();
     const uint32_t busy = destination.busy_lanes.front();
@@ -142,7 +149,8 @@ uint32_t Scheduler::open_lane(Destination& destination) {
         if (agent == kNone) return kNone;
         const uint32_t index = lanes_.open(destination.self, agent);
         Lane& lane = lanes_[index];
-        if (!outside_.open_lane(agents_[agent].incarnation, lane.id, transports_[destination.transport], destination)) {
+        if (!outside_.open_lane(agents_[agent].incarnation, lane.id,
+                                transports_[destination.transport], destination)) {
             lanes_.remove(index);
             agents_[agent].ring_full = true;
             continue;
@@ -163,7 +171,8 @@ void Scheduler::list_lane(uint32_t index) {
     Destination& destination = destinations_[lane.destination];
     lane.listed = true;
     if (lane.jobs_out > 0) return destination.busy_lanes.push_back(lanes_.slab(), index);
-    destination.idle_lanes.push_front(lanes_.slab(), index);    // used last, used next: the others may close
+    destination.idle_lanes.push_front(lanes_.slab(),
+                                      index);  // used last, used next: the others may close
     ++destination.idle_lane_count;
     idle_lanes_.push_back(lanes_.slab(), index);
     arm_idle_timer();
@@ -210,7 +219,8 @@ void Scheduler::remove_lane(uint32_t index) {
     if (!agent_line_.empty()) serve_agent_line(1);
 }
 
-// Whether a lane from which a job has just come back should make room for a destination that has none.
+// Whether a lane from which a job has just come back should make room for a destination that has
+// none.
 bool Scheduler::owes_place(const Lane& lane) const noexcept {
     if (closing_count_ >= agent_line_.size()) return false;
     const Destination& destination = destinations_[lane.destination];
@@ -241,8 +251,8 @@ void Scheduler::put_back(uint32_t entry) {
     fair_queue_.push_front(entry, domain_of(message.envelope.sender), message.bulk);
 }
 
-// A job came back without an attempt. At once the first time; after a rest when that happens again, or when its agent
-// died: what is broken then may still be.
+// A job came back without an attempt. At once the first time; after a rest when that happens again,
+// or when its agent died: what is broken then may still be.
 void Scheduler::requeue(uint32_t entry, bool rest) {
     Entry& it = entries_[entry];
     ++stats_.jobs_returned;
@@ -275,7 +285,8 @@ void Scheduler::back_to_store(uint32_t entry) {
     const Entry& it = entries_[entry];
     const uint32_t index = it.message;
     Message& message = messages_[index];
-    for (uint32_t i = 0; i < it.count; ++i) message.recipients[message.order[it.first + i]].fate = Fate::unsettled;
+    for (uint32_t i = 0; i < it.count; ++i)
+        message.recipients[message.order[it.first + i]].fate = Fate::unsettled;
     free_entry(entry);
     progress(index);
 }

@@ -1,5 +1,6 @@
-// Jobs of the qmgr before us: what agents were delivering when it died, and the reports nobody took. A recipient in
-// such a job is not given to a second one; a report is applied as soon as its message is loaded.
+// Jobs of the qmgr before us: what agents were delivering when it died, and the reports nobody
+// took. A recipient in such a job is not given to a second one; a report is applied as soon as its
+// message is loaded.
 #include <algorithm>
 
 #include "scheduler/scheduler.h"
@@ -9,7 +10,8 @@ namespace posthaste {
 void Scheduler::on_job_held(uint32_t incarnation, const wire::HeldJob& job) {
     const uint32_t node = table_.find(job.id);
     if (node != kNone && table_[node].place == Place::active) {
-        outside_.warn(queue_id_text(job.id) + ": already being delivered by an agent that was slow to say so");
+        outside_.warn(queue_id_text(job.id) +
+                      ": already being delivered by an agent that was slow to say so");
         return;
     }
     former_[job.id].jobs.push_back({incarnation, job.job, job.recipients});
@@ -26,7 +28,8 @@ void Scheduler::former_report(uint32_t incarnation, const wire::DeliveryReport& 
     }
     for (const wire::RecipientResult& result : report.results) {
         if (!report.attempted) break;
-        copy.results.push_back({result.number, result.outcome, std::string(result.dsn), std::string(result.text)});
+        copy.results.push_back(
+            {result.number, result.outcome, std::string(result.dsn), std::string(result.text)});
     }
     if (node != kNone && table_[node].place == Place::active) {
         const uint32_t index = table_[node].link;
@@ -116,7 +119,8 @@ void Scheduler::former_agent_down(uint32_t incarnation) {
 void Scheduler::former_message_gone(MessageId id) {
     const auto found = former_.find(id);
     if (found == former_.end()) return;
-    for (const FormerReport& report : found->second.reports) outside_.report_covered(report.receipt, 0);
+    for (const FormerReport& report : found->second.reports)
+        outside_.report_covered(report.receipt, 0);
     former_.erase(found);
 }
 

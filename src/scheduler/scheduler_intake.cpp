@@ -1,9 +1,12 @@
-// How messages come in: listed by a scan, announced as they become durable, loaded when their time has come.
+// How messages come in: listed by a scan, announced as they become durable, loaded when their time
+// has come.
 #include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
+
 #include "mail/address.h"
+
 #include "scheduler/log_lines.h"
 #include "scheduler/scheduler.h"
 
@@ -11,14 +14,16 @@ namespace posthaste {
 
 namespace {
 
-constexpr uint32_t kLoadsMax = 256;                 // asked for and not answered
+constexpr uint32_t kLoadsMax = 256;  // asked for and not answered
 constexpr int64_t kArenaFullRestUs = 100 * kMsUs;
-constexpr uint32_t kBulkRecipients = 50;            // more than this is a mailing
+constexpr uint32_t kBulkRecipients = 50;  // more than this is a mailing
 
 }  // namespace
 
 void Scheduler::on_scanned(const wire::ScanEntry& entry) {
-    if (entry.id == kNoMessage || entry.queue == QueueName::hold || entry.queue == QueueName::corrupt) return;
+    if (entry.id == kNoMessage || entry.queue == QueueName::hold ||
+        entry.queue == QueueName::corrupt)
+        return;
     if (entry.due_s == kNeverDue || table_.find(entry.id) != kNone) return;
     const uint32_t node = table_.insert(entry.id);
     if (node == kNone) {
@@ -37,8 +42,8 @@ void Scheduler::on_store_up() {
     outside_.want_dispatch();
 }
 
-// The bytes of everything active are gone with the store's arena; agents finish what they hold. What has no job out
-// leaves the active queue, and is loaded again from the next store.
+// The bytes of everything active are gone with the store's arena; agents finish what they hold.
+// What has no job out leaves the active queue, and is loaded again from the next store.
 void Scheduler::on_store_down() {
     store_up_ = false;
     for (uint32_t node = 0; loading_count_ > 0 && node < table_.end(); ++node) {
@@ -49,11 +54,14 @@ void Scheduler::on_store_down() {
     }
     loading_count_ = 0;
     for (uint32_t entry = 0; entry < entries_.end(); ++entry) {
-        if (entries_[entry].state != EntryState::queued && entries_[entry].state != EntryState::resting) continue;
+        if (entries_[entry].state != EntryState::queued &&
+            entries_[entry].state != EntryState::resting)
+            continue;
         unqueue(entry);
         const Entry& it = entries_[entry];
         Message& message = messages_[it.message];
-        for (uint32_t i = 0; i < it.count; ++i) message.recipients[message.order[it.first + i]].fate = Fate::unsettled;
+        for (uint32_t i = 0; i < it.count; ++i)
+            message.recipients[message.order[it.first + i]].fate = Fate::unsettled;
         free_entry(entry);
     }
     for (uint32_t i = 0; i < messages_.end(); ++i) {
@@ -69,7 +77,8 @@ void Scheduler::let_go_of_store(uint32_t index) {
             --destinations_[recipient.destination].routed;
             destinations_.settle(recipient.destination);
         }
-        if (recipient.fate == Fate::routed || recipient.fate == Fate::resolving) recipient.fate = Fate::unsettled;
+        if (recipient.fate == Fate::routed || recipient.fate == Fate::resolving)
+            recipient.fate = Fate::unsettled;
     }
     // Answers on their way to it are not for it any more.
     message.unresolved = 0;
@@ -83,8 +92,10 @@ uint32_t Scheduler::next_to_load() {
     if (used >= config_.active_limit) return kNone;
     if (!table_.empty(wanted_)) return wanted_;
     const uint32_t retries = table_.empty(flushed_) ? due_ : flushed_;
-    // The last quarter is for new mail: a backlog that becomes due at once does not stand before it.
-    const bool retries_allowed = !table_.empty(retries) && used < config_.active_limit - config_.active_limit / 4;
+    // The last quarter is for new mail: a backlog that becomes due at once does not stand before
+    // it.
+    const bool retries_allowed =
+        !table_.empty(retries) && used < config_.active_limit - config_.active_limit / 4;
     if (table_.empty(incoming_)) return retries_allowed ? retries : kNone;
     load_due_next_ = !load_due_next_;
     return retries_allowed && load_due_next_ ? retries : incoming_;
@@ -150,8 +161,9 @@ void Scheduler::on_queued(std::string_view envelope_bytes, std::string_view stat
     if (it.place == Place::active) return;
     if (it.place == Place::recording) return decline();
     const bool asked_for = it.place == Place::loading;
-    const bool has_place = asked_for || (open_ && !draining_ && it.place == Place::listed && it.fresh &&
-                                         active_count_ + loading_count_ < config_.active_limit);
+    const bool has_place =
+        asked_for || (open_ && !draining_ && it.place == Place::listed && it.fresh &&
+                      active_count_ + loading_count_ < config_.active_limit);
     if (!has_place) return decline();
     if (asked_for) {
         --loading_count_;
@@ -226,7 +238,7 @@ void Scheduler::set_fates(Message& message, const QueueState* state, bool all_du
             RecipientState& recipient = message.recipients[number];
             recipient.due_s = group.due_s;
             recipient.attempts = group.attempts;
-            recipient.fate = group.due_s == kNeverDue               ? Fate::held
+            recipient.fate = group.due_s == kNeverDue           ? Fate::held
                              : all_due || group.due_s <= second ? Fate::unsettled
                                                                 : Fate::waiting;
         }

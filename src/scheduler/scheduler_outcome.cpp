@@ -1,4 +1,5 @@
-// What becomes of a message: fates of recipients, what is recorded and when, and where it goes from the active queue.
+// What becomes of a message: fates of recipients, what is recorded and when, and where it goes from
+// the active queue.
 #include <algorithm>
 #include <utility>
 
@@ -9,9 +10,10 @@ namespace posthaste {
 
 namespace {
 
-constexpr int64_t kProgressUs = 200 * kMsUs;        // results of a message that is still active wait so long
+constexpr int64_t kProgressUs =
+    200 * kMsUs;  // results of a message that is still active wait so long
 constexpr size_t kGroupsLookedAt = 8;
-constexpr size_t kReasonBytesTotal = 256 * 1024;    // in one record
+constexpr size_t kReasonBytesTotal = 256 * 1024;  // in one record
 constexpr size_t kReasonBytesMin = 32;
 
 int64_t whole_seconds_up(int64_t us) noexcept { return (us + kSecondUs - 1) / kSecondUs; }
@@ -24,7 +26,8 @@ int64_t Scheduler::expires_wall_us(const Message& message) const noexcept {
     return message.envelope.arrived_wall_us + lifetime_us;
 }
 
-void Scheduler::note_reason(Message& message, uint32_t number, std::string_view dsn, std::string_view text) {
+void Scheduler::note_reason(Message& message, uint32_t number, std::string_view dsn,
+                            std::string_view text) {
     message.reasons.push_back({number, std::string(dsn), std::string(text)});
 }
 
@@ -65,20 +68,24 @@ void Scheduler::apply(uint32_t index, uint32_t number, const Verdict& verdict) {
     // Also what a broken agent names that is none of the three.
     if (recipient.attempts < UINT16_MAX) ++recipient.attempts;
     ++stats_.recipients_deferred;
-    const int64_t due_us = outside_.wall_us() + backoff_us(recipient.attempts, config_.backoff, verdict.random);
+    const int64_t due_us =
+        outside_.wall_us() + backoff_us(recipient.attempts, config_.backoff, verdict.random);
     defer_until(message, number, due_us, verdict.dsn, verdict.text);
 }
 
 void Scheduler::answer_here(uint32_t index, uint32_t number, const Verdict& verdict) {
-    log_lines::recipient(messages_[index], number, verdict.outcome, verdict.dsn, verdict.text, outside_.wall_us(), line_);
+    log_lines::recipient(messages_[index], number, verdict.outcome, verdict.dsn, verdict.text,
+                         outside_.wall_us(), line_);
     outside_.log(line_);
     apply(index, number, verdict);
 }
 
-// After anything happened to a message: it leaves if nothing of it is under way, else what is new will be recorded soon.
+// After anything happened to a message: it leaves if nothing of it is under way, else what is new
+// will be recorded soon.
 void Scheduler::progress(uint32_t index) {
     Message& message = messages_[index];
-    if (message.entries == 0 && message.unresolved == 0 && message.elsewhere == 0) return conclude(index);
+    if (message.entries == 0 && message.unresolved == 0 && message.elsewhere == 0)
+        return conclude(index);
     if (!message.dirty || message.in_progress) return;
     message.in_progress = true;
     progress_.push_back(ref_of(index));
@@ -155,8 +162,10 @@ const QueueState& Scheduler::state_of(const Message& message) {
         }
         // Two groups of the same kind are as good as one, so a short look back is enough.
         auto group = state.groups.rbegin();
-        const auto end = state.groups.rbegin() + static_cast<ptrdiff_t>(std::min(state.groups.size(), kGroupsLookedAt));
-        while (group != end && (group->due_s != due_s || group->attempts != recipient.attempts)) ++group;
+        const auto end = state.groups.rbegin() +
+                         static_cast<ptrdiff_t>(std::min(state.groups.size(), kGroupsLookedAt));
+        while (group != end && (group->due_s != due_s || group->attempts != recipient.attempts))
+            ++group;
         if (group != end) {
             group->recipients.push_back(number);
         } else {
@@ -176,9 +185,12 @@ void Scheduler::record(Message& message, bool final, bool remove) {
         encode_queue_state(state_of(message), state_bytes_);
         outcome_.state = state_bytes_;
         const size_t bytes_max =
-            std::max(kReasonBytesMin, std::min(kReasonBytesMax, kReasonBytesTotal / std::max<size_t>(message.reasons.size(), 1)));
+            std::max(kReasonBytesMin,
+                     std::min(kReasonBytesMax,
+                              kReasonBytesTotal / std::max<size_t>(message.reasons.size(), 1)));
         for (const PendingReason& reason : message.reasons) {
-            outcome_.reasons.push_back({reason.recipient, std::string_view(reason.dsn).substr(0, 16),
+            outcome_.reasons.push_back({reason.recipient,
+                                        std::string_view(reason.dsn).substr(0, 16),
                                         std::string_view(reason.text).substr(0, bytes_max)});
         }
     }

@@ -1,4 +1,5 @@
-// What agents say: jobs that are over, lanes that ended, agents that came and went; and what it means for the site.
+// What agents say: jobs that are over, lanes that ended, agents that came and went; and what it
+// means for the site.
 #include <algorithm>
 
 #include "scheduler/log_lines.h"
@@ -27,7 +28,7 @@ void Scheduler::on_agent_room(uint32_t incarnation) {
 void Scheduler::on_agent_down(uint32_t incarnation) {
     const uint32_t agent = agents_.find(incarnation);
     if (agent == kNone) return;
-    agents_[agent].ready = false;       // nothing is opened there while its lanes are taken down
+    agents_[agent].ready = false;  // nothing is opened there while its lanes are taken down
     for (uint32_t index = 0; index < lanes_.slab().end(); ++index) {
         Lane& lane = lanes_[index];
         if (lane.state == LaneState::unused || lane.agent != agent) continue;
@@ -48,8 +49,9 @@ void Scheduler::on_report(uint32_t incarnation, const wire::DeliveryReport& repo
     if (lane_index == kNone) return former_report(incarnation, report);
     const Receipt receipt{incarnation, report.sequence};
     const auto entry = static_cast<uint32_t>(report.job);
-    const bool ours = agents_[lanes_[lane_index].agent].incarnation == incarnation && entry < entries_.end() &&
-                      entries_[entry].state == EntryState::out && entries_[entry].lane == lane_index &&
+    const bool ours = agents_[lanes_[lane_index].agent].incarnation == incarnation &&
+                      entry < entries_.end() && entries_[entry].state == EntryState::out &&
+                      entries_[entry].lane == lane_index &&
                       entries_[entry].serial == report.job >> 32;
     if (!ours) return outside_.report_covered(receipt, 0);
 
@@ -96,11 +98,13 @@ void Scheduler::settle_job(uint32_t index, uint32_t entry, const wire::DeliveryR
     }
     for (auto number = first; number != last; ++number) {
         if (message.recipients[*number].fate != Fate::queued) continue;
-        answer_here(index, *number, {Outcome::deferred, "4.3.0", "unknown mail transport error", random});
+        answer_here(index, *number,
+                    {Outcome::deferred, "4.3.0", "unknown mail transport error", random});
     }
 }
 
-// The job is no longer the lane's. The entry is still counted by its message, as something to be done.
+// The job is no longer the lane's. The entry is still counted by its message, as something to be
+// done.
 void Scheduler::job_left_lane(uint32_t lane_index, uint32_t entry) {
     Lane& lane = lanes_[lane_index];
     Destination& destination = destinations_[lane.destination];
@@ -115,7 +119,8 @@ void Scheduler::job_left_lane(uint32_t lane_index, uint32_t entry) {
     if (lane.state != LaneState::open) return;
     ++destination.room;
     list_lane(lane_index);
-    const bool too_many = destination.lanes > window_of(destination) || destination.state == SiteState::dead;
+    const bool too_many =
+        destination.lanes > window_of(destination) || destination.state == SiteState::dead;
     if ((lane.jobs_out == 0 && (too_many || draining_)) || owes_place(lane)) close_lane(lane_index);
 }
 
@@ -154,7 +159,8 @@ void Scheduler::destination_worked(uint32_t index) {
     Destination& destination = destinations_[index];
     const FeedbackLimits& limits = transports_[destination.transport].config.feedback;
     if (destination.state == SiteState::alive) {
-        const uint32_t busy = destination.lanes - std::min(destination.idle_lane_count, destination.lanes) + 1;
+        const uint32_t busy =
+            destination.lanes - std::min(destination.idle_lane_count, destination.lanes) + 1;
         destination.feedback.succeeded(busy, limits);
         return;
     }
@@ -167,8 +173,9 @@ void Scheduler::destination_worked(uint32_t index) {
 void Scheduler::destination_failed(uint32_t index, std::string_view dsn, std::string_view text) {
     Destination& destination = destinations_[index];
     if (destination.state == SiteState::dead) return;
-    const bool died = destination.state == SiteState::probing ||
-                      destination.feedback.failed(transports_[destination.transport].config.feedback);
+    const bool died =
+        destination.state == SiteState::probing ||
+        destination.feedback.failed(transports_[destination.transport].config.feedback);
     if (died) kill(index, dsn, text);
 }
 
@@ -197,18 +204,22 @@ void Scheduler::suspend(uint32_t entry) {
 }
 
 // They wait until the site is tried again, and come back spread over a while behind the probe.
-void Scheduler::suspend_recipients(uint32_t index, uint32_t destination_index, uint32_t order_first, uint32_t count) {
+void Scheduler::suspend_recipients(uint32_t index, uint32_t destination_index, uint32_t order_first,
+                                   uint32_t count) {
     Message& message = messages_[index];
     const Destination& destination = destinations_[destination_index];
-    const auto spread_us = static_cast<int64_t>(
-        outside_.random() % static_cast<uint64_t>(std::max<int64_t>(config_.backoff.minimal_us / 8, 1)));
-    const int64_t due_us = outside_.wall_us() + destination.dead_until_us - outside_.now_us() + spread_us;
+    const auto spread_us =
+        static_cast<int64_t>(outside_.random() % static_cast<uint64_t>(std::max<int64_t>(
+                                                     config_.backoff.minimal_us / 8, 1)));
+    const int64_t due_us =
+        outside_.wall_us() + destination.dead_until_us - outside_.now_us() + spread_us;
     const std::string text = "delivery temporarily suspended: " + destination.dead_text;
     for (uint32_t i = 0; i < count; ++i) {
         const uint32_t number = message.order[order_first + i];
         ++stats_.recipients_suspended;
         defer_until(message, number, due_us, destination.dead_dsn, text);
-        log_lines::recipient(message, number, Outcome::deferred, destination.dead_dsn, text, outside_.wall_us(), line_);
+        log_lines::recipient(message, number, Outcome::deferred, destination.dead_dsn, text,
+                             outside_.wall_us(), line_);
         outside_.log(line_);
     }
 }

@@ -3,6 +3,7 @@
 
 #include "mail/address.h"
 #include "mail/enhanced_status.h"
+
 #include "scheduler/log_lines.h"
 #include "scheduler/route_hosts.h"
 #include "scheduler/scheduler.h"
@@ -12,7 +13,7 @@ namespace posthaste {
 namespace {
 
 constexpr uint32_t kUnparkAtOnce = 64;
-constexpr size_t kJobRecipientBytesMax = 128 * 1024;     // a job must fit its ring
+constexpr size_t kJobRecipientBytesMax = 128 * 1024;  // a job must fit its ring
 
 // "5.7.1 go away" as a table's error: entry gives it.
 void take_dsn_from_text(std::string& dsn, std::string& text) {
@@ -24,7 +25,8 @@ void take_dsn_from_text(std::string& dsn, std::string& text) {
 }
 
 // How many of the recipients at order[first..first+count) make up the next job.
-uint32_t size_of_job(const Message& message, uint32_t first, uint32_t count, uint32_t recipient_limit) {
+uint32_t size_of_job(const Message& message, uint32_t first, uint32_t count,
+                     uint32_t recipient_limit) {
     size_t bytes = 0;
     uint32_t size = 0;
     while (size < count && size < recipient_limit && bytes < kJobRecipientBytesMax) {
@@ -40,7 +42,8 @@ uint32_t size_of_job(const Message& message, uint32_t first, uint32_t count, uin
 void Scheduler::route(uint32_t index) {
     Message& message = messages_[index];
     // Without its bytes it can only leave, to be loaded again.
-    for (uint32_t number = 0; message.content_lent && number < message.recipients.size(); ++number) {
+    for (uint32_t number = 0; message.content_lent && number < message.recipients.size();
+         ++number) {
         if (message.recipients[number].fate == Fate::unsettled) route_recipient(index, number);
     }
     if (message.unresolved > 0) {
@@ -52,18 +55,20 @@ void Scheduler::route(uint32_t index) {
 
 void Scheduler::route_recipient(uint32_t index, uint32_t number) {
     Message& message = messages_[index];
-    const auto known = cache_.lookup(
-        message.envelope.recipients[number].address, {ref_of(index), number}, outside_.now_us(),
-        [&](const Route& route) {
-            return route.kind != Route::Kind::destination || destinations_.same(route.destination, route.generation);
-        });
+    const auto known =
+        cache_.lookup(message.envelope.recipients[number].address, {ref_of(index), number},
+                      outside_.now_us(), [&](const Route& route) {
+                          return route.kind != Route::Kind::destination ||
+                                 destinations_.same(route.destination, route.generation);
+                      });
     if (known.route != nullptr) {
         ++stats_.resolves_known;
         return apply_route(index, number, *known.route);
     }
     if (known.full) {
         return answer_here(index, number,
-                           {Outcome::deferred, "4.3.1", "too many domains are being looked up", outside_.random()});
+                           {Outcome::deferred, "4.3.1", "too many domains are being looked up",
+                            outside_.random()});
     }
     ++stats_.resolves_waited;
     message.recipients[number].fate = Fate::resolving;
@@ -81,7 +86,8 @@ void Scheduler::apply_route(uint32_t index, uint32_t number, const Route& route)
             return;
         }
         case Route::Kind::deferred:
-            return answer_here(index, number, {Outcome::deferred, route.dsn, route.text, outside_.random()});
+            return answer_here(index, number,
+                               {Outcome::deferred, route.dsn, route.text, outside_.random()});
         case Route::Kind::bounced:
             return answer_here(index, number, {Outcome::bounced, route.dsn, route.text, 0});
         case Route::Kind::discarded:
@@ -90,13 +96,15 @@ void Scheduler::apply_route(uint32_t index, uint32_t number, const Route& route)
 }
 
 void Scheduler::ask_rewrite() {
-    cache_.take_unasked([&](uint64_t cookie, std::string_view recipient) { return outside_.resolve(cookie, recipient); });
+    cache_.take_unasked([&](uint64_t cookie, std::string_view recipient) {
+        return outside_.resolve(cookie, recipient);
+    });
 }
 
 void Scheduler::on_resolved(const wire::ResolveReply& reply) {
     const Route route = route_of(reply);
-    const bool asked = cache_.answer(reply.cookie, reply.per_domain, reply.ttl_s, outside_.now_us(), route,
-                                     answered_waiters_, other_waiters_);
+    const bool asked = cache_.answer(reply.cookie, reply.per_domain, reply.ttl_s, outside_.now_us(),
+                                     route, answered_waiters_, other_waiters_);
     if (!asked) return;
     for (const ResolveWaiter& waiter : other_waiters_) {
         if (!alive(waiter.message)) continue;
@@ -126,7 +134,9 @@ Route Scheduler::route_of(const wire::ResolveReply& reply) {
     }
     if (handler != Handler::agent) {
         route.text.assign(reply.nexthop);
-        route.dsn = handler == Handler::error ? "5.0.0" : handler == Handler::retry ? "4.0.0" : "2.0.0";
+        route.dsn = handler == Handler::error   ? "5.0.0"
+                    : handler == Handler::retry ? "4.0.0"
+                                                : "2.0.0";
         take_dsn_from_text(route.dsn, route.text);
         route.kind = handler == Handler::error   ? Route::Kind::bounced
                      : handler == Handler::retry ? Route::Kind::deferred
@@ -146,7 +156,8 @@ Route Scheduler::route_of(const wire::ResolveReply& reply) {
     bool is_new = false;
     const auto site = reply.site.empty() ? reply.nexthop : reply.site;
     route.kind = Route::Kind::destination;
-    route.destination = destinations_.find_or_add(transport, transports_[transport].name, site, is_new);
+    route.destination =
+        destinations_.find_or_add(transport, transports_[transport].name, site, is_new);
     Destination& destination = destinations_[route.destination];
     route.generation = destination.generation;
     if (is_new) {
@@ -171,7 +182,8 @@ void Scheduler::group(uint32_t index) {
     for (size_t first = 0; first < grouping_.size();) {
         const uint32_t destination = grouping_[first].first;
         size_t count = 1;
-        while (first + count < grouping_.size() && grouping_[first + count].first == destination) ++count;
+        while (first + count < grouping_.size() && grouping_[first + count].first == destination)
+            ++count;
         destinations_[destination].routed -= static_cast<uint32_t>(count);
         if (count == grouping_.size() && park_instead(index, destination)) return;
         admit(index, destination, first, count);
@@ -190,20 +202,26 @@ void Scheduler::admit(uint32_t index, uint32_t destination_index, size_t first, 
 
     if (destination.state == SiteState::dead) {
         if (outside_.now_us() < destination.dead_until_us) {
-            return suspend_recipients(index, destination_index, order_first, static_cast<uint32_t>(count));
+            return suspend_recipients(index, destination_index, order_first,
+                                      static_cast<uint32_t>(count));
         }
         begin_probe(destination);
     }
     const TransportConfig& config = transports_[destination.transport].config;
-    if (config.role != Role::smtp && !agents_.any(config.role)) {
-        const Verdict verdict{Outcome::deferred, "4.3.5", "mail transport unavailable", outside_.random()};
-        for (size_t i = 0; i < count; ++i) answer_here(index, message.order[order_first + i], verdict);
+    const bool missing = config.role != Role::smtp && !agents_.any(config.role);
+    if (missing || (config.waits_for_flush && !table_[message.node].due_now)) {
+        const Verdict verdict{Outcome::deferred, missing ? "4.3.5" : "4.3.2",
+                              missing ? "mail transport unavailable" : "deferred transport",
+                              outside_.random()};
+        for (size_t i = 0; i < count; ++i)
+            answer_here(index, message.order[order_first + i], verdict);
         return;
     }
     const auto sender_domain = domain_of(message.envelope.sender);
     for (uint32_t done = 0; done < count;) {
-        const uint32_t size = size_of_job(message, order_first + done, static_cast<uint32_t>(count) - done,
-                                          config.recipient_limit);
+        const uint32_t size =
+            size_of_job(message, order_first + done, static_cast<uint32_t>(count) - done,
+                        config.recipient_limit);
         const uint32_t entry = entries_.allocate();
         Entry& it = entries_[entry];
         it = {};
@@ -223,15 +241,15 @@ void Scheduler::admit(uint32_t index, uint32_t destination_index, size_t first, 
     outside_.want_dispatch();
 }
 
-// What one destination may hold of the active queue: as much as is left free. So a single one gets half, and however
-// many are slow, some of it stays free for the others.
+// What one destination may hold of the active queue: as much as is left free. So a single one gets
+// half, and however many are slow, some of it stays free for the others.
 uint32_t Scheduler::share_of_active() const noexcept {
     const uint32_t free = config_.active_limit - std::min(active_count_, config_.active_limit);
     return std::max(free, config_.active_limit / 50 + 1);
 }
 
-// A destination that has its share: the message goes back to the store and waits in line, as an id. Only a message that
-// is for this destination alone and has nothing to be recorded.
+// A destination that has its share: the message goes back to the store and waits in line, as an id.
+// Only a message that is for this destination alone and has nothing to be recorded.
 bool Scheduler::park_instead(uint32_t index, uint32_t destination_index) {
     Message& message = messages_[index];
     MessageNode& node = table_[message.node];
@@ -255,11 +273,13 @@ bool Scheduler::park_instead(uint32_t index, uint32_t destination_index) {
     return true;
 }
 
-// Sends for messages that wait in line, two for each place that became free, many when none is left here.
+// Sends for messages that wait in line, two for each place that became free, many when none is left
+// here.
 void Scheduler::unpark(uint32_t destination_index) {
     Destination& destination = destinations_[destination_index];
     const uint32_t count = destination.queued == 0 ? kUnparkAtOnce : 2;
-    for (uint32_t i = 0; i < count && destination.parked_count > 0 && destination.queued < share_of_active(); ++i) {
+    for (uint32_t i = 0;
+         i < count && destination.parked_count > 0 && destination.queued < share_of_active(); ++i) {
         const uint32_t node = table_.front(destination.parked);
         take_from_parked(node);
         table_[node].place = Place::listed;
@@ -280,10 +300,12 @@ void Scheduler::take_from_parked(uint32_t node) {
     table_[node].link = kNone;
 }
 
-// The site died: those in line wait for its next chance, without an attempt and without a word on disk.
+// The site died: those in line wait for its next chance, without an attempt and without a word on
+// disk.
 void Scheduler::unpark_all_later(uint32_t destination_index) {
     Destination& destination = destinations_[destination_index];
-    const int64_t wall_until_us = outside_.wall_us() + destination.dead_until_us - outside_.now_us();
+    const int64_t wall_until_us =
+        outside_.wall_us() + destination.dead_until_us - outside_.now_us();
     while (destination.parked_count > 0) {
         const uint32_t node = table_.front(destination.parked);
         take_from_parked(node);

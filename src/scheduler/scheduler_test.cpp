@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <set>
 
 #include "scheduler/testing_world.h"
@@ -26,7 +25,8 @@ TEST(Scheduler, DeliversAMessageAndSaysItWasRemovedOnceThatIsOnDisk) {
     EXPECT_EQ(count_recipient(world, "b@y.example"), 1U);
     EXPECT_TRUE(world.store_.empty());
     ASSERT_EQ(world.log_.size(), 2U);
-    EXPECT_EQ(world.log_[0], queue_id_text(id) + ": from=<a@x.example>, size=4096, nrcpt=1 (queue active)");
+    EXPECT_EQ(world.log_[0],
+              queue_id_text(id) + ": from=<a@x.example>, size=4096, nrcpt=1 (queue active)");
     EXPECT_EQ(world.log_[1], queue_id_text(id) + ": removed");
     EXPECT_EQ(world.lent_of_removed_, 0);
     EXPECT_EQ(world.scheduler().messages(), 0U);
@@ -40,7 +40,8 @@ TEST(Scheduler, SendsRecipientsOfOneSiteInOneJobUpToTheLimit) {
         reply.nexthop = reply.site = "[relay.example]";
     };
     world.start();
-    world.submit("a@x.example", {"1@a.example", "2@b.example", "3@c.example", "4@a.example", "5@d.example"});
+    world.submit("a@x.example",
+                 {"1@a.example", "2@b.example", "3@c.example", "4@a.example", "5@d.example"});
     world.run_for(kSecondUs);
     EXPECT_EQ(world.starts_.size(), 2U);
     EXPECT_EQ(world.deliveries_.size(), 5U);
@@ -51,7 +52,8 @@ TEST(Scheduler, SendsRecipientsOfOneSiteInOneJobUpToTheLimit) {
 TEST(Scheduler, AsksOnceForManyRecipientsOfADomain) {
     TestingWorld world;
     world.start();
-    for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@Y.example"});
+    for (int i = 0; i < 100; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@Y.example"});
     world.run_for(10 * kSecondUs);
     world.submit("a@x.example", {"late@y.example"});
     world.run_for(kSecondUs);
@@ -145,7 +147,8 @@ TEST(Scheduler, GivesASmallSenderItsTurnAtABusySite) {
 TEST(Scheduler, DelaysNobodyForADeadSite) {
     TestingWorld world;
     world.start();
-    world.sites_["dead.example"] = {true, false, Outcome::sent, 30 * kSecondUs, "connect to dead.example: timed out"};
+    world.sites_["dead.example"] = {true, false, Outcome::sent, 30 * kSecondUs,
+                                    "connect to dead.example: timed out"};
     for (int i = 0; i < 1000; ++i) world.submit("a@x.example", {"b@dead.example"});
     for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"b@y.example"});
     world.run_for(2 * kSecondUs);
@@ -154,7 +157,9 @@ TEST(Scheduler, DelaysNobodyForADeadSite) {
     EXPECT_EQ(world.scheduler().dead_destinations(), 1U);
     EXPECT_EQ(world.scheduler().active(), 0U);
     EXPECT_LT(world.starts_.size(), 150U) << "the rest waits without an attempt each";
-    EXPECT_GE(world.count_log("status=deferred (delivery temporarily suspended: connect to dead.example"), 900U);
+    EXPECT_GE(
+        world.count_log("status=deferred (delivery temporarily suspended: connect to dead.example"),
+        900U);
 }
 
 TEST(Scheduler, ProbesADeadSiteWithOneJobAndRevivesIt) {
@@ -166,7 +171,7 @@ TEST(Scheduler, ProbesADeadSiteWithOneJobAndRevivesIt) {
     ASSERT_EQ(world.scheduler().dead_destinations(), 1U);
     const size_t before = world.starts_.size();
     EXPECT_LE(before, 12U);
-    world.run_for(400 * kSecondUs);     // dead for 300 s and a spread
+    world.run_for(400 * kSecondUs);  // dead for 300 s and a spread
     EXPECT_EQ(world.starts_.size(), before + 1) << "one probe";
     world.sites_["dead.example"].refuses = false;
     world.run_for(4 * kHourUs);
@@ -209,7 +214,8 @@ TEST(Scheduler, SendsForParkedMessagesWhenThereIsRoomAgain) {
     TestingWorld world(config);
     world.start();
     world.sites_["y.example"].delay_us = 20 * kMsUs;
-    for (int i = 0; i < 2000; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    for (int i = 0; i < 2000; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
     world.run_for(kHourUs);
     EXPECT_EQ(world.deliveries_.size(), 2000U);
     EXPECT_GT(world.scheduler().stats().parked, 0U);
@@ -259,7 +265,8 @@ TEST(Scheduler, HoldsWhatIsOutOfTimeAfterALastAttempt) {
     EXPECT_EQ(world.state_of(id).groups.at(0).due_s, kNeverDue);
     EXPECT_EQ(world.count_log(": from=<a@x.example>, status=expired, placed on hold"), 1U);
     EXPECT_EQ(world.store_.at(id).reasons.at(0), "451 4.3.0 later");
-    EXPECT_NEAR(static_cast<double>(world.starts_.back().at_us), static_cast<double>(kHourUs), 2.0 * kSecondUs);
+    EXPECT_NEAR(static_cast<double>(world.starts_.back().at_us), static_cast<double>(kHourUs),
+                2.0 * kSecondUs);
     EXPECT_EQ(world.scheduler().messages(), 0U);
 }
 
@@ -268,7 +275,8 @@ TEST(Scheduler, KeepsHeldAndWaitingRecipientsOfOneMessage) {
     world.start();
     world.sites_["bad.example"] = {false, false, Outcome::bounced, kMsUs, "550 5.1.1 no such user"};
     world.sites_["later.example"] = {false, false, Outcome::deferred, kMsUs, "451 later"};
-    const MessageId id = world.submit("a@x.example", {"1@ok.example", "2@bad.example", "3@later.example"});
+    const MessageId id =
+        world.submit("a@x.example", {"1@ok.example", "2@bad.example", "3@later.example"});
     world.run_for(10 * kSecondUs);
     QueueState state = world.state_of(id);
     EXPECT_EQ(state.queue, QueueName::deferred);
@@ -309,6 +317,19 @@ TEST(Scheduler, AnswersErrorRetryAndDiscardItself) {
     EXPECT_EQ(world.count_log("dsn=4.3.5, status=deferred (mail transport unavailable)"), 1U);
 }
 
+TEST(Scheduler, LeavesTheMailOfADeferredTransportForTheOperator) {
+    TestingWorld world;
+    world.transport_.waits_for_flush = true;
+    world.start();
+    world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kHourUs);
+    EXPECT_EQ(world.starts_.size(), 0U);
+    EXPECT_GE(world.count_log("dsn=4.3.2, status=deferred (deferred transport)"), 1U);
+    world.scheduler().flush();
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 1U);
+}
+
 TEST(Scheduler, WaitsForRewriteAndBouncesNothing) {
     TestingWorld world;
     world.rewrite_is_up_ = false;
@@ -327,7 +348,8 @@ TEST(Scheduler, GivesTheJobsOfADeadAgentToAnotherAfterAShortWhile) {
     TestingWorld world;
     world.start(2);
     world.sites_["y.example"].delay_us = 10 * kSecondUs;
-    for (int i = 0; i < 10; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    for (int i = 0; i < 10; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
     world.run_for(kSecondUs);
     ASSERT_GT(world.scheduler().jobs_out(), 0U);
     world.sites_["y.example"].delay_us = kMsUs;
@@ -350,7 +372,8 @@ TEST(Scheduler, KeepsResultsOverTheDeathOfTheStoreAndLoadsTheRestAgain) {
     TestingWorld world;
     world.start();
     world.sites_["y.example"].delay_us = 100 * kMsUs;
-    for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    for (int i = 0; i < 100; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
     world.run_for(500 * kMsUs);
     world.store_down();
     const size_t delivered = world.deliveries_.size();
@@ -372,17 +395,21 @@ TEST(Scheduler, DoesNotStartTwiceWhatAnAgentHoldsForTheQmgrBefore) {
     TestingWorld world;
     world.start();
     world.sites_["y.example"].delay_us = 100 * kMsUs;
-    for (int i = 0; i < 20; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    for (int i = 0; i < 20; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
     world.run_for(50 * kMsUs);
     std::set<std::string> held;
     for (const auto& [id, lane] : world.lanes_) {
-        if (lane.working) held.insert(world.store_.at(lane.jobs.front().second.first).envelope.recipients[0].address);
+        if (lane.working)
+            held.insert(
+                world.store_.at(lane.jobs.front().second.first).envelope.recipients[0].address);
     }
     ASSERT_GE(held.size(), 5U);
     world.starts_.clear();
     world.restart_scheduler();
     world.run_for(10 * kSecondUs);
-    for (const auto& start : world.starts_) EXPECT_FALSE(held.contains(start.recipient)) << start.recipient;
+    for (const auto& start : world.starts_)
+        EXPECT_FALSE(held.contains(start.recipient)) << start.recipient;
     EXPECT_EQ(world.store_.size(), held.size());
     world.finish_orphans();
     world.run_for(10 * kSecondUs);
@@ -395,7 +422,8 @@ TEST(Scheduler, TakesUpHeldJobsOfAnAgentThatDiesAfterTheRestart) {
     TestingWorld world;
     world.start(2);
     world.sites_["y.example"].hangs = true;
-    for (int i = 0; i < 20; ++i) world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    for (int i = 0; i < 20; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
     world.run_for(50 * kMsUs);
     world.restart_scheduler();
     world.sites_["y.example"].hangs = false;
@@ -433,7 +461,8 @@ TEST(Scheduler, BelievesAnAgentOnlyAboutWhatItWasGiven) {
     report.lane = lane_id;
     report.job = lane.jobs.front().first;
     report.id = id;
-    for (uint32_t number : {0U, 1U, 2U, 4'000'000'000U}) report.results.push_back({number, Outcome::sent, "2.0.0", "Ok"});
+    for (uint32_t number : {0U, 1U, 2U, 4'000'000'000U})
+        report.results.push_back({number, Outcome::sent, "2.0.0", "Ok"});
     world.scheduler().on_report(100, report);
     world.scheduler().on_report(100, report);
     report.lane = 99;
@@ -451,7 +480,8 @@ TEST(Scheduler, BoundsTheActiveQueueAndDeliversEverything) {
     TestingWorld world(config);
     world.start(2);
     for (int i = 0; i < 5000; ++i) {
-        world.submit("a@s" + std::to_string(i % 7) + ".example", {"b@d" + std::to_string(i % 100) + ".example"});
+        world.submit("a@s" + std::to_string(i % 7) + ".example",
+                     {"b@d" + std::to_string(i % 100) + ".example"});
     }
     world.run_for(kHourUs);
     EXPECT_EQ(world.deliveries_.size(), 5000U);
@@ -512,10 +542,12 @@ TEST(Scheduler, KeepsTheRateOfATransportAcrossItsDestinations) {
     TestingWorld world;
     world.transport_.transport_interval_us = 50 * kMsUs;
     world.start();
-    for (int i = 0; i < 40; ++i) world.submit("a@x.example", {"b@d" + std::to_string(i % 8) + ".example"});
+    for (int i = 0; i < 40; ++i)
+        world.submit("a@x.example", {"b@d" + std::to_string(i % 8) + ".example"});
     world.run_for(10 * kSecondUs);
     ASSERT_EQ(world.starts_.size(), 40U);
-    EXPECT_GE(world.starts_.back().at_us - world.starts_.front().at_us, 39 * 50 * kMsUs - 4 * kMsUs);
+    EXPECT_GE(world.starts_.back().at_us - world.starts_.front().at_us,
+              39 * 50 * kMsUs - 4 * kMsUs);
     EXPECT_LT(world.starts_.back().at_us, 2500 * kMsUs);
 }
 
@@ -523,7 +555,8 @@ TEST(Scheduler, WaitsForRoomInAnAgentsRing) {
     TestingWorld world;
     world.start();
     world.ring_full_ = true;
-    for (int i = 0; i < 10; ++i) world.submit("a@x.example", {"b@d" + std::to_string(i) + ".example"});
+    for (int i = 0; i < 10; ++i)
+        world.submit("a@x.example", {"b@d" + std::to_string(i) + ".example"});
     world.run_for(kSecondUs);
     EXPECT_EQ(world.starts_.size(), 0U);
     world.ring_full_ = false;
@@ -538,7 +571,8 @@ TEST(Scheduler, ClosesIdleLanesForOthersWhenAgentsAreFull) {
     config.lane_idle_us = kHourUs;
     TestingWorld world(config);
     world.start();
-    for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"b@d" + std::to_string(i) + ".example"});
+    for (int i = 0; i < 100; ++i)
+        world.submit("a@x.example", {"b@d" + std::to_string(i) + ".example"});
     world.run_for(10 * kSecondUs);
     EXPECT_EQ(world.deliveries_.size(), 100U);
     EXPECT_LE(world.lanes_.size(), 4U);
@@ -595,8 +629,8 @@ TEST(Scheduler, DrainsWithoutStartingAnythingNew) {
     EXPECT_EQ(world.lanes_.size(), 0U);
 }
 
-// Anything that can go wrong, in an order made from a seed. In the end everything is delivered once, or more than once if
-// an agent or qmgr died; the bytes of every message have come home.
+// Anything that can go wrong, in an order made from a seed. In the end everything is delivered
+// once, or more than once if an agent or qmgr died; the bytes of every message have come home.
 TEST(Scheduler, LosesNothingWhateverDies) {
     for (uint64_t seed = 1; seed <= 40; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
@@ -605,24 +639,35 @@ TEST(Scheduler, LosesNothingWhateverDies) {
         config.backoff = {2 * kSecondUs, 20 * kSecondUs};
         TestingWorld world(config, seed * 1000);
         uint64_t state = seed;
-        const auto draw = [&](uint64_t below) { return hash_of(state++ * 0x9e3779b97f4a7c15) % below; };
+        const auto draw = [&](uint64_t below) {
+            return hash_of(state++ * 0x9e3779b97f4a7c15) % below;
+        };
         world.start(2);
         size_t recipients = 0;
         for (int step = 0; step < 150; ++step) {
             for (uint64_t n = draw(6); n > 0; --n) {
                 std::vector<std::string> to;
                 for (uint64_t r = 1 + draw(4); r > 0; --r) {
-                    to.push_back("u" + std::to_string(recipients++) + "@d" + std::to_string(draw(6)) + ".example");
+                    to.push_back("u" + std::to_string(recipients++) + "@d" +
+                                 std::to_string(draw(6)) + ".example");
                 }
                 world.submit("a@s" + std::to_string(draw(3)) + ".example", to);
             }
             auto& site = world.sites_["d" + std::to_string(draw(6)) + ".example"];
             switch (draw(12)) {
-                case 0: site.refuses = !site.refuses; break;
-                case 1: site.outcome = site.outcome == Outcome::sent ? Outcome::deferred : Outcome::sent; break;
-                case 2: site.delay_us = static_cast<int64_t>(1 + draw(500)) * kMsUs; break;
+                case 0:
+                    site.refuses = !site.refuses;
+                    break;
+                case 1:
+                    site.outcome =
+                        site.outcome == Outcome::sent ? Outcome::deferred : Outcome::sent;
+                    break;
+                case 2:
+                    site.delay_us = static_cast<int64_t>(1 + draw(500)) * kMsUs;
+                    break;
                 case 3:
-                    if (!world.agents_.empty()) world.agent_down(world.agents_[draw(world.agents_.size())]);
+                    if (!world.agents_.empty())
+                        world.agent_down(world.agents_[draw(world.agents_.size())]);
                     break;
                 case 4:
                     if (world.agents_.size() < 3) world.agent_up(world.next_incarnation_++);
@@ -637,8 +682,11 @@ TEST(Scheduler, LosesNothingWhateverDies) {
                     world.run_for(static_cast<int64_t>(draw(1000)) * kMsUs);
                     world.finish_orphans();
                     break;
-                case 7: world.arena_full_ = !world.arena_full_; break;
-                default: break;
+                case 7:
+                    world.arena_full_ = !world.arena_full_;
+                    break;
+                default:
+                    break;
             }
             world.run_for(static_cast<int64_t>(draw(2000)) * kMsUs);
         }

@@ -12,7 +12,8 @@ void StoreSide::on_up(Peer& peer) {
     outcomes_.replay();
     scanning_ = false;
     scan_wanted_ = kNoMessage;
-    // It holds nothing for agents of a former life unless we were there when it said so: then it was told.
+    // It holds nothing for agents of a former life unless we were there when it said so: then it
+    // was told.
     if (held_known_ && !held_) held_.emplace();
     scheduler_.on_store_up();
     send_waiting();
@@ -33,7 +34,9 @@ void StoreSide::on_room() {
 
 void StoreSide::send_waiting() {
     if (peer_ == nullptr) return;
-    outcomes_.send([this](const std::string& body) { return peer_->send_bytes(wire::RecordOutcome::kType, body); });
+    outcomes_.send([this](const std::string& body) {
+        return peer_->send_bytes(wire::RecordOutcome::kType, body);
+    });
     size_t sent = 0;
     while (sent < releases_.size() && peer_->send(wire::ReleaseContent{releases_[sent]})) ++sent;
     releases_.erase(releases_.begin(), releases_.begin() + static_cast<ptrdiff_t>(sent));
@@ -84,7 +87,9 @@ void StoreSide::release(MessageId id) {
 uint64_t StoreSide::record(wire::RecordOutcome& outcome, bool final) {
     const uint64_t sequence = outcomes_.add(outcome, final);
     if (peer_ != nullptr) {
-        outcomes_.send([this](const std::string& body) { return peer_->send_bytes(wire::RecordOutcome::kType, body); });
+        outcomes_.send([this](const std::string& body) {
+            return peer_->send_bytes(wire::RecordOutcome::kType, body);
+        });
     }
     return sequence;
 }
@@ -101,15 +106,18 @@ bool StoreSide::on_record(uint16_t type, std::string_view body) {
             scheduler_.on_gone(gone.id);
             return true;
         }
-        case wire::ScanPage::kType: return on_scan_page(body);
+        case wire::ScanPage::kType:
+            return on_scan_page(body);
         case wire::AnnounceGap::kType: {
             wire::AnnounceGap gap;
             if (!wire::decode(body, gap)) return false;
             scan_from(gap.first_id == kNoMessage ? kNoMessage : gap.first_id - 1);
             return true;
         }
-        case wire::OutcomeRecorded::kType: return on_recorded(body);
-        default: return false;
+        case wire::OutcomeRecorded::kType:
+            return on_recorded(body);
+        default:
+            return false;
     }
 }
 
@@ -131,7 +139,8 @@ bool StoreSide::on_scan_page(std::string_view body) {
 bool StoreSide::on_recorded(std::string_view body) {
     wire::OutcomeRecorded recorded;
     if (!wire::decode(body, recorded)) return false;
-    outcomes_.recorded(recorded.sequence, [this](MessageId id, bool final) { scheduler_.on_recorded(id, final); });
+    outcomes_.recorded(recorded.sequence,
+                       [this](MessageId id, bool final) { scheduler_.on_recorded(id, final); });
     agents_.on_recorded(outcomes_.recorded_up_to());
     return true;
 }

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "mail/wire/queued_message.h"
-#include "runtime/log.h"
 #include "runtime/peers.h"
 #include "scheduler/outcome_log.h"
 #include "scheduler/scheduler.h"
@@ -23,7 +22,7 @@ class AgentSide;
 
 class StoreSide {
  public:
-    StoreSide(Scheduler& scheduler, AgentSide& agents, Log& log) : scheduler_(scheduler), agents_(agents), log_(log) {}
+    StoreSide(Scheduler& scheduler, AgentSide& agents) : scheduler_(scheduler), agents_(agents) {}
 
     void on_up(Peer& peer);
     void on_down();
@@ -49,7 +48,6 @@ class StoreSide {
 
     Scheduler& scheduler_;
     AgentSide& agents_;
-    Log& log_;
     Peer* peer_ = nullptr;
     OutcomeLog outcomes_;
     std::vector<MessageId> releases_;           // for which there was no room

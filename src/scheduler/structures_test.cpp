@@ -1,6 +1,5 @@
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <gtest/gtest.h>
 #include <map>
 #include <random>
 #include <set>
@@ -32,7 +31,8 @@ TEST(FlatIndex, AgreesWithAMapUnderInsertAndErase) {
         for (int step = 0; step < 3000; ++step) {
             const uint64_t key = random() % 200;
             const auto known = model.find(key);
-            const uint32_t found = index.find(hash(key), [&](uint32_t number) { return key_of.at(number) == key; });
+            const uint32_t found =
+                index.find(hash(key), [&](uint32_t number) { return key_of.at(number) == key; });
             ASSERT_EQ(found, known == model.end() ? kNone : known->second) << "seed " << seed;
             if (known == model.end()) {
                 key_of[next] = key;
@@ -90,6 +90,7 @@ class RetryWheelTest : public testing::Test {
         wheel_->add(node);
         return node;
     }
+
     std::vector<MessageId> due_at(uint32_t now_s) {
         wheel_->advance(now_s, out_);
         std::vector<MessageId> ids;
@@ -100,6 +101,7 @@ class RetryWheelTest : public testing::Test {
         }
         return ids;
     }
+
     void begin(uint32_t now_s) { wheel_.emplace(table_, now_s); }
 
     MessageTable table_{1'000'000};
@@ -110,7 +112,8 @@ class RetryWheelTest : public testing::Test {
 TEST_F(RetryWheelTest, GivesEachMessageAtItsSecondAndNotBefore) {
     for (const uint32_t start : {0U, 1'700'000'000U, 0x65FFFFF0U, 0xFEFFFFFFU}) {
         begin(start);
-        for (const uint32_t wait : {0U, 1U, 2U, 255U, 256U, 257U, 4000U, 65'535U, 65'536U, 432'000U}) {
+        for (const uint32_t wait :
+             {0U, 1U, 2U, 255U, 256U, 257U, 4000U, 65'535U, 65'536U, 432'000U}) {
             const uint32_t now = start;
             begin(now);
             add(1, now + wait);
@@ -131,7 +134,8 @@ TEST_F(RetryWheelTest, AgreesWithASortedMapForAnyMixOfTimes) {
         MessageId next = 1;
         for (int step = 0; step < 400; ++step) {
             for (uint64_t n = random() % 5; n > 0; --n) {
-                const uint32_t due = now + 1 + static_cast<uint32_t>(random() % (uint64_t{1} << (random() % 20)));
+                const uint32_t due =
+                    now + 1 + static_cast<uint32_t>(random() % (uint64_t{1} << (random() % 20)));
                 add(next, due);
                 model.emplace(due, next++);
             }
@@ -148,7 +152,8 @@ TEST_F(RetryWheelTest, AgreesWithASortedMapForAnyMixOfTimes) {
                 model.erase(model.begin());
             }
             const auto got = due_at(now);
-            ASSERT_EQ(std::multiset<MessageId>(got.begin(), got.end()), expected) << "seed " << seed << " step " << step;
+            ASSERT_EQ(std::multiset<MessageId>(got.begin(), got.end()), expected)
+                << "seed " << seed << " step " << step;
         }
     }
 }
@@ -262,7 +267,9 @@ class FairQueueTest : public testing::Test {
         bool is_new = false;
         return destinations_.find_or_add(0, "smtp", site, is_new);
     }
-    uint32_t push(const std::string& sender, uint32_t to, uint32_t recipients = 1, bool retry = false) {
+
+    uint32_t push(const std::string& sender, uint32_t to, uint32_t recipients = 1,
+                  bool retry = false) {
         const uint32_t entry = entries_.allocate();
         entries_[entry] = {};
         entries_[entry].destination = to;
@@ -272,6 +279,7 @@ class FairQueueTest : public testing::Test {
         queue_.push_back(entry, sender, recipients > 50);
         return entry;
     }
+
     uint32_t pop() {
         return queue_.pop([this](uint32_t to) {
             ++looks_;
@@ -388,8 +396,10 @@ TEST(DestinationTable, ForgetsTheLeastRecentlyUsedAndMarksItsRow) {
 class ResolveCacheTest : public testing::Test {
  protected:
     ResolveCache::Lookup look(std::string_view recipient, uint32_t number = 0, int64_t now_us = 0) {
-        return cache_.lookup(recipient, {{1, 1}, number}, now_us, [](const Route&) { return true; });
+        return cache_.lookup(recipient, {{1, 1}, number}, now_us,
+                             [](const Route&) { return true; });
     }
+
     std::vector<std::pair<uint64_t, std::string>> questions() {
         std::vector<std::pair<uint64_t, std::string>> out;
         cache_.take_unasked([&](uint64_t cookie, std::string_view text) {
@@ -398,6 +408,7 @@ class ResolveCacheTest : public testing::Test {
         });
         return out;
     }
+
     bool answer(uint64_t cookie, bool per_domain, uint32_t ttl_s, int64_t now_us = 0) {
         Route route;
         route.kind = Route::Kind::destination;

@@ -1,5 +1,6 @@
-// scheduler/testing_world.h: a world for the scheduler's tests and benchmarks: a clock that is moved, a store that is a map,
-// agents that are functions of the site's name. Header only, for *_test.cpp and bench/.
+// scheduler/testing_world.h: a world for the scheduler's tests and benchmarks: a clock that is
+// moved, a store that is a map, agents that are functions of the site's name. Header only, for
+// *_test.cpp and bench/.
 //
 // Everything takes a moment of simulated time, in a fixed order: the same seed gives the same run.
 #pragma once
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "mail/address.h"
+
 #include "scheduler/log_lines.h"
 #include "scheduler/scheduler.h"
 
@@ -22,28 +24,31 @@ namespace posthaste {
 class TestingWorld : public Outside {
  public:
     static constexpr int64_t kStartWallUs = 1'700'000'000 * kSecondUs;
-    static constexpr int64_t kHopUs = 50;               // a ring, there or back
+    static constexpr int64_t kHopUs = 50;  // a ring, there or back
 
     // How a site behaves.
     struct Site {
-        bool refuses = false;               // no connection, after delay_us
-        bool hangs = false;                 // never answers
+        bool refuses = false;  // no connection, after delay_us
+        bool hangs = false;    // never answers
         Outcome outcome = Outcome::sent;
-        int64_t delay_us = kMsUs;           // of one message, or of a failing connect
+        int64_t delay_us = kMsUs;  // of one message, or of a failing connect
         std::string text = "250 2.0.0 Ok";
     };
+
     struct Stored {
         Envelope envelope;
         std::string state;
         std::map<uint32_t, std::string> reasons;
         int lent = 0;
     };
+
     struct Delivery {
         int64_t at_us;
         MessageId id;
         std::string recipient;
         uint32_t agent;
     };
+
     struct LaneSeen {
         uint32_t agent = 0;
         std::string site;
@@ -52,7 +57,8 @@ class TestingWorld : public Outside {
         bool closing = false;
     };
 
-    explicit TestingWorld(SchedulerConfig config = {}, uint64_t seed = 1) : timers_(0), seed_(seed), config_(config) {
+    explicit TestingWorld(SchedulerConfig config = {}, uint64_t seed = 1)
+        : timers_(0), seed_(seed), config_(config) {
         scheduler_ = std::make_unique<Scheduler>(*this, timers_, config);
     }
 
@@ -65,6 +71,7 @@ class TestingWorld : public Outside {
         scheduler_->open();
         run_for(0);
     }
+
     void store_up() {
         store_is_up_ = true;
         scheduler_->on_store_up();
@@ -76,22 +83,26 @@ class TestingWorld : public Outside {
         }
         scheduler_->on_scan_complete();
     }
+
     void store_down() {
         store_is_up_ = false;
         ++store_life_;
         for (auto& [id, stored] : store_) stored.lent = 0;
         scheduler_->on_store_down();
     }
+
     void agent_up(uint32_t incarnation, bool ready = true) {
         agents_.push_back(incarnation);
         scheduler_->on_agent_up(incarnation, Role::smtp);
         if (ready) scheduler_->on_agent_ready(incarnation);
     }
+
     void agent_down(uint32_t incarnation) {
         std::erase(agents_, incarnation);
         std::erase_if(lanes_, [&](const auto& lane) { return lane.second.agent == incarnation; });
         scheduler_->on_agent_down(incarnation);
     }
+
     // A new qmgr: the old one forgets everything; what agents were delivering goes on for nobody.
     void restart_scheduler() {
         ++life_;
@@ -107,13 +118,15 @@ class TestingWorld : public Outside {
             scheduler_->on_agent_up(agent, Role::smtp);
             for (const auto& orphan : orphans_) {
                 if (orphan.first != agent) continue;
-                scheduler_->on_job_held(agent, {orphan.second.second.first, orphan.second.first, orphan.second.second.second});
+                scheduler_->on_job_held(agent, {orphan.second.second.first, orphan.second.first,
+                                                orphan.second.second.second});
             }
             scheduler_->on_agent_ready(agent);
         }
         store_up();
         scheduler_->open();
     }
+
     // The orphans' reports arrive now.
     void finish_orphans() {
         for (const auto& [agent, job] : orphans_) {
@@ -137,10 +150,12 @@ class TestingWorld : public Outside {
         stored.envelope.arrived_wall_us = wall_us();
         stored.envelope.size_bytes = 4096;
         stored.envelope.sender = sender;
-        for (const std::string& recipient : recipients) stored.envelope.recipients.push_back({recipient, {}, kNotifyUnset});
+        for (const std::string& recipient : recipients)
+            stored.envelope.recipients.push_back({recipient, {}, kNotifyUnset});
         announce(id);
         return id;
     }
+
     void announce(MessageId id) {
         after(kHopUs, [this, id, store_life = store_life_, life = life_] {
             if (store_life == store_life_ && life == life_) hand_over(id);
@@ -167,6 +182,7 @@ class TestingWorld : public Outside {
         timers_.advance(now_us_);
         turn();
     }
+
     void turn() {
         while (std::exchange(dispatch_wanted_, false)) scheduler_->dispatch();
     }
@@ -175,11 +191,13 @@ class TestingWorld : public Outside {
         const auto& bytes = store_.at(id).state;
         return bytes.empty() ? QueueState{} : *decode_queue_state(bytes);
     }
+
     size_t count_log(std::string_view part) const {
         size_t count = 0;
         for (const auto& line : log_) count += line.find(part) != std::string::npos;
         return count;
     }
+
     int64_t first_delivery_us(std::string_view recipient) const {
         for (const auto& delivery : deliveries_) {
             if (delivery.recipient == recipient) return delivery.at_us;
@@ -189,17 +207,24 @@ class TestingWorld : public Outside {
 
     // Outside
     int64_t now_us() const override { return now_us_; }
+
     int64_t wall_us() const override { return kStartWallUs + now_us_; }
+
     uint64_t random() override { return hash_of(seed_++); }
+
     TransportConfig transport_config(std::string_view name) override {
         TransportConfig config = transport_;
         config.handler = handler_of_transport(name);
         config.role = role_of_transport(name);
         return config;
     }
+
     void log(std::string_view line) override { log_.emplace_back(line); }
+
     void warn(std::string_view line) override { warnings_.emplace_back(line); }
+
     void want_dispatch() override { dispatch_wanted_ = true; }
+
     bool load(MessageId id) override {
         if (!store_is_up_) return false;
         after(kHopUs, [this, id, store_life = store_life_, life = life_] {
@@ -207,37 +232,48 @@ class TestingWorld : public Outside {
         });
         return true;
     }
+
     void release_content(MessageId id) override {
         const auto found = store_.find(id);
         if (found != store_.end() && store_is_up_) --found->second.lent;
         ++released_;
     }
+
     uint64_t record(wire::RecordOutcome& outcome, bool final) override {
         outcome.sequence = ++sequence_;
-        Unrecorded kept{outcome.sequence, outcome.id, final, outcome.remove, std::string(outcome.state), {}};
-        for (const auto& reason : outcome.reasons) kept.reasons[reason.recipient] = std::string(reason.text);
+        Unrecorded kept{outcome.sequence,           outcome.id, final, outcome.remove,
+                        std::string(outcome.state), {}};
+        for (const auto& reason : outcome.reasons)
+            kept.reasons[reason.recipient] = std::string(reason.text);
         unrecorded_.push_back(std::move(kept));
         if (store_is_up_) deliver_record(outcome.sequence);
         return outcome.sequence;
     }
+
     size_t unrecorded() const override { return unrecorded_.size(); }
+
     void want_scan() override { ++scans_wanted_; }
-    bool open_lane(uint32_t agent, uint32_t lane, const Transport&, const Destination& destination) override {
+
+    bool open_lane(uint32_t agent, uint32_t lane, const Transport&,
+                   const Destination& destination) override {
         if (ring_full_) return false;
         lanes_[lane] = {agent, destination.nexthop, {}};
         ++lanes_opened_;
         size_t to_site = 0;
         for (const auto& [id, other] : lanes_) to_site += other.site == destination.nexthop;
-        lanes_to_site_max_[destination.nexthop] = std::max(lanes_to_site_max_[destination.nexthop], to_site);
+        lanes_to_site_max_[destination.nexthop] =
+            std::max(lanes_to_site_max_[destination.nexthop], to_site);
         return true;
     }
+
     bool start_job(uint32_t agent, uint32_t lane, uint64_t job, const Message& message,
                    std::span<const uint32_t> recipients) override {
         if (ring_full_) return false;
         LaneSeen& seen = lanes_.at(lane);
         ASSERT(seen.agent == agent);
         seen.jobs.push_back({job, {message.envelope.id, {recipients.begin(), recipients.end()}}});
-        starts_.push_back({now_us_, message.envelope.id, message.envelope.recipients[recipients.front()].address, agent});
+        starts_.push_back({now_us_, message.envelope.id,
+                           message.envelope.recipients[recipients.front()].address, agent});
         depth_max_ = std::max(depth_max_, seen.jobs.size());
         active_max_ = std::max(active_max_, scheduler_->active());
         after(kHopUs, [this, lane, life = life_] {
@@ -245,6 +281,7 @@ class TestingWorld : public Outside {
         });
         return true;
     }
+
     void close_lane(uint32_t, uint32_t lane) override {
         after(kHopUs, [this, lane, life = life_] {
             const auto found = lanes_.find(lane);
@@ -253,11 +290,16 @@ class TestingWorld : public Outside {
             work(lane);
         });
     }
-    void report_covered(const Receipt& receipt, uint64_t sequence) override { covered_[receipt.sequence] = sequence; }
+
+    void report_covered(const Receipt& receipt, uint64_t sequence) override {
+        covered_[receipt.sequence] = sequence;
+    }
+
     bool resolve(uint64_t cookie, std::string_view recipient) override {
         if (!rewrite_is_up_) return false;
         ++resolves_;
-        after(kHopUs, [this, cookie, address = std::string(recipient)] { answer(cookie, address); });
+        after(kHopUs,
+              [this, cookie, address = std::string(recipient)] { answer(cookie, address); });
         return true;
     }
 
@@ -294,17 +336,22 @@ class TestingWorld : public Outside {
         std::string state;
         std::map<uint32_t, std::string> reasons;
     };
+
     struct Event {
         int64_t at_us;
         uint64_t order;
         std::function<void()> action;
+
         bool operator<(const Event& other) const {
             return std::pair(at_us, order) > std::pair(other.at_us, other.order);
         }
     };
+
     using Job = std::pair<uint64_t, std::pair<MessageId, std::vector<uint32_t>>>;
 
-    void after(int64_t us, std::function<void()> action) { events_.push({now_us_ + us, ++events_made_, std::move(action)}); }
+    void after(int64_t us, std::function<void()> action) {
+        events_.push({now_us_ + us, ++events_made_, std::move(action)});
+    }
 
     void hand_over(MessageId id) {
         const auto found = store_.find(id);
@@ -319,6 +366,7 @@ class TestingWorld : public Outside {
         scheduler_->on_queued(envelope, found->second.state, content);
         dispatch_wanted_ = true;
     }
+
     void deliver_record(uint64_t sequence) {
         after(kHopUs, [this, sequence, store_life = store_life_, life = life_] {
             if (store_life != store_life_ || life != life_) return;
@@ -332,13 +380,15 @@ class TestingWorld : public Outside {
                         store_.erase(found);
                     } else {
                         found->second.state = kept.state;
-                        for (const auto& [number, text] : kept.reasons) found->second.reasons[number] = text;
+                        for (const auto& [number, text] : kept.reasons)
+                            found->second.reasons[number] = text;
                     }
                 }
                 scheduler_->on_recorded(kept.id, kept.final);
             }
         });
     }
+
     void answer(uint64_t cookie, const std::string& address) {
         wire::ResolveReply reply;
         reply.cookie = cookie;
@@ -353,14 +403,20 @@ class TestingWorld : public Outside {
         scheduler_->on_resolved(reply);
         dispatch_wanted_ = true;
     }
+
     Site site_of(const std::string& name) const {
         const auto found = sites_.find(name);
         return found == sites_.end() ? Site{} : found->second;
     }
+
     void note_delivery(MessageId id, uint32_t number, uint32_t agent) {
         const auto found = store_.find(id);
-        deliveries_.push_back({now_us_, id, found == store_.end() ? "?" : found->second.envelope.recipients[number].address, agent});
+        deliveries_.push_back(
+            {now_us_, id,
+             found == store_.end() ? "?" : found->second.envelope.recipients[number].address,
+             agent});
     }
+
     // The agent's side of a lane: one job after the other.
     void work(uint32_t id) {
         const auto found = lanes_.find(id);
@@ -377,6 +433,7 @@ class TestingWorld : public Outside {
             if (life == life_) finish(id);
         });
     }
+
     void finish(uint32_t id) {
         const auto found = lanes_.find(id);
         if (found == lanes_.end()) return;
@@ -393,7 +450,11 @@ class TestingWorld : public Outside {
         report.hop_failed = site.refuses;
         for (const uint32_t number : job.second.second) {
             const Outcome outcome = site.refuses ? Outcome::deferred : site.outcome;
-            report.results.push_back({number, outcome, outcome == Outcome::sent ? "2.0.0" : outcome == Outcome::bounced ? "5.1.1" : "4.4.1", site.text});
+            report.results.push_back({number, outcome,
+                                      outcome == Outcome::sent      ? "2.0.0"
+                                      : outcome == Outcome::bounced ? "5.1.1"
+                                                                    : "4.4.1",
+                                      site.text});
             if (outcome == Outcome::sent) note_delivery(report.id, number, lane.agent);
         }
         const uint32_t agent = lane.agent;
@@ -410,12 +471,14 @@ class TestingWorld : public Outside {
                 returned.attempted = false;
                 scheduler_->on_report(agent, returned);
             }
-            end_lane(id, true, "4.4.1", "connect to " + lanes_.at(id).site + ": Connection refused");
+            end_lane(id, true, "4.4.1",
+                     "connect to " + lanes_.at(id).site + ": Connection refused");
         } else {
             work(id);
         }
         dispatch_wanted_ = true;
     }
+
     void end_lane(uint32_t id, bool hop_failed, std::string_view dsn, const std::string& text) {
         const uint32_t agent = lanes_.at(id).agent;
         lanes_.erase(id);
@@ -440,7 +503,7 @@ class TestingWorld : public Outside {
     std::vector<std::pair<uint32_t, Job>> orphans_;
 
  public:
-    int lent_of_removed_ = 0;       // content of removed messages that never came home
+    int lent_of_removed_ = 0;  // content of removed messages that never came home
 
  private:
     std::unique_ptr<Scheduler> scheduler_;

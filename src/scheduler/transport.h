@@ -28,6 +28,7 @@ struct TransportConfig {
     uint32_t recipient_limit = 50;          // of one job; never 0
     int64_t destination_interval_us = 0;    // between two jobs for one destination; 0: no rate
     int64_t transport_interval_us = 0;      // between two jobs of the transport
+    bool waits_for_flush = false;           // defer_transports
 };
 
 // By name alone: master.cf is not known here. A name of the administrator's own is taken for a clone of smtp.
