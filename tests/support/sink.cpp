@@ -52,7 +52,7 @@ class Sink {
     // What was recorded reaches the file while we run, so that a test can look.
     void on_flush() {
         gone_.clear();
-        if (options_.record != nullptr) std::fflush(options_.record);
+        std::fflush(nullptr);
         loop_.timers().set(flush_, loop_.now_us() + 50 * kMsUs);
     }
 
@@ -111,9 +111,16 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "posthaste-sink: --listen wants IPv4:PORT, not %s\n", listen.c_str());
         return 1;
     }
-    if (!record.empty() && (options.record = std::fopen(record.c_str(), "a")) == nullptr) {
+    std::FILE* file = nullptr;
+    if (!record.empty() && (file = std::fopen(record.c_str(), "a")) == nullptr) {
         std::fprintf(stderr, "posthaste-sink: cannot write %s: %s\n", record.c_str(), std::strerror(errno));
         return 1;
+    }
+    if (file != nullptr) {
+        options.on_message = [file](std::string_view tag, uint32_t recipients, uint64_t bytes) {
+            std::fprintf(file, "%.*s %u %llu\n", static_cast<int>(tag.size()), tag.data(), recipients,
+                         static_cast<unsigned long long>(bytes));
+        };
     }
     sigset_t signals;
     sigemptyset(&signals);

@@ -129,12 +129,11 @@ void SinkSession::answer_final() {
         ++counts_.messages;
         counts_.recipients += recipients_;
         counts_.bytes += message_bytes_;
-        if (options_.record != nullptr) {
+        if (options_.on_message) {
             const size_t tag = head_.find(kTag);
             const size_t begin = tag == std::string::npos ? 0 : tag + kTag.size();
             const size_t end = tag == std::string::npos ? 0 : std::min(head_.find('\r', begin), head_.size());
-            std::fprintf(options_.record, "%.*s %u %llu\n", static_cast<int>(end - begin), head_.data() + begin,
-                         recipients_, static_cast<unsigned long long>(message_bytes_));
+            options_.on_message(std::string_view(head_).substr(begin, end - begin), recipients_, message_bytes_);
         }
     }
     head_.clear();

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -22,7 +21,8 @@ struct SinkOptions {
     std::string final_reply;         // instead of 250 behind the message
     int64_t final_delay_ms = 0;
     uint64_t disconnect_every = 0;   // every n-th message: closes after the final dot without an answer
-    std::FILE* record = nullptr;     // a line for each message: "tag recipients bytes"
+    // For each message taken; the tag is empty when it has none.
+    std::function<void(std::string_view tag, uint32_t recipients, uint64_t bytes)> on_message;
 };
 
 struct SinkCounts {

@@ -40,7 +40,6 @@ class Source {
                     static_cast<unsigned long long>(run_.acked), static_cast<unsigned long long>(run_.refused),
                     static_cast<unsigned long long>(run_.connections_lost), seconds,
                     static_cast<double>(run_.acked) / seconds);
-        if (options_.acked != nullptr) std::fflush(options_.acked);
         return run_.acked + run_.refused >= options_.messages ? 0 : 1;
     }
 
@@ -105,9 +104,15 @@ int main(int argc, char** argv) {
         return 1;
     }
     options.server = *endpoint;
-    if (!acked.empty() && (options.acked = std::fopen(acked.c_str(), "a")) == nullptr) {
+    std::FILE* record = nullptr;
+    if (!acked.empty() && (record = std::fopen(acked.c_str(), "a")) == nullptr) {
         std::fprintf(stderr, "posthaste-source: cannot write %s: %s\n", acked.c_str(), std::strerror(errno));
         return 1;
+    }
+    if (record != nullptr) {
+        options.on_acked = [record](std::string_view tag, std::string_view) {
+            std::fprintf(record, "%.*s\n", static_cast<int>(tag.size()), tag.data());
+        };
     }
     auto loop = make_tool_loop();
     Source source(*loop, options, sessions, timeout_s, progress);

@@ -146,7 +146,7 @@ void SourceSession::on_reply(const SmtpReply& reply) {
         case Step::final:
             if (reply.code != 250) return refuse(reply);
             ++run_.acked;
-            if (options_.acked != nullptr) std::fprintf(options_.acked, "%s\n", tag_.c_str());
+            if (options_.on_acked) options_.on_acked(tag_, reply.text);
             message_over();
             next_message();
             break;

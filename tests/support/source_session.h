@@ -3,9 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "mail/smtp_reply.h"
 #include "runtime/connection.h"
@@ -23,7 +24,8 @@ struct SourceOptions {
     bool pipelining = false;
     std::string sender = "source@sender.test";
     std::string tag_prefix = "t";
-    std::FILE* acked = nullptr;      // a line for each message answered 250: its tag
+    // For each message answered 250.
+    std::function<void(std::string_view tag, std::string_view reply)> on_acked;
 };
 
 // Shared by all sessions of one run.

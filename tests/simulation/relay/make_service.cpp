@@ -1,0 +1,121 @@
+#include "simulation/relay/make_service.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "cleanup/cleanup/cleanup_service.h"
+#include "cleanup/rewrite/rewrite_service.h"
+#include "egress/smtp/smtp_service.h"
+#include "ingress/smtpd/smtpd_service.h"
+#include "lookup/table.h"
+#include "scheduler/qmgr_service.h"
+#include "store/queue_store.h"
+#include "store/store_service.h"
+
+namespace posthaste::simulation {
+
+namespace {
+
+// The simulated relay knows its destinations from transport_maps; nothing is asked of the DNS but names of clients.
+class NoResolver final : public rewrite::Resolver {
+ public:
+    explicit NoResolver(Loop& loop) : answer_(timer_calls<&NoResolver::on_answer, NoResolver>(), this), loop_(loop) {}
+
+    void mx(const std::string&, std::function<void(rewrite::MxAnswer)> done) override {
+        later([done = std::move(done)] { done({rewrite::DnsStatus::no_such_name, 60, {}, 0}); });
+    }
+    void addresses(const std::string&, bool, std::function<void(rewrite::AddressAnswer)> done) override {
+        later([done = std::move(done)] { done({rewrite::DnsStatus::no_such_name, 60, {}}); });
+    }
+    void names(const IpAddress&, std::function<void(rewrite::NameAnswer)> done) override {
+        later([done = std::move(done)] { done({rewrite::DnsStatus::no_such_name, 60, {}}); });
+    }
+
+ private:
+    void later(std::function<void()> answer) {
+        answers_.push_back(std::move(answer));
+        if (!answer_.is_set()) loop_.timers().set(answer_, loop_.now_us() + kMsUs);
+    }
+    void on_answer() {
+        for (auto& answer : std::exchange(answers_, {})) answer();
+    }
+
+    Timer answer_;
+    Loop& loop_;
+    std::vector<std::function<void()>> answers_;
+};
+
+std::unique_ptr<Service> make_smtpd(World& world, std::string& why_not) {
+    std::vector<std::string> warnings;
+    auto settings = smtpd::SmtpdService::read_settings(world.settings, warnings, why_not);
+    if (!settings) return nullptr;
+    return std::make_unique<smtpd::SmtpdService>(world, std::move(*settings));
+}
+
+std::unique_ptr<Service> make_cleanup(World& world, std::string& why_not) {
+    OpenReport report;
+    auto policy = cleanup::CleanupPolicy::read(world.settings, {}, report);
+    why_not = report.error;
+    if (!policy) return nullptr;
+    return std::make_unique<cleanup::CleanupService>(
+        world, cleanup::CleanupParts{std::move(*policy), {}, [](int64_t) { return cleanup::LocalTime{0, "UTC"}; }});
+}
+
+std::unique_ptr<Service> make_rewrite(World& world, std::string& why_not) {
+    OpenReport report;
+    rewrite::RewriteParts parts;
+    if (!parts.routing.open(world.settings, {}, report)) {
+        why_not = report.error;
+        return nullptr;
+    }
+    parts.resolver = std::make_unique<NoResolver>(world.loop);
+    return std::make_unique<rewrite::RewriteService>(world, std::move(parts));
+}
+
+std::unique_ptr<Service> make_store(World& world, SimDisk& disk, std::function<void()> on_failed, std::string& why_not) {
+    store::QueueStoreOptions options;
+    options.file_system = disk.file_system();
+    options.memtable_bytes = 4 << 20;
+    auto queue = store::QueueStore::open("/db", options, world.log);
+    if (!queue) {
+        why_not = queue.error().text();
+        return nullptr;
+    }
+    store::StoreService::Parts parts;
+    parts.store = std::move(*queue);
+    parts.free_bytes = [] { return std::optional<uint64_t>(64 * kGiB); };
+    parts.on_failed = std::move(on_failed);
+    return std::make_unique<store::StoreService>(world, std::move(parts));
+}
+
+}  // namespace
+
+std::unique_ptr<Service> make_service(Role role, World& world, SimDisk& disk, std::function<void()> on_failed,
+                                      std::string& why_not) {
+    switch (role) {
+        case Role::smtpd: return make_smtpd(world, why_not);
+        case Role::cleanup: return make_cleanup(world, why_not);
+        case Role::rewrite: return make_rewrite(world, why_not);
+        case Role::store: return make_store(world, disk, std::move(on_failed), why_not);
+        case Role::qmgr: return std::make_unique<QmgrService>(world);
+        case Role::smtp: return std::make_unique<smtp::SmtpService>(world);
+        default: break;
+    }
+    ASSERT(!"a role of the process table that the simulation does not know");
+    return nullptr;
+}
+
+size_t queued_in(Service& store_service) {
+    auto& queue = const_cast<store::QueueStore&>(static_cast<store::StoreService&>(store_service).queue());
+    size_t total = 0;
+    std::vector<MessageId> ids;
+    MessageId after = kNoMessage;
+    while (queue.list_ids(after, 1000, ids) && !ids.empty()) {
+        total += ids.size();
+        after = ids.back();
+        ids.clear();
+    }
+    return total;
+}
+
+}  // namespace posthaste::simulation
