@@ -140,8 +140,9 @@ void Peers::on_turn_end() {
 }
 
 void Peers::publish(Peer& peer) {
-    if (peer.condemned_ || !peer.channel_->has_unpublished()) return;
-    if (peer.channel_->publish()) loop_.ring_doorbell(peer.doorbell_);
+    if (peer.condemned_) return;
+    const bool ring_owed = std::exchange(peer.ring_owed_, false);
+    if (peer.channel_->publish() || ring_owed) loop_.ring_doorbell(peer.doorbell_);
 }
 
 void Peers::publish_all() {

@@ -40,6 +40,12 @@ class Peer {
     // False: only its arena may be read.
     bool has_channel() const noexcept { return channel_.has_value(); }
 
+    // For the last words of a process that may end in the middle of a turn: visible at once. The peer is woken by that end,
+    // or at the end of the turn.
+    void publish_now() noexcept {
+        if (channel_ && channel_->publish()) ring_owed_ = true;
+    }
+
     // While paused no record of this peer is handed to the service; its ring fills and pushes back.
     void pause() noexcept { paused_ = true; }
     void resume() noexcept { paused_ = false; }
@@ -60,6 +66,7 @@ class Peer {
     int doorbell_ = -1;                 // the peer's; runtime-private
     bool paused_ = false;
     bool condemned_ = false;            // misbehaved: nothing more is read from it or sent to it
+    bool ring_owed_ = false;            // published without ringing
     bool doomed_ = false;               // removed at the end of this turn
     std::string misbehaviour_;
     std::string scratch_;

@@ -99,6 +99,17 @@ TEST_F(PeersTest, RingsASleepingPeerOnceForABatch) {
     EXPECT_EQ(loop.rung_, std::vector<int>{5});
 }
 
+TEST_F(PeersTest, LastWordsAreVisibleAtOnceAndRungForAtTheEndOfTheTurn) {
+    Peer& peer = peers.add(far.parts(Role::postlogd, 11, 5));
+    ASSERT_TRUE(far.channel.prepare_sleep());
+    EXPECT_TRUE(peer.send_bytes(1, "last words"));
+    peer.publish_now();
+    EXPECT_EQ(far.hear(), Said{"last words"});
+    EXPECT_TRUE(loop.rung_.empty());
+    loop.turn();
+    EXPECT_EQ(loop.rung_, std::vector<int>{5});
+}
+
 TEST_F(PeersTest, WhatAnotherListenerSendsAfterOurTurnEndIsPublishedBeforeSleep) {
     struct Late : TurnListener {
         void on_turn_end() override { EXPECT_TRUE(peer->send_bytes(1, "late")); }

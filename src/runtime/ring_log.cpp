@@ -35,11 +35,14 @@ void make_printable(std::string_view text, size_t size_max, std::string& out) {
     out.clear();
     text = text.substr(0, size_max);
     while (!text.empty()) {
+        // Nearly always all of it.
+        const auto plain = std::find_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; });
+        out.append(text.begin(), plain);
+        text.remove_prefix(static_cast<size_t>(plain - text.begin()));
+        if (text.empty()) return;
         const auto first = static_cast<unsigned char>(text.front());
         size_t size = 1;
-        if (first >= 0x20 && first < 0x7f) {
-            out += text.front();
-        } else if (first >= 0x80 && (size = utf8_bytes_at(text)) > 0) {
+        if (first >= 0x80 && (size = utf8_bytes_at(text)) > 0) {
             out += text.substr(0, size);
         } else {
             out += '?';
@@ -73,6 +76,8 @@ void RingLog::write(wire::Severity severity, std::string_view text) {
     wire::encode(record, encoded_);
     if (postlogd_ == nullptr) return keep(encoded_);
     if (!send(encoded_)) ++lines_dropped_;
+    // The process may not see the end of this turn.
+    if (severity >= wire::Severity::fatal) postlogd_->publish_now();
 }
 
 bool RingLog::send(std::string_view encoded) {

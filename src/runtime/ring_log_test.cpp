@@ -75,6 +75,16 @@ TEST_F(RingLogTest, WaitingLinesAreBounded) {
     EXPECT_GT(waiting, 400U);
 }
 
+TEST_F(RingLogTest, AFatalLineIsVisibleAtOnce) {
+    introduce_postlogd();
+    log.info("before");
+    Channel::Record record;
+    EXPECT_FALSE(far.receive(record));
+    log.fatal("the end");
+    EXPECT_TRUE(far.receive(record));
+    EXPECT_TRUE(far.receive(record));
+}
+
 TEST_F(RingLogTest, AnOwnReaderTakesTheLine) {
     Lines own;
     log.set_own_reader(&own, [](void* taken, const wire::LogLine& line) {

@@ -43,6 +43,7 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     // Empty, or why not.
     std::string start();
     void run();
+    void tell_stderr();
 
  private:
     std::string take_start();
@@ -174,7 +175,8 @@ std::string ServiceProcess::make_loop() {
     UringOptions options;
     options.accept = !listeners_.empty();
     options.connect = profile.connects;
-    options.receive = options.send = options.accept || options.connect;
+    options.receive = options.accept || options.connect;
+    options.send = options.receive || profile.files;        // postlogd's file may be a socket
     options.files = profile.files;
     auto loop = UringLoop::create(options);
     if (!loop) return "io_uring: " + loop.error().text() + "; " + uring_remedy(loop.error());
@@ -225,6 +227,12 @@ void ServiceProcess::run() {
     // What is left has nobody to answer to: completions are void, then the service goes, then the process.
     loop_->abandon_all();
     service_.reset();
+    tell_stderr();
+}
+
+// Lines that found no postlogd.
+void ServiceProcess::tell_stderr() {
+    if (!log_) return;
     StderrLog last_resort(settings_->text("syslog_name") + "/" + std::string(name_of(role_)));
     log_->visit_waiting([&](const wire::LogLine& line) { last_resort.line(line.severity, line.text); });
 }
@@ -318,6 +326,7 @@ int run_service(Role role, const ServiceStages& stages) {
     // Never destroyed: at the end the kernel takes everything back, in any order.
     auto& process = *new ServiceProcess(role, stages);
     if (const std::string why = process.start(); !why.empty()) {
+        process.tell_stderr();
         StderrLog("posthaste/" + std::string(name_of(role))).fatal(why);
         control::Failed failed;
         failed.text = std::string_view(why).substr(0, 4096);
