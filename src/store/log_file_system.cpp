@@ -80,7 +80,8 @@ std::shared_ptr<rocksdb::FileSystem> make_log_file_system(
         log.warning("queue log without io_uring (" + made.error().text() +
                     "): plain system calls do its work");
     }
-    return std::make_shared<LogFileSystem>(target, options, std::move(ring), log);
+    return std::make_shared<LogFileSystem>(target ? target : rocksdb::FileSystem::Default(), options,
+                                           std::move(ring), log);
 }
 
 }  // namespace posthaste::store

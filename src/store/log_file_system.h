@@ -22,7 +22,8 @@ struct LogFileOptions {
     bool direct = true;                 // O_DIRECT where the file system has it
 };
 
-// Falls back step by step, saying so: without io_uring plain system calls, without O_DIRECT the page cache.
+// `target` null: the operating system's. Falls back step by step, saying so: without io_uring plain system calls,
+// without O_DIRECT the page cache.
 std::shared_ptr<rocksdb::FileSystem> make_log_file_system(
     const std::shared_ptr<rocksdb::FileSystem>& target, const LogFileOptions& options, Log& log);
 
