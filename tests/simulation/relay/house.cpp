@@ -192,8 +192,10 @@ void House::connect_one_way(SimProcess& self, SimProcess& peer, const WireEnd& e
     const uint32_t self_incarnation = self.incarnation_;
     world_.after(world_.between(kNoticeUsMin, kNoticeUsMax), [this, shared, self_incarnation, own_doorbell] {
         SimProcess* const here = by_incarnation(self_incarnation);
-        if (here == nullptr) return;
-        if (by_incarnation(shared->incarnation) == nullptr) return;
+        if (here == nullptr || by_incarnation(shared->incarnation) == nullptr) {
+            unmet_.push_back(shared);       // the other side may have mapped our segment already
+            return;
+        }
         here->peers_->add(std::move(*shared));
         if (own_doorbell >= 0) world_.ring(own_doorbell);      // a turn, to look at the new ring
     });

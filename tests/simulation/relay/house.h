@@ -129,6 +129,7 @@ class House {
     SimDisk disk_;
     std::vector<std::unique_ptr<SimProcess>> living_;
     std::vector<std::unique_ptr<SimProcess>> dead_;
+    std::vector<std::shared_ptr<PeerParts>> unmet_;     // of introductions that a death overtook
     uint32_t next_incarnation_ = 1;
     uint64_t deaths_ = 0;
     uint64_t warnings_ = 0;

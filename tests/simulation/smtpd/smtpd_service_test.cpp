@@ -536,18 +536,57 @@ TEST_F(SmtpdServiceTest, GivesUpWhenTheArenaStaysFull) {
     EXPECT_EQ(ask(waiting, "MAIL FROM:<>\r\n"), "250 2.1.0 Ok\r\n");
 }
 
-TEST_F(SmtpdServiceTest, GivesUpAWholeMessageThatFindsNoRoom) {
-    start("message_size_limit = 200000\n", 8);
+// The end of the message comes in the same bytes that find no block: it is whole, but not in the
+// arena.
+class SmtpdServiceWithAlmostNoRoom : public SmtpdServiceTest {
+ protected:
+    void fill() {
+        sim.network().conditions = {.cut_permille = 0, .one_byte_permille = 0};
+        start("message_size_limit = 200000\n", 8);
+        add_cleanup(1);
+        answers = false;
+        big = &client_in_rcpt();
+        run_a_message(*big, std::string(6 * kBlockBytes, 'b') + "\r\n");
+        ASSERT_TRUE(until([&] { return taken.size() == 1; }));
+        ASSERT_EQ(arena->blocks_free(), 1U);
+        whole = &client_in_rcpt();
+        run_a_message(*whole, std::string(20'000, 'w') + "\r\n");
+        pass(kSecondUs);
+        ASSERT_EQ(taken.size(), 1U);
+        ASSERT_EQ(arena->blocks_free(), 0U);
+        ASSERT_EQ(whole->heard, "");
+    }
+
+    TestClient* big = nullptr;
+    TestClient* whole = nullptr;
+};
+
+TEST_F(SmtpdServiceWithAlmostNoRoom, SubmitsTheRestWhenThereIsRoom) {
+    fill();
+    answers = true;
+    answer(*cleanups[0], taken[0], 250, "2.0.0", "");
+    ASSERT_TRUE(hears(*whole, 1));
+    EXPECT_THAT(whole->heard, StartsWith("250 2.0.0 Ok"));
+    EXPECT_EQ(taken.at(1).content, std::string(20'000, 'w') + "\r\n");
+    EXPECT_EQ(arena->blocks_free(), 8U);
+}
+
+TEST_F(SmtpdServiceWithAlmostNoRoom, GivesTheWholeMessageUpWhenThereIsNone) {
+    fill();
+    ASSERT_TRUE(hears(*whole, 1));
+    EXPECT_EQ(whole->heard, "452 4.3.1 Insufficient system storage\r\n");
+    EXPECT_EQ(arena->blocks_free(), 1U);
+}
+
+TEST_F(SmtpdServiceTest, AsksForIdsBeforeTheyRunOut) {
+    start("smtpd_junk_command_limit = 10000\n");
     add_cleanup(1);
-    answers = false;
-    TestClient& big = client_in_rcpt();
-    run_a_message(big, std::string(7 * kBlockBytes, 'b') + "\r\n");
-    ASSERT_TRUE(until([&] { return taken.size() == 1; }));
-    // Small enough to come in one piece with its end: then it is whole, but nowhere.
-    TestClient& small = client_in_rcpt();
-    run_a_message(small, "x\r\n");
-    ASSERT_TRUE(hears(small, 1));
-    EXPECT_EQ(small.heard, "452 4.3.1 Insufficient system storage\r\n");
+    TestClient& client = client_in_rcpt();
+    for (uint32_t used = 0; used < 3 * wire::kLeaseIds; used += 100) {
+        std::string batch;
+        for (int i = 0; i < 100; ++i) batch += "RSET\r\nMAIL FROM:<>\r\nRCPT TO:<c@d.test>\r\n";
+        EXPECT_THAT(ask(client, batch, 300), ::testing::Not(HasSubstr("451")));
+    }
 }
 
 TEST_F(SmtpdServiceTest, AsksForClientNamesAndRemembersThem) {
