@@ -1,23 +1,23 @@
 #include "command/init.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
 #include <limits.h>
 #include <pwd.h>
+#include <set>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstdio>
-#include <set>
-
-#include "command/instance.h"
 #include "runtime/settings/file.h"
 #include "runtime/settings/queue_directory.h"
 #include "runtime/settings/system_facts.h"
+
+#include "command/instance.h"
 
 extern char** environ;
 
@@ -26,7 +26,8 @@ namespace posthaste {
 namespace {
 
 constexpr std::string_view kStandardDirectory = "/etc/posthaste";
-constexpr std::array<std::string_view, 4> kUserParameters = {"network_user", "queue_user", "store_user", "log_user"};
+constexpr std::array<std::string_view, 4> kUserParameters = {"network_user", "queue_user",
+                                                             "store_user", "log_user"};
 
 int fail(const std::string& why) {
     std::fprintf(stderr, "posthaste init: error: %s\n", why.c_str());
@@ -40,15 +41,18 @@ bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0;
 // Like mkdir -p.
 Result<void> make_directories(const std::string& path) {
     for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
-        if (::mkdir(path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST) return os_error("mkdir");
+        if (::mkdir(path.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST)
+            return os_error("mkdir");
         if (slash == std::string::npos) return {};
     }
 }
 
 bool make_user(const std::string& name) {
-    std::array<std::string, 10> arguments = {"useradd", "--system", "--user-group", "--no-create-home",
-                                             "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin",
-                                             "--", name};
+    std::array<std::string, 10> arguments = {"useradd",      "--system",
+                                             "--user-group", "--no-create-home",
+                                             "--home-dir",   "/nonexistent",
+                                             "--shell",      "/usr/sbin/nologin",
+                                             "--",           name};
     std::vector<char*> pointers;
     for (std::string& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
@@ -65,7 +69,8 @@ bool make_users(const Settings& settings) {
     for (const std::string& name : names) {
         if (::getpwnam(name.c_str()) != nullptr) continue;
         if (!make_user(name) && ::getpwnam(name.c_str()) == nullptr) {
-            fail("cannot create the system user " + name + "; run: useradd --system --user-group " + name);
+            fail("cannot create the system user " + name + "; run: useradd --system --user-group " +
+                 name);
             return false;
         }
         tell("created the system user " + name);
@@ -91,13 +96,17 @@ Result<bool> write_unless_there(const std::string& path, const std::string& text
 }  // namespace
 
 int init(const InitOptions& options) {
-    if (::geteuid() != 0) return fail("must be run as root: it makes users and gives them directories");
+    if (::geteuid() != 0)
+        return fail("must be run as root: it makes users and gives them directories");
     if (const auto made = make_directories(options.config_directory); !made)
         return fail(options.config_directory + ": " + made.error().text());
     const std::string directory = real_path(options.config_directory);
-    const bool asked_for_contents = !options.mode.empty() || !options.listen.empty() || !options.relayhost.empty();
+    const bool asked_for_contents =
+        !options.mode.empty() || !options.listen.empty() || !options.relayhost.empty();
     if (exists(directory + "/main.cf") && asked_for_contents && !options.force)
-        return fail(directory + "/main.cf exists; --force overwrites it, without options init only adds what is missing");
+        return fail(directory +
+                    "/main.cf exists; --force overwrites it, without options init only adds what "
+                    "is missing");
 
     const bool standard = directory == kStandardDirectory;
     const std::string queue = standard ? "/var/spool/posthaste" : directory + "/queue";
@@ -117,7 +126,8 @@ int init(const InitOptions& options) {
     if (!settings || !make_users(*settings)) return 1;
 
     const std::string& queue_directory = settings->text("queue_directory");
-    if (const auto made = make_directories(queue_directory.substr(0, queue_directory.rfind('/'))); !made)
+    if (const auto made = make_directories(queue_directory.substr(0, queue_directory.rfind('/')));
+        !made)
         return fail(queue_directory + ": " + made.error().text());
     if (const auto made = make_queue_directories(*settings); !made)
         return fail(queue_directory + ": " + made.error().text());

@@ -9,7 +9,7 @@ namespace {
 struct Mode {
     std::string_view name;
     std::string_view about;
-    std::string_view listen;        // when --listen says nothing
+    std::string_view listen;  // when --listen says nothing
     std::string_view settings;
 };
 
@@ -56,25 +56,31 @@ std::vector<std::string_view> init_modes() {
     return out;
 }
 
-std::string initial_main_cf(const InitOptions& options, std::string_view queue_directory, std::string_view log_file) {
+std::string initial_main_cf(const InitOptions& options, std::string_view queue_directory,
+                            std::string_view log_file) {
     const Mode& mode = mode_of(options);
-    std::string out = "# Posthaste, mode " + std::string(mode.name) + ": " + std::string(mode.about) +
+    std::string out = "# Posthaste, mode " + std::string(mode.name) + ": " +
+                      std::string(mode.about) +
                       ".\n"
-                      "# Syntax, names and defaults are Postfix's. `postconf -d` shows every parameter, `postconf -e` sets\n"
+                      "# Syntax, names and defaults are Postfix's. `postconf -d` shows every "
+                      "parameter, `postconf -e` sets\n"
                       "# one; then `posthaste reload`.\n\n"
-                      "queue_directory = " + std::string(queue_directory) + "\n";
+                      "queue_directory = " +
+                      std::string(queue_directory) + "\n";
     if (!log_file.empty()) out += "maillog_file = " + std::string(log_file) + "\n";
-    out += "\n# The name in greetings and Received: lines. Not set: the machine's own.\n"
-           "#myhostname = mail.example.com\n"
-           "# Nothing is delivered on this machine.\n"
-           "mydestination =\n\n";
+    out +=
+        "\n# The name in greetings and Received: lines. Not set: the machine's own.\n"
+        "#myhostname = mail.example.com\n"
+        "# Nothing is delivered on this machine.\n"
+        "mydestination =\n\n";
     std::string settings(mode.settings);
     if (!options.relayhost.empty()) {
         if (const size_t at = settings.find("relayhost ="); at != std::string::npos)
             settings.erase(at, settings.find('\n', at) + 1 - at);
         settings += "relayhost = " + options.relayhost + "\n";
     } else if (settings.find("relayhost =") == std::string::npos) {
-        settings += "# All mail by way of one host: [smtp.example.com]:587. Empty: by MX.\nrelayhost =\n";
+        settings +=
+            "# All mail by way of one host: [smtp.example.com]:587. Empty: by MX.\nrelayhost =\n";
     }
     return out + settings;
 }
@@ -89,13 +95,14 @@ std::string initial_master_cf(const InitOptions& options) {
         name.resize(std::max<size_t>(name.size(), 21), ' ');
         out += name + " inet       n       -      y      -      -       smtpd\n";
     }
-    out += "cleanup               unix       n       -      y      -      -       cleanup\n"
-           "store                 unix       -       -      y      -      1       store\n"
-           "qmgr                  unix       n       -      y      300    1       qmgr\n"
-           "rewrite               unix       -       -      y      -      1       trivial-rewrite\n"
-           "smtp                  unix       -       -      y      -      -       smtp\n"
-           "relay                 unix       -       -      y      -      -       smtp\n"
-           "postlog               unix-dgram n       -      y      -      1       postlogd\n";
+    out +=
+        "cleanup               unix       n       -      y      -      -       cleanup\n"
+        "store                 unix       -       -      y      -      1       store\n"
+        "qmgr                  unix       n       -      y      300    1       qmgr\n"
+        "rewrite               unix       -       -      y      -      1       trivial-rewrite\n"
+        "smtp                  unix       -       -      y      -      -       smtp\n"
+        "relay                 unix       -       -      y      -      -       smtp\n"
+        "postlog               unix-dgram n       -      y      -      1       postlogd\n";
     return out;
 }
 

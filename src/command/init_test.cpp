@@ -13,13 +13,16 @@ TEST(InitialFiles, EveryModeIsAConfigurationWithoutARemark) {
         InitOptions options;
         options.mode = mode;
         Diagnostics diagnostics;
-        const auto main_cf = MainCf::parse("main.cf", initial_main_cf(options, "/var/spool/x", "/var/log/x"), diagnostics);
-        const auto master_cf = MasterCf::parse("master.cf", initial_master_cf(options), diagnostics);
+        const auto main_cf = MainCf::parse(
+            "main.cf", initial_main_cf(options, "/var/spool/x", "/var/log/x"), diagnostics);
+        const auto master_cf =
+            MasterCf::parse("master.cf", initial_master_cf(options), diagnostics);
         const SystemFacts facts;
         const SettingsReader reader(main_cf, facts);
         reader.warn_of_unknown({}, diagnostics);
         const auto settings = reader.read({}, diagnostics);
-        for (const auto& diagnostic : diagnostics.all()) ADD_FAILURE() << mode << ": " << diagnostic.shown();
+        for (const auto& diagnostic : diagnostics.all())
+            ADD_FAILURE() << mode << ": " << diagnostic.shown();
         ASSERT_TRUE(settings) << mode;
         EXPECT_EQ(settings->text("queue_directory"), "/var/spool/x");
         EXPECT_EQ(settings->text("maillog_file"), "/var/log/x");
@@ -43,7 +46,8 @@ TEST(InitialFiles, ARelayhostTakesTheModesPlace) {
         options.mode = mode;
         options.relayhost = "[192.0.2.1]:587";
         Diagnostics diagnostics;
-        const auto main_cf = MainCf::parse("main.cf", initial_main_cf(options, "/q", ""), diagnostics);
+        const auto main_cf =
+            MainCf::parse("main.cf", initial_main_cf(options, "/q", ""), diagnostics);
         ASSERT_NE(main_cf.find("relayhost"), nullptr);
         EXPECT_EQ(main_cf.find("relayhost")->value, "[192.0.2.1]:587");
         EXPECT_TRUE(diagnostics.all().empty()) << mode;

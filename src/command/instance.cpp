@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "base/strings.h"
+
 #include "runtime/settings/file.h"
 #include "runtime/settings/system_facts.h"
 

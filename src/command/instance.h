@@ -1,13 +1,12 @@
-// command/instance.h: one installation as a command sees it: its configuration directory, what main.cf says, and whether
-// its master runs. A broken main.cf must not keep anybody from stopping the service, so faults in it are collected and
-// values read as far as they can be.
+// command/instance.h: one installation as a command sees it: its configuration directory, what
+// main.cf says, and whether its master runs. A broken main.cf must not keep anybody from stopping
+// the service, so faults in it are collected and values read as far as they can be.
 #pragma once
-
-#include <sys/types.h>
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 #include "runtime/settings/main_cf.h"
 
@@ -18,9 +17,13 @@ class Instance {
     explicit Instance(std::string config_directory);
 
     const std::string& config_directory() const noexcept { return config_directory_; }
+
     const MainCf& main_cf() const noexcept { return main_cf_; }
+
     const Diagnostics& diagnostics() const noexcept { return diagnostics_; }
+
     SettingsReader reader() const { return {main_cf_, facts_}; }
+
     std::string value(std::string_view name) const { return reader().expanded(name).text; }
 
     // The program master, by daemon_directory.

@@ -1,12 +1,8 @@
 #include "command/listing_text.h"
 
-#include <time.h>
-
 #include <algorithm>
-
 #include <nlohmann/json.hpp>
-
-
+#include <time.h>
 
 namespace posthaste {
 
@@ -45,14 +41,18 @@ std::string padded_left(const std::string& text, size_t width) {
 // asctime() without the year: "Sun Nov 22 07:30:00"
 std::string arrival_text(uint64_t unix_time) {
     const auto when = static_cast<time_t>(unix_time);
+
     struct tm parts {};
+
     char text[64] = {};
     if (::localtime_r(&when, &parts) == nullptr || ::asctime_r(&parts, text) == nullptr) return "?";
     return std::string(text).substr(0, 19);
 }
 
-std::string row(const std::string& id, const std::string& size, const std::string& time, const std::string& address) {
-    return padded(id, 17) + " " + padded_left(size, 8) + " " + padded(time, 19) + " " + address + "\n";
+std::string row(const std::string& id, const std::string& size, const std::string& time,
+                const std::string& address) {
+    return padded(id, 17) + " " + padded_left(size, 8) + " " + padded(time, 19) + " " + address +
+           "\n";
 }
 
 void append_recipients(const json& message, std::string& out) {
@@ -85,9 +85,9 @@ bool ListingText::append(std::string_view json_line, std::string& out) {
     if (expired != message.end() && expired->is_boolean() && expired->get<bool>()) id += '#';
     const std::string sender = shown(text_of(message, "sender"));
     const uint64_t size = number_of(message, "message_size");
-    out += messages_ == 0
-               ? row("----Queue ID-----", "--Size--", "---Arrival Time----", "--Sender/Recipient------")
-               : "\n";
+    out += messages_ == 0 ? row("----Queue ID-----", "--Size--", "---Arrival Time----",
+                                "--Sender/Recipient------")
+                          : "\n";
     out += row(id, std::to_string(size), arrival_text(number_of(message, "arrival_time")),
                sender.empty() ? "MAILER-DAEMON" : sender);
     append_recipients(message, out);
@@ -101,8 +101,8 @@ void ListingText::finish(std::string& out) const {
         out += "Mail queue is empty\n";
         return;
     }
-    out += "\n-- " + std::to_string(bytes_ / 1024) + " Kbytes in " + std::to_string(messages_) + " Request" +
-           (messages_ == 1 ? "" : "s") + ".\n";
+    out += "\n-- " + std::to_string(bytes_ / 1024) + " Kbytes in " + std::to_string(messages_) +
+           " Request" + (messages_ == 1 ? "" : "s") + ".\n";
 }
 
 }  // namespace posthaste

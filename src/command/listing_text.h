@@ -1,5 +1,5 @@
-// command/listing_text.h: the queue as mailq and postqueue -p show it, made from postqueue -j's lines, in Postfix's format
-// for long queue ids, to the byte.
+// command/listing_text.h: the queue as mailq and postqueue -p show it, made from postqueue -j's
+// lines, in Postfix's format for long queue ids, to the byte.
 //
 //   ----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------
 //   4Zq8xW3kXcz7h*        4096 Sun Nov 22 07:30:00 sender@example.com

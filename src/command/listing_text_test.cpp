@@ -48,18 +48,22 @@ TEST(ListingText, OneMessageIsOneRequest) {
 TEST(ListingText, AnEmptyQueueSaysSo) { EXPECT_EQ(listing({}), "Mail queue is empty\n"); }
 
 TEST(ListingText, HeldMailIsMarked) {
-    EXPECT_NE(listing({R"({"queue_name": "hold", "queue_id": "X", "arrival_time": 0, "message_size": 1, "sender": "s"})"})
-                  .find("\nX! "),
-              std::string::npos);
+    EXPECT_NE(
+        listing(
+            {R"({"queue_name": "hold", "queue_id": "X", "arrival_time": 0, "message_size": 1, "sender": "s"})"})
+            .find("\nX! "),
+        std::string::npos);
 }
 
 TEST(ListingText, WhatIsNoMessageIsLeftOut) {
-    EXPECT_EQ(listing({"", "error: busy", "[]", "{}", R"({"queue_id": 5})", "{\"queue_id\": \"x"}), "Mail queue is empty\n");
+    EXPECT_EQ(listing({"", "error: busy", "[]", "{}", R"({"queue_id": 5})", "{\"queue_id\": \"x"}),
+              "Mail queue is empty\n");
 }
 
 TEST(ListingText, AReasonCannotSpeakToTheTerminal) {
-    const auto out = listing({R"({"queue_name": "deferred", "queue_id": "X", "arrival_time": 0, "message_size": 1, )"
-                              R"("sender": "s\u001b[2J", "recipients": [{"address": "a\nb", "delay_reason": "\u0007"}]})"});
+    const auto out = listing(
+        {R"({"queue_name": "deferred", "queue_id": "X", "arrival_time": 0, "message_size": 1, )"
+         R"("sender": "s\u001b[2J", "recipients": [{"address": "a\nb", "delay_reason": "\u0007"}]})"});
     EXPECT_EQ(out.find('\x1b'), std::string::npos);
     EXPECT_EQ(out.find('\x07'), std::string::npos);
     EXPECT_NE(out.find("a?b"), std::string::npos);

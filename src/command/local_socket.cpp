@@ -1,18 +1,17 @@
 #include "command/local_socket.h"
 
+#include <cerrno>
+#include <cstring>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-
 namespace posthaste {
 
 namespace {
 
-constexpr size_t kLineBytesMax = 64 << 20;      // one message's listing with all its recipients
+constexpr size_t kLineBytesMax = 64 << 20;  // one message's listing with all its recipients
 constexpr time_t kPatienceS = 60;
 
 }  // namespace
@@ -20,13 +19,15 @@ constexpr time_t kPatienceS = 60;
 Result<LocalSocket> LocalSocket::ask(const std::string& path, std::string_view question) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return Error{Errc::too_large, 0, "the socket's path"};
+    if (path.size() >= sizeof address.sun_path)
+        return Error{Errc::too_large, 0, "the socket's path"};
     std::memcpy(address.sun_path, path.data(), path.size());
     Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!fd) return os_error("socket");
     const timeval patience{kPatienceS, 0};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return os_error("connect");
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return os_error("connect");
     while (!question.empty()) {
         const ssize_t sent = ::send(fd.get(), question.data(), question.size(), MSG_NOSIGNAL);
         if (sent < 0) return os_error("send");
@@ -55,7 +56,9 @@ Result<void> LocalSocket::read_lines(const std::function<bool(std::string_view l
         buffer_.erase(0, from);
         ASSIGN_OR_RETURN(const size_t got, read_more());
         // A cut last line is no answer: the other side died, or lost patience with us.
-        if (got == 0) return buffer_.empty() ? Result<void>() : Error{Errc::closed, 0, "the answer broke off"};
+        if (got == 0)
+            return buffer_.empty() ? Result<void>()
+                                   : Error{Errc::closed, 0, "the answer broke off"};
     }
 }
 

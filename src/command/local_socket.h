@@ -1,4 +1,5 @@
-// command/local_socket.h: asks a service over its public socket: one line to it, lines back until it closes.
+// command/local_socket.h: asks a service over its public socket: one line to it, lines back until
+// it closes.
 #pragma once
 
 #include <functional>
@@ -15,14 +16,15 @@ class LocalSocket {
     // Connects and sends the question.
     static Result<LocalSocket> ask(const std::string& path, std::string_view question);
 
-    // Each line without its end, until the other side closes; nothing is kept of earlier ones. `each` returns false to
-    // stop early.
+    // Each line without its end, until the other side closes; nothing is kept of earlier ones.
+    // `each` returns false to stop early.
     Result<void> read_lines(const std::function<bool(std::string_view line)>& each);
     // The whole answer; bounded.
     Result<std::string> read_all();
 
  private:
     explicit LocalSocket(Fd fd) : fd_(std::move(fd)) {}
+
     Result<size_t> read_more();
 
     Fd fd_;

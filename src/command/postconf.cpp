@@ -1,15 +1,16 @@
 #include "command/postconf.h"
 
-#include <sysexits.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <set>
+#include <sysexits.h>
 
 #include "base/strings.h"
-#include "command/instance.h"
+
 #include "runtime/settings/edit.h"
 #include "runtime/settings/file.h"
+
+#include "command/instance.h"
 
 namespace posthaste {
 
@@ -25,7 +26,8 @@ int edit(const std::string& config_directory, const std::vector<std::string>& wo
     for (const std::string& word : words) {
         const size_t equals = word.find('=');
         const std::string name(trimmed(std::string_view(word).substr(0, equals)));
-        if (equals == std::string::npos || name.empty() || name.find_first_of(" \t\n") != std::string::npos ||
+        if (equals == std::string::npos || name.empty() ||
+            name.find_first_of(" \t\n") != std::string::npos ||
             word.find('\n') != std::string::npos) {
             std::fprintf(stderr, "postconf: fatal: \"%s\": write name=value\n", word.c_str());
             return EX_USAGE;
@@ -35,12 +37,14 @@ int edit(const std::string& config_directory, const std::vector<std::string>& wo
     const std::string path = config_directory + "/main.cf";
     const auto text = read_file(path, kConfigFileBytesMax);
     if (!text) {
-        std::fprintf(stderr, "postconf: fatal: %s: %s\n", path.c_str(), text.error().text().c_str());
+        std::fprintf(stderr, "postconf: fatal: %s: %s\n", path.c_str(),
+                     text.error().text().c_str());
         return EX_NOINPUT;
     }
     const auto written = replace_file(path, edited_main_cf(*text, values));
     if (!written) {
-        std::fprintf(stderr, "postconf: fatal: %s: %s\n", path.c_str(), written.error().text().c_str());
+        std::fprintf(stderr, "postconf: fatal: %s: %s\n", path.c_str(),
+                     written.error().text().c_str());
         return EX_CANTCREAT;
     }
     return EX_OK;
@@ -70,15 +74,17 @@ void print(const std::string& name, const std::string& value, const PostconfOpti
 }  // namespace
 
 int postconf(const std::string& config_directory, const PostconfOptions& options) {
-    const bool assigns = std::any_of(options.words.begin(), options.words.end(),
-                                     [](const std::string& word) { return word.find('=') != std::string::npos; });
+    const bool assigns =
+        std::any_of(options.words.begin(), options.words.end(),
+                    [](const std::string& word) { return word.find('=') != std::string::npos; });
     if (options.edit || assigns) return edit(config_directory, options.words);
 
     const Instance instance(config_directory);
     if (!options.defaults) show_faults(instance.diagnostics());
     const MainCf nothing;
     const SystemFacts no_facts;
-    const SettingsReader reader = options.defaults ? SettingsReader(nothing, no_facts) : instance.reader();
+    const SettingsReader reader =
+        options.defaults ? SettingsReader(nothing, no_facts) : instance.reader();
     for (const std::string& name : names_to_show(instance, options)) {
         if (options.only_set && instance.main_cf().find(name) == nullptr) continue;
         const auto value = reader.raw(name);

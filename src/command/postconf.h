@@ -1,4 +1,5 @@
-// command/postconf.h: postconf(1): what the parameters are, by default and here, and how to change them.
+// command/postconf.h: postconf(1): what the parameters are, by default and here, and how to change
+// them.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@ struct PostconfOptions {
     bool without_names = false;
     bool without_values = false;
     bool edit = false;
-    std::vector<std::string> words;         // names; with an "=" in one of them all must be name=value
+    std::vector<std::string> words;  // names; with an "=" in one of them all must be name=value
 };
 
 // The exit status.

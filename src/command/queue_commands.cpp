@@ -1,12 +1,12 @@
 #include "command/queue_commands.h"
 
+#include <cstdio>
 #include <sysexits.h>
 
-#include <cstdio>
+#include "mail/queue_id.h"
 
 #include "command/listing_text.h"
 #include "command/local_socket.h"
-#include "mail/queue_id.h"
 
 namespace posthaste {
 
@@ -63,11 +63,15 @@ int flush_queue(const Instance& instance, const std::string& queue_id) {
                                    queue_id.empty() ? "flush\n" : "flush " + queue_id + "\n");
     if (!answer) return unavailable(instance, "Cannot flush mail queue", answer.error());
     std::string reply;
-    const auto read = answer->read_lines([&](std::string_view line) { return reply = line, false; });
+    const auto read =
+        answer->read_lines([&](std::string_view line) { return reply = line, false; });
     if (!read) return unavailable(instance, "Cannot flush mail queue", read.error());
     if (reply == "ok") return EX_OK;
-    std::fprintf(stderr, "postqueue: fatal: %s: %s\n", queue_id.empty() ? "flush" : queue_id.c_str(),
-                 reply == "unknown" ? "no such message in the queue" : reply.empty() ? "no answer" : reply.c_str());
+    std::fprintf(stderr, "postqueue: fatal: %s: %s\n",
+                 queue_id.empty() ? "flush" : queue_id.c_str(),
+                 reply == "unknown" ? "no such message in the queue"
+                 : reply.empty()    ? "no answer"
+                                    : reply.c_str());
     return EX_UNAVAILABLE;
 }
 

@@ -1,5 +1,5 @@
-// command/queue_commands.h: what postqueue, mailq and `posthaste flush` do. Each writes to stdout and stderr as Postfix's
-// programs do and returns the exit status (sysexits.h).
+// command/queue_commands.h: what postqueue, mailq and `posthaste flush` do. Each writes to stdout
+// and stderr as Postfix's programs do and returns the exit status (sysexits.h).
 #pragma once
 
 #include <string>

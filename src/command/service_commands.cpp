@@ -1,21 +1,22 @@
 #include "command/service_commands.h"
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/units.h"
-#include "command/local_socket.h"
-#include "command/status_text.h"
+
 #include "runtime/settings/system_facts.h"
 #include "runtime/settings/value.h"
+
+#include "command/local_socket.h"
+#include "command/status_text.h"
 
 namespace posthaste {
 
@@ -39,8 +40,8 @@ bool has_configuration(const Instance& instance) {
 }
 
 std::vector<std::string> master_arguments(const Instance& instance, std::vector<std::string> more) {
-    std::vector<std::string> out = {instance.master_program(), "-c", instance.config_directory(), "--command-directory",
-                                    own_directory()};
+    std::vector<std::string> out = {instance.master_program(), "-c", instance.config_directory(),
+                                    "--command-directory", own_directory()};
     out.insert(out.end(), more.begin(), more.end());
     return out;
 }
@@ -48,7 +49,8 @@ std::vector<std::string> master_arguments(const Instance& instance, std::vector<
 // Returns only when the program cannot be run.
 int become(const std::vector<std::string>& arguments) {
     std::vector<char*> pointers;
-    for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
+    for (const std::string& argument : arguments)
+        pointers.push_back(const_cast<char*>(argument.c_str()));
     pointers.push_back(nullptr);
     ::execv(pointers[0], pointers.data());
     return complain(arguments[0] + ": " + std::strerror(errno) + "; check daemon_directory");
@@ -128,7 +130,8 @@ int stop_service(const Instance& instance) {
     if (!pid) return not_running(instance);
     if (::kill(*pid, SIGTERM) != 0) return complain(os_error("signal master").text());
     // Master keeps to stop_time_limit by itself; the rest is for closing the queue.
-    if (wait_until_stopped(instance, 2 * time_us_of(instance, "stop_time_limit") + 30 * kSecondUs)) return 0;
+    if (wait_until_stopped(instance, 2 * time_us_of(instance, "stop_time_limit") + 30 * kSecondUs))
+        return 0;
     return complain("it did not stop; `posthaste abort` ends it at once");
 }
 
@@ -153,8 +156,10 @@ int show_status(const Instance& instance, bool as_json) {
     if (!pid) return not_running(instance);
     auto answer = LocalSocket::ask(instance.socket_path("private/master"), "status\n");
     if (!answer) {
-        if (answer.error().os_errno != EACCES) return complain("master does not answer: " + answer.error().text());
-        std::printf("posthaste: running, pid %d (only root is told more)\n", static_cast<int>(*pid));
+        if (answer.error().os_errno != EACCES)
+            return complain("master does not answer: " + answer.error().text());
+        std::printf("posthaste: running, pid %d (only root is told more)\n",
+                    static_cast<int>(*pid));
         return 0;
     }
     const auto text = answer->read_all();

@@ -1,5 +1,5 @@
-// command/service_commands.h: start, stop and the like: how an administrator speaks to master. Each returns the exit status
-// and says on stderr why it is not 0.
+// command/service_commands.h: start, stop and the like: how an administrator speaks to master. Each
+// returns the exit status and says on stderr why it is not 0.
 #pragma once
 
 #include "command/instance.h"
@@ -8,7 +8,8 @@ namespace posthaste {
 
 enum class StartMode : uint8_t { background, foreground };
 
-// Returns when the service accepts mail, or fails with the reason. In the foreground: does not return before it ends.
+// Returns when the service accepts mail, or fails with the reason. In the foreground: does not
+// return before it ends.
 int start_service(const Instance& instance, StartMode mode);
 int check_service(const Instance& instance);
 // Services finish what they hold, within stop_time_limit.

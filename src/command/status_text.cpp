@@ -53,16 +53,18 @@ struct Total {
 std::string status_text(std::string_view json_text) {
     const json status = json::parse(json_text, nullptr, false);
     if (!status.is_object()) return std::string(json_text);
-    std::string out = "posthaste " + text_of(status, "version") + " is " + text_of(status, "phase") + ": pid " +
-                      std::to_string(number_of(status, "pid")) + ", up " + duration(number_of(status, "seconds")) +
-                      "\nconfiguration " + text_of(status, "configuration") + ", queue " +
-                      text_of(status, "queue_directory") + "\n\n" + padded("process", 20) + padded("pid", 9) +
-                      padded("state", 10) + "up\n";
+    std::string out =
+        "posthaste " + text_of(status, "version") + " is " + text_of(status, "phase") + ": pid " +
+        std::to_string(number_of(status, "pid")) + ", up " +
+        duration(number_of(status, "seconds")) + "\nconfiguration " +
+        text_of(status, "configuration") + ", queue " + text_of(status, "queue_directory") +
+        "\n\n" + padded("process", 20) + padded("pid", 9) + padded("state", 10) + "up\n";
     std::map<std::string, std::vector<std::pair<std::string, Total>>> totals;
     for (const json& process : list_of(status, "processes")) {
         const std::string name = text_of(process, "process");
         out += padded(name, 20) + padded(std::to_string(number_of(process, "pid")), 9) +
-               padded(text_of(process, "state"), 10) + duration(number_of(process, "seconds")) + "\n";
+               padded(text_of(process, "state"), 10) + duration(number_of(process, "seconds")) +
+               "\n";
         if (const std::string missing = text_of(process, "missing_layers"); !missing.empty())
             out += "    without these walls, which the kernel refused: " + missing + "\n";
         auto& counters = totals[name.substr(0, name.find('/'))];
@@ -71,16 +73,19 @@ std::string status_text(std::string_view json_text) {
             auto known = std::find_if(counters.begin(), counters.end(),
                                       [&](const auto& each) { return each.first == counter_name; });
             if (known == counters.end())
-                known = counters.insert(counters.end(), {counter_name, {text_of(counter, "unit"), 0}});
+                known =
+                    counters.insert(counters.end(), {counter_name, {text_of(counter, "unit"), 0}});
             known->second.value += number_of(counter, "value");
         }
     }
     for (const json& service : list_of(status, "waiting"))
-        if (service.is_string()) out += service.get<std::string>() + ": died, will be started again\n";
+        if (service.is_string())
+            out += service.get<std::string>() + ": died, will be started again\n";
     for (const auto& [program, counters] : totals) {
         if (!counters.empty()) out += "\n" + program + "\n";
         for (const auto& [name, total] : counters)
-            out += "    " + padded(name, 36) + std::to_string(total.value) + " " + total.unit + "\n";
+            out +=
+                "    " + padded(name, 36) + std::to_string(total.value) + " " + total.unit + "\n";
     }
     return out;
 }

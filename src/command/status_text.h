@@ -6,7 +6,8 @@
 
 namespace posthaste {
 
-// Processes first, then the counters, summed over the processes of a kind. An answer that is none is shown as it came.
+// Processes first, then the counters, summed over the processes of a kind. An answer that is none
+// is shown as it came.
 std::string status_text(std::string_view json_text);
 
 }  // namespace posthaste

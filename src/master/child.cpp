@@ -1,12 +1,11 @@
 #include "master/child.h"
 
+#include <array>
+#include <cerrno>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
 
 #include "runtime/sandbox_profile.h"
 
@@ -20,8 +19,9 @@ constexpr size_t kErrorTextMax = 16 * 1024;
 
 // What a service may see of master's environment.
 bool is_passed_on(std::string_view variable) {
-    for (const std::string_view prefix : {"PATH=", "TZ=", "LANG=", "MIMALLOC_", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
-                                          "LSAN_OPTIONS=", "TSAN_OPTIONS=", "POSTHASTE_"})
+    for (const std::string_view prefix :
+         {"PATH=", "TZ=", "LANG=", "MIMALLOC_",
+          "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS=", "POSTHASTE_"})
         if (variable.starts_with(prefix)) return true;
     return false;
 }
@@ -34,21 +34,24 @@ std::vector<char*> passed_environment() {
     return out;
 }
 
-// Between fork and exec: system calls only. Descriptors are 0, 1: nothing; 2: the pipe to master; 3: the control socket.
-[[noreturn]] void become(const char* program, char* const* arguments, char* const* environment, int control,
-                         int error_output, int nothing) {
+// Between fork and exec: system calls only. Descriptors are 0, 1: nothing; 2: the pipe to master;
+// 3: the control socket.
+[[noreturn]] void become(const char* program, char* const* arguments, char* const* environment,
+                         int control, int error_output, int nothing) {
     // Out of the way first: the pair may itself be numbered 0 to 3.
     const int control_high = ::fcntl(control, F_DUPFD, 16);
     const int error_high = ::fcntl(error_output, F_DUPFD, 16);
     const int nothing_high = ::fcntl(nothing, F_DUPFD, 16);
     if (control_high < 0 || error_high < 0 || nothing_high < 0 || ::dup2(nothing_high, 0) < 0 ||
-        ::dup2(nothing_high, 1) < 0 || ::dup2(error_high, 2) < 0 || ::dup2(control_high, kControlDescriptor) < 0)
+        ::dup2(nothing_high, 1) < 0 || ::dup2(error_high, 2) < 0 ||
+        ::dup2(control_high, kControlDescriptor) < 0)
         ::_exit(126);
     ::syscall(SYS_close_range, kControlDescriptor + 1, ~0U, 0U);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD}) ::signal(number, SIG_DFL);
+    for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD})
+        ::signal(number, SIG_DFL);
     // A terminal's ^C is for master alone: it stops its children in order.
     ::setsid();
     ::execve(program, arguments, environment);
@@ -75,8 +78,8 @@ std::string root_directory(const PlannedService& service) {
     return queue + "/" + std::string(service.row->root_directory);
 }
 
-Result<void> send_start(int control, const PlannedService& service, const Child::Identity& identity, int counter_page,
-                        const std::vector<Listener>& listeners) {
+Result<void> send_start(int control, const PlannedService& service, const Child::Identity& identity,
+                        int counter_page, const std::vector<Listener>& listeners) {
     auto snapshot = make_snapshot(service.settings.snapshot());
     if (!snapshot) return snapshot.error();
     control::Start start;
@@ -89,12 +92,15 @@ Result<void> send_start(int control, const PlannedService& service, const Child:
     const std::string root = root_directory(service);
     start.chroot_dir = root;
     start.network = sandbox_profile(identity.row->role).network;
-    start.sandbox = service.settings.text("sandbox") == "strict" ? SandboxMode::strict : SandboxMode::best;
+    start.sandbox =
+        service.settings.text("sandbox") == "strict" ? SandboxMode::strict : SandboxMode::best;
     if (!identity.row->arena_parameter.empty())
-        start.arena_bytes = static_cast<uint64_t>(service.settings.integer(identity.row->arena_parameter));
+        start.arena_bytes =
+            static_cast<uint64_t>(service.settings.integer(identity.row->arena_parameter));
     std::vector<int> descriptors = {snapshot->get(), counter_page};
     for (const Listener& listener : listeners) {
-        if (start.listeners.size() == kListenersMax) return Error{Errc::too_large, 0, "listening sockets of a service"};
+        if (start.listeners.size() == kListenersMax)
+            return Error{Errc::too_large, 0, "listening sockets of a service"};
         start.listeners.push_back({listener.name});
         descriptors.push_back(listener.descriptor);
     }
@@ -107,7 +113,8 @@ Result<std::unique_ptr<Child>> Child::spawn(const PlannedService& service, Ident
                                             const std::vector<Listener>& listeners) {
     std::unique_ptr<Child> child(new Child);
     ASSIGN_OR_RETURN(const Fd counter_page, create_counter_page());
-    ASSIGN_OR_RETURN(auto counters, CounterMapping::map(counter_page.get(), CounterMapping::Access::read));
+    ASSIGN_OR_RETURN(auto counters,
+                     CounterMapping::map(counter_page.get(), CounterMapping::Access::read));
     child->counters_.emplace(std::move(counters));
     ASSIGN_OR_RETURN(auto pair, make_control_pair());
     ASSIGN_OR_RETURN(auto errors, make_pipe());
@@ -120,8 +127,8 @@ Result<std::unique_ptr<Child>> Child::spawn(const PlannedService& service, Ident
     const pid_t pid = ::fork();
     if (pid < 0) return os_error("fork");
     if (pid == 0)
-        become(service.program_path.c_str(), arguments.data(), environment.data(), pair.second.get(),
-               errors.write_end.get(), nothing.get());
+        become(service.program_path.c_str(), arguments.data(), environment.data(),
+               pair.second.get(), errors.write_end.get(), nothing.get());
     child->pid_ = pid;
     child->pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     child->control_ = std::move(pair.first);
@@ -132,7 +139,8 @@ Result<std::unique_ptr<Child>> Child::spawn(const PlannedService& service, Ident
         child->kill(SIGKILL);
         return error;
     }
-    const auto started = send_start(child->control(), service, child->identity_, counter_page.get(), listeners);
+    const auto started =
+        send_start(child->control(), service, child->identity_, counter_page.get(), listeners);
     if (!started) {
         child->kill(SIGKILL);
         child->failure = started.error().text();

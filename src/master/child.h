@@ -3,24 +3,25 @@
 //   starting ──Ready──► ready ──Drain sent──► draining ──exit──► gone
 //      └───── Failed, exit ─────────────────────────────────────►┘
 //
-// Owned by the supervisor. Holds what the process was given (its end of the control socket is ours no longer) and the
-// counter page it writes, which master only reads.
+// Owned by the supervisor. Holds what the process was given (its end of the control socket is ours
+// no longer) and the counter page it writes, which master only reads.
 #pragma once
-
-#include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "master/listeners.h"
-#include "master/plan.h"
+
 #include "runtime/control.h"
 #include "runtime/counters.h"
+
+#include "master/listeners.h"
+#include "master/plan.h"
 
 namespace posthaste {
 
@@ -31,8 +32,8 @@ class Child {
     struct Identity {
         std::string service_key;
         const RoleRow* row = nullptr;
-        unsigned worker = 0;            // among the processes of its master.cf line
-        uint16_t instance = 0;          // among all processes of its role
+        unsigned worker = 0;    // among the processes of its master.cf line
+        uint16_t instance = 0;  // among all processes of its role
         uint32_t incarnation = 0;
     };
 
@@ -41,12 +42,18 @@ class Child {
                                                 const std::vector<Listener>& listeners);
 
     const Identity& identity() const noexcept { return identity_; }
+
     Role role() const noexcept { return identity_.row->role; }
+
     // "smtpd/1" for logs.
     std::string name() const;
+
     pid_t pid() const noexcept { return pid_; }
+
     int pidfd() const noexcept { return pidfd_.get(); }
+
     int control() const noexcept { return control_.get(); }
+
     int error_output() const noexcept { return error_output_.get(); }
 
     // False: it is gone or does not read; kill() it.
@@ -54,11 +61,13 @@ class Child {
     bool send(const Record& record, std::initializer_list<int> descriptors = {}) {
         return control_ && send_control(control_.get(), record, descriptors).has_value();
     }
+
     bool reload(const Settings& settings);
     void drain();
     // Drain, or at once when it has not started: it has nothing to finish.
     void dismiss();
     void kill(int signal) noexcept;
+
     // Nothing more will be read from it.
     void close_control() noexcept { control_.reset(); }
 
@@ -68,11 +77,11 @@ class Child {
     std::vector<CounterValue> counters() const { return read_counters(counters_->page()); }
 
     State state = State::starting;
-    int64_t started_us = 0;             // steady clock
+    int64_t started_us = 0;  // steady clock
     int64_t ready_us = 0;
-    int64_t kill_at_us = 0;             // 0: no limit
-    std::string failure;                // what Failed said
-    std::string missing_layers;         // what Ready said
+    int64_t kill_at_us = 0;      // 0: no limit
+    std::string failure;         // what Failed said
+    std::string missing_layers;  // what Ready said
 
  private:
     Child() = default;

@@ -1,5 +1,7 @@
-// master/command_socket.h: private/master, where root's commands ask what runs. One question a connection, one line:
-//   "status\n"  →  a JSON object: version, configuration, pid, seconds, and the processes with their counters
+// master/command_socket.h: private/master, where root's commands ask what runs. One question a
+// connection, one line:
+//   "status\n"  →  a JSON object: version, configuration, pid, seconds, and the processes with
+//   their counters
 #pragma once
 
 #include <string>
@@ -17,6 +19,7 @@ struct Question {
     Fd connection;
     std::string text;
 };
+
 Question accept_question(int listener);
 void answer(const Question& question, std::string_view text);
 

@@ -11,7 +11,8 @@ void check_kernel(Diagnostics& diagnostics) {
     options.accept = options.connect = options.receive = options.send = options.files = true;
     const auto loop = UringLoop::create(options);
     if (!loop)
-        diagnostics.error({}, "the kernel refuses io_uring: " + loop.error().text() + "; " + uring_remedy(loop.error()));
+        diagnostics.error({}, "the kernel refuses io_uring: " + loop.error().text() + "; " +
+                                  uring_remedy(loop.error()));
 }
 
 }  // namespace posthaste

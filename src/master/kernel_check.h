@@ -1,4 +1,5 @@
-// master/kernel_check.h: whether this kernel, and the container around us, let services run their loop.
+// master/kernel_check.h: whether this kernel, and the container around us, let services run their
+// loop.
 #pragma once
 
 #include "runtime/settings/diagnostics.h"

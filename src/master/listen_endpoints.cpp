@@ -1,10 +1,11 @@
+#include <cstring>
 #include <netdb.h>
 
-#include <cstring>
-
 #include "base/strings.h"
-#include "master/listeners.h"
+
 #include "runtime/socket_address.h"
+
+#include "master/listeners.h"
 
 namespace posthaste {
 
@@ -16,7 +17,8 @@ bool protocol_enabled(const Settings& settings, bool v6) {
 }
 
 std::optional<uint16_t> port_of(std::string_view text) {
-    if (const auto number = parse_number(text, 65535); number && *number > 0) return static_cast<uint16_t>(*number);
+    if (const auto number = parse_number(text, 65535); number && *number > 0)
+        return static_cast<uint16_t>(*number);
     const servent* service = ::getservbyname(std::string(text).c_str(), "tcp");
     if (service == nullptr) return std::nullopt;
     return ntohs(static_cast<uint16_t>(service->s_port));
@@ -63,7 +65,8 @@ std::vector<IpAddress> interface_addresses(const Settings& settings, std::string
 
 }  // namespace
 
-std::vector<Endpoint> listen_endpoints(std::string_view name, const Settings& settings, std::string& fault) {
+std::vector<Endpoint> listen_endpoints(std::string_view name, const Settings& settings,
+                                       std::string& fault) {
     std::string_view host;
     std::string_view port_text = name;
     if (const size_t colon = name.rfind(':'); colon != std::string_view::npos) {
@@ -87,7 +90,8 @@ std::vector<Endpoint> listen_endpoints(std::string_view name, const Settings& se
     for (const IpAddress& ip : addresses) {
         if (protocol_enabled(settings, ip.v6)) out.push_back({ip, *port});
     }
-    if (out.empty() && fault.empty()) fault = "no address is left by inet_interfaces and inet_protocols";
+    if (out.empty() && fault.empty())
+        fault = "no address is left by inet_interfaces and inet_protocols";
     return out;
 }
 

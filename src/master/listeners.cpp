@@ -1,13 +1,12 @@
 #include "master/listeners.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "runtime/socket_address.h"
 
@@ -15,22 +14,25 @@ namespace posthaste {
 
 namespace {
 
-constexpr int kBacklog = 4096;      // the kernel cuts it at net.core.somaxconn
+constexpr int kBacklog = 4096;  // the kernel cuts it at net.core.somaxconn
 
 int socket_type(ServiceType type) noexcept {
-    return (type == ServiceType::unix_dgram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    return (type == ServiceType::unix_dgram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC |
+           SOCK_NONBLOCK;
 }
 
 // An unopened address family is no fault where the configuration asks for "all".
 bool family_missing(int why) noexcept { return why == EAFNOSUPPORT || why == EADDRNOTAVAIL; }
 
 Result<Fd> bound_socket(const Endpoint& endpoint, bool share_port) {
-    Fd fd(::socket(endpoint.ip.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    Fd fd(::socket(endpoint.ip.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                   0));
     if (!fd) return os_error("socket");
     const int yes = 1;
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
         (share_port && ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) != 0) ||
-        (endpoint.ip.v6 && ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) != 0))
+        (endpoint.ip.v6 &&
+         ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes) != 0))
         return os_error("setsockopt");
     const SocketAddress address = to_socket_address(endpoint);
     if (::bind(fd.get(), address.get(), address.length) != 0) return os_error("bind");
@@ -41,15 +43,18 @@ Result<Fd> bound_socket(const Endpoint& endpoint, bool share_port) {
 Result<Fd> unix_socket(const std::string& path, ServiceType type, mode_t mode) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return Error{Errc::too_large, 0, "the socket's path"};
+    if (path.size() >= sizeof address.sun_path)
+        return Error{Errc::too_large, 0, "the socket's path"};
     std::memcpy(address.sun_path, path.data(), path.size());
     Fd fd(::socket(AF_UNIX, socket_type(type), 0));
     if (!fd) return os_error("socket");
     // Left behind by an instance that was killed; master.pid's lock says that it is gone.
     ::unlink(path.c_str());
-    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return os_error("bind");
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return os_error("bind");
     if (::chmod(path.c_str(), mode) != 0) return os_error("chmod");
-    if (type == ServiceType::unix_stream && ::listen(fd.get(), kBacklog) != 0) return os_error("listen");
+    if (type == ServiceType::unix_stream && ::listen(fd.get(), kBacklog) != 0)
+        return os_error("listen");
     return fd;
 }
 
@@ -60,9 +65,9 @@ struct Listeners::Wanted {
     std::string name;
     Place place;
     ServiceType type;
-    Endpoint endpoint;          // inet
-    bool any_interface;         // inet: an absent address family is skipped
-    std::string path;           // unix
+    Endpoint endpoint;   // inet
+    bool any_interface;  // inet: an absent address family is skipped
+    std::string path;    // unix
     mode_t mode;
     size_t count;
 };
@@ -78,25 +83,38 @@ std::vector<Listeners::Wanted> Listeners::wanted_by(const Plan& plan, Diagnostic
             const auto endpoints = listen_endpoints(entry.name, service.settings, fault);
             if (endpoints.empty()) diagnostics.error(entry.place, fault);
             for (const Endpoint& endpoint : endpoints)
-                out.push_back({service.key() + " " + endpoint.text(), entry.name, entry.place, entry.type, endpoint,
-                               entry.name.find(':') == std::string::npos, "", 0, service.process_count});
+                out.push_back({service.key() + " " + endpoint.text(), entry.name, entry.place,
+                               entry.type, endpoint, entry.name.find(':') == std::string::npos, "",
+                               0, service.process_count});
             continue;
         }
         const bool showq = service.row->listens == Listens::showq;
-        const std::string name = showq ? "public/showq" : (entry.is_private ? "private/" : "public/") + entry.name;
+        const std::string name =
+            showq ? "public/showq" : (entry.is_private ? "private/" : "public/") + entry.name;
         // Datagrams are log lines, which are believed: root's only.
-        const mode_t mode = entry.type == ServiceType::unix_dgram || (entry.is_private && !showq) ? 0600 : 0666;
+        const mode_t mode =
+            entry.type == ServiceType::unix_dgram || (entry.is_private && !showq) ? 0600 : 0666;
         const auto type = showq ? ServiceType::unix_stream : entry.type;
-        out.push_back({service.key() + " " + name, name, entry.place, type, {}, false, queue + "/" + name, mode, 1});
+        out.push_back({service.key() + " " + name,
+                       name,
+                       entry.place,
+                       type,
+                       {},
+                       false,
+                       queue + "/" + name,
+                       mode,
+                       1});
     }
     return out;
 }
 
 bool Listeners::have_port(uint16_t port) const noexcept {
-    return std::any_of(open_.begin(), open_.end(), [&](const auto& each) { return each.second.port == port; });
+    return std::any_of(open_.begin(), open_.end(),
+                       [&](const auto& each) { return each.second.port == port; });
 }
 
-bool Listeners::open_one(const Wanted& wanted, Open& out, size_t already, std::string& fault) const {
+bool Listeners::open_one(const Wanted& wanted, Open& out, size_t already,
+                         std::string& fault) const {
     const auto failed = [&](const std::string& what, const Error& error) {
         fault = wanted.place.text() + ": cannot listen on " + what + ": " + error.text();
         return false;
@@ -109,15 +127,19 @@ bool Listeners::open_one(const Wanted& wanted, Open& out, size_t already, std::s
         return true;
     }
     out.port = wanted.endpoint.port;
-    // A reload may move a port from one service or address to another; the old socket closes when the new one is open.
+    // A reload may move a port from one service or address to another; the old socket closes when
+    // the new one is open.
     if (already == 0 && !have_port(wanted.endpoint.port)) {
         const auto probe = bound_socket(wanted.endpoint, false);
         if (!probe && wanted.any_interface && family_missing(probe.error().os_errno)) return true;
         if (!probe) {
             failed(wanted.endpoint.text(), probe.error());
             if (probe.error().os_errno == EADDRINUSE)
-                fault += "; see who has it: ss -ltnp 'sport = :" + std::to_string(wanted.endpoint.port) + "'";
-            if (probe.error().os_errno == EADDRNOTAVAIL) fault += "; this machine does not have that address";
+                fault +=
+                    "; see who has it: ss -ltnp 'sport = :" + std::to_string(wanted.endpoint.port) +
+                    "'";
+            if (probe.error().os_errno == EADDRNOTAVAIL)
+                fault += "; this machine does not have that address";
             return false;
         }
     }
@@ -164,7 +186,8 @@ void Listeners::close_unneeded(const Plan& plan) {
             it = open_.erase(it);
             continue;
         }
-        if (it->second.descriptors.size() > count->second) it->second.descriptors.resize(count->second);
+        if (it->second.descriptors.size() > count->second)
+            it->second.descriptors.resize(count->second);
         ++it;
     }
 }
@@ -172,7 +195,8 @@ void Listeners::close_unneeded(const Plan& plan) {
 std::vector<Listener> Listeners::of(const PlannedService& service, unsigned worker) const {
     std::vector<Listener> out;
     const std::string prefix = service.key() + " ";
-    for (auto it = open_.lower_bound(prefix); it != open_.end() && it->first.starts_with(prefix); ++it) {
+    for (auto it = open_.lower_bound(prefix); it != open_.end() && it->first.starts_with(prefix);
+         ++it) {
         const auto& descriptors = it->second.descriptors;
         if (descriptors.empty()) continue;
         const size_t index = descriptors.size() == 1 ? 0 : worker;

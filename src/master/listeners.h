@@ -1,11 +1,12 @@
-// master/listeners.h: the sockets master holds for its services, open as long as master runs: a service may die and come
-// back without a client's connection attempt being refused.
+// master/listeners.h: the sockets master holds for its services, open as long as master runs: a
+// service may die and come back without a client's connection attempt being refused.
 //
-// inet: one socket a process, all bound to the same address (SO_REUSEPORT), so that the kernel spreads the connections.
-// unix: one socket, handed to every process of the service; below queue_directory/public or private.
+// inet: one socket a process, all bound to the same address (SO_REUSEPORT), so that the kernel
+// spreads the connections. unix: one socket, handed to every process of the service; below
+// queue_directory/public or private.
 //
-// Before the first socket of an address is opened it is bound once without SO_REUSEPORT: otherwise a second instance
-// would silently share the port with a first one.
+// Before the first socket of an address is opened it is bound once without SO_REUSEPORT: otherwise
+// a second instance would silently share the port with a first one.
 #pragma once
 
 #include <map>
@@ -16,19 +17,20 @@
 #include "base/fd.h"
 #include "base/ip_address.h"
 #include "base/result.h"
+
 #include "master/plan.h"
 
 namespace posthaste {
 
 struct Listener {
-    std::string name;           // as the service is told: "2525", "public/showq"
+    std::string name;  // as the service is told: "2525", "public/showq"
     int descriptor;
 };
 
 class Listeners {
  public:
-    // Opens what the plan needs and does not have yet. On a fault nothing new stays open, what was open stays, and
-    // `fault` says which address, where it was written and what to do.
+    // Opens what the plan needs and does not have yet. On a fault nothing new stays open, what was
+    // open stays, and `fault` says which address, where it was written and what to do.
     bool open(const Plan& plan, std::string& fault);
     // Closes what the plan does not name (after open(), on reload).
     void close_unneeded(const Plan& plan);
@@ -39,19 +41,20 @@ class Listeners {
  private:
     struct Open {
         std::string name;
-        uint16_t port = 0;              // inet
-        std::vector<Fd> descriptors;    // one a process, or one for all
+        uint16_t port = 0;            // inet
+        std::vector<Fd> descriptors;  // one a process, or one for all
     };
     struct Wanted;
     static std::vector<Wanted> wanted_by(const Plan& plan, Diagnostics& diagnostics);
     bool open_one(const Wanted& wanted, Open& out, size_t already, std::string& fault) const;
     bool have_port(uint16_t port) const noexcept;
 
-    std::map<std::string, Open> open_;      // by service key and address
+    std::map<std::string, Open> open_;  // by service key and address
 };
 
-// What an inet service's name means: "2525", "smtp", "127.0.0.1:2525", "[::1]:smtp", "localhost:25". Nothing and a
-// fault when it means nothing.
-std::vector<Endpoint> listen_endpoints(std::string_view name, const Settings& settings, std::string& fault);
+// What an inet service's name means: "2525", "smtp", "127.0.0.1:2525", "[::1]:smtp",
+// "localhost:25". Nothing and a fault when it means nothing.
+std::vector<Endpoint> listen_endpoints(std::string_view name, const Settings& settings,
+                                       std::string& fault);
 
 }  // namespace posthaste

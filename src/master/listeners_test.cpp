@@ -1,12 +1,11 @@
 #include "master/listeners.h"
 
 #include <arpa/inet.h>
+#include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-
-#include <cstdlib>
 
 #include "runtime/socket_address.h"
 
@@ -16,10 +15,12 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::vector<std::string> endpoints(std::string_view name, std::string_view settings, std::string* fault = nullptr) {
+std::vector<std::string> endpoints(std::string_view name, std::string_view settings,
+                                   std::string* fault = nullptr) {
     std::string ignored;
     std::vector<std::string> out;
-    for (const Endpoint& endpoint : listen_endpoints(name, Settings::initial(settings), fault ? *fault : ignored))
+    for (const Endpoint& endpoint :
+         listen_endpoints(name, Settings::initial(settings), fault ? *fault : ignored))
         out.push_back(endpoint.text());
     return out;
 }
@@ -27,8 +28,10 @@ std::vector<std::string> endpoints(std::string_view name, std::string_view setti
 TEST(ListenEndpoints, FollowInterfacesAndProtocols) {
     EXPECT_THAT(endpoints("2525", ""), ElementsAre("0.0.0.0:2525", "[::]:2525"));
     EXPECT_THAT(endpoints("2525", "inet_protocols = ipv4\n"), ElementsAre("0.0.0.0:2525"));
-    EXPECT_THAT(endpoints("2525", "inet_interfaces = loopback-only\n"), ElementsAre("127.0.0.1:2525", "[::1]:2525"));
-    EXPECT_THAT(endpoints("2525", "inet_interfaces = 127.0.0.1, [::1]\n"), ElementsAre("127.0.0.1:2525", "[::1]:2525"));
+    EXPECT_THAT(endpoints("2525", "inet_interfaces = loopback-only\n"),
+                ElementsAre("127.0.0.1:2525", "[::1]:2525"));
+    EXPECT_THAT(endpoints("2525", "inet_interfaces = 127.0.0.1, [::1]\n"),
+                ElementsAre("127.0.0.1:2525", "[::1]:2525"));
 }
 
 TEST(ListenEndpoints, AHostOfItsOwnStandsAlone) {
@@ -57,9 +60,11 @@ class ListenersTest : public testing::Test {
         ::mkdir((queue_ + "/private").c_str(), 0700);
         plan_.settings = Settings::initial("queue_directory = " + queue_ + "\n");
     }
+
     void TearDown() override { (void)!::system(("rm -r " + queue_).c_str()); }
 
-    void add(Role role, std::string program, std::string name, ServiceType type, bool is_private, unsigned processes) {
+    void add(Role role, std::string program, std::string name, ServiceType type, bool is_private,
+             unsigned processes) {
         PlannedService service;
         service.entry.name = std::move(name);
         service.entry.program = std::move(program);
@@ -137,7 +142,9 @@ TEST_F(ListenersTest, UnixSocketsLieInPublicOrPrivate) {
     EXPECT_EQ(listeners.of(plan_.services[1], 0).at(0).name, "public/showq");
     EXPECT_EQ(listeners.of(plan_.services[2], 0).at(0).name, "public/postlog");
     EXPECT_TRUE(listeners.of(plan_.services[3], 0).empty());
+
     struct stat status {};
+
     ASSERT_EQ(::stat((queue_ + "/public/postlog").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600U);
 }

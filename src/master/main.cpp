@@ -1,16 +1,17 @@
-// master: checks the configuration, locks the queue, supervises. Started by `posthaste start`, start-fg and check.
-#include <fcntl.h>
-#include <unistd.h>
-
+// master: checks the configuration, locks the queue, supervises. Started by `posthaste start`,
+// start-fg and check.
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "runtime/settings/queue_directory.h"
+#include "runtime/settings/system_facts.h"
 
 #include "master/kernel_check.h"
 #include "master/pid_file.h"
 #include "master/supervisor.h"
-#include "runtime/settings/queue_directory.h"
-#include "runtime/settings/system_facts.h"
 
 namespace {
 
@@ -47,8 +48,10 @@ int main(int argc, char** argv) {
     app.add_option("-c", config_directory, "configuration directory");
     app.add_option("--command-directory", command_directory, "where the commands are");
     app.add_flag("--check", check_only, "check the configuration and the machine, start nothing");
-    app.add_flag("--foreground", options.foreground, "stay in the foreground and repeat the log on standard error");
-    app.add_option("--outcome-fd", options.outcome_fd, "where to tell that the start succeeded, or why not");
+    app.add_flag("--foreground", options.foreground,
+                 "stay in the foreground and repeat the log on standard error");
+    app.add_option("--outcome-fd", options.outcome_fd,
+                   "where to tell that the start succeeded, or why not");
     CLI11_PARSE(app, argc, argv);
 
     if (::geteuid() != 0) return fail(options.outcome_fd, "must be run as root");

@@ -1,16 +1,16 @@
 #include "master/master_log.h"
 
+#include <cstdio>
+#include <cstring>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstring>
-
 #include "base/codec.h"
 #include "base/strings.h"
+
 #include "runtime/stderr_log.h"
 
 namespace posthaste {
@@ -24,8 +24,9 @@ int64_t wall_us() {
 }
 
 std::string shown(wire::Severity severity, std::string_view text) {
-    return severity == wire::Severity::info ? std::string(text)
-                                            : std::string(name_of(severity)) + ": " + std::string(text);
+    return severity == wire::Severity::info
+               ? std::string(text)
+               : std::string(name_of(severity)) + ": " + std::string(text);
 }
 
 void to_syslog(const wire::LogLine& line) {
@@ -49,10 +50,12 @@ void MasterLog::line(wire::Severity severity, std::string_view text) {
     line_of("master", static_cast<uint32_t>(::getpid()), severity, text);
 }
 
-void MasterLog::line_of(std::string_view program, uint32_t pid, wire::Severity severity, std::string_view text) {
+void MasterLog::line_of(std::string_view program, uint32_t pid, wire::Severity severity,
+                        std::string_view text) {
     const std::string tag = syslog_name_ + "/" + std::string(program);
     const std::string clean = printable(text, 2000);
-    if (also_to_stderr_) std::fprintf(stderr, "%s[%u]: %s\n", tag.c_str(), pid, shown(severity, clean).c_str());
+    if (also_to_stderr_)
+        std::fprintf(stderr, "%s[%u]: %s\n", tag.c_str(), pid, shown(severity, clean).c_str());
     wire::LogLine record;
     record.wall_us = wall_us();
     record.pid = pid;

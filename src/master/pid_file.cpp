@@ -1,10 +1,9 @@
 #include "master/pid_file.h"
 
+#include <cstdio>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-#include <cstdio>
 
 namespace posthaste {
 
@@ -14,7 +13,8 @@ Result<Fd> lock_pid_file(const std::string& path) {
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return os_error("lock pid/master.pid");
     char text[32];
     const int size = std::snprintf(text, sizeof text, "%10ld\n", static_cast<long>(::getpid()));
-    if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), text, static_cast<size_t>(size), 0) != size)
+    if (::ftruncate(fd.get(), 0) != 0 ||
+        ::pwrite(fd.get(), text, static_cast<size_t>(size), 0) != size)
         return os_error("write pid/master.pid");
     return fd;
 }

@@ -1,5 +1,5 @@
-// master/pid_file.h: pid/master.pid: who runs this queue. The lock on it, not the number in it, says that master is alive;
-// the commands test it and signal the number.
+// master/pid_file.h: pid/master.pid: who runs this queue. The lock on it, not the number in it,
+// says that master is alive; the commands test it and signal the number.
 #pragma once
 
 #include <string>
@@ -9,7 +9,8 @@
 
 namespace posthaste {
 
-// Holds the lock until the process ends. Errc::closed with os_errno EWOULDBLOCK: another master has it.
+// Holds the lock until the process ends. Errc::closed with os_errno EWOULDBLOCK: another master has
+// it.
 Result<Fd> lock_pid_file(const std::string& path);
 
 }  // namespace posthaste

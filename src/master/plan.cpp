@@ -1,11 +1,10 @@
 #include "master/plan.h"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
+#include <pwd.h>
 #include <thread>
+#include <unistd.h>
 
 #include "base/strings.h"
 
@@ -21,14 +20,16 @@ constexpr std::array<Role, 6> kEssential = {Role::smtpd, Role::cleanup, Role::st
 
 class PlanMaker {
  public:
-    PlanMaker(const MainCf& main_cf, const MasterCf& master_cf, const SystemFacts& facts, Diagnostics& diagnostics)
+    PlanMaker(const MainCf& main_cf, const MasterCf& master_cf, const SystemFacts& facts,
+              Diagnostics& diagnostics)
         : main_cf_(main_cf), master_cf_(master_cf), facts_(facts), diagnostics_(diagnostics) {}
 
     std::optional<Plan> make() {
         const SettingsReader reader(main_cf_, facts_);
         std::vector<MainCfEntry> all_overrides;
         for (const auto& service : master_cf_.services)
-            all_overrides.insert(all_overrides.end(), service.overrides.begin(), service.overrides.end());
+            all_overrides.insert(all_overrides.end(), service.overrides.begin(),
+                                 service.overrides.end());
         reader.warn_of_unknown(all_overrides, diagnostics_);
 
         auto settings = reader.read({}, diagnostics_);
@@ -47,12 +48,15 @@ class PlanMaker {
         service.entry = entry;
         service.row = role ? row_of(*role) : nullptr;
         if (!service.row) {
-            diagnostics_.error(entry.place, "there is no program \"" + entry.program + "\" here (yet); put a \"#\" "
-                                            "before the line");
+            diagnostics_.error(entry.place, "there is no program \"" + entry.program +
+                                                "\" here (yet); put a \"#\" "
+                                                "before the line");
             return;
         }
         if (entry.type == ServiceType::inet && service.row->listens != Listens::own) {
-            diagnostics_.error(entry.place, entry.program + " does not listen on the network; write unix for inet");
+            diagnostics_.error(
+                entry.place,
+                entry.program + " does not listen on the network; write unix for inet");
             return;
         }
         if (shares_processes(service)) return;
@@ -67,24 +71,27 @@ class PlanMaker {
         plan_.services.push_back(std::move(service));
     }
 
-    // A further line of a program that does not listen ("relay unix … smtp") names a transport: qmgr gives its mail
-    // to the same processes, with the transport's own parameters.
+    // A further line of a program that does not listen ("relay unix … smtp") names a transport:
+    // qmgr gives its mail to the same processes, with the transport's own parameters.
     bool shares_processes(const PlannedService& service) {
         if (service.row->listens == Listens::own && service.row->many) return false;
-        const auto first = std::find_if(plan_.services.begin(), plan_.services.end(),
-                                        [&](const PlannedService& other) { return other.row == service.row; });
+        const auto first =
+            std::find_if(plan_.services.begin(), plan_.services.end(),
+                         [&](const PlannedService& other) { return other.row == service.row; });
         if (first == plan_.services.end()) return false;
         if (!service.row->many) {
-            diagnostics_.error(service.entry.place, "a second " + service.entry.program + "; there can be only one (" +
+            diagnostics_.error(service.entry.place, "a second " + service.entry.program +
+                                                        "; there can be only one (" +
                                                         first->entry.place.text() + ")");
             return true;
         }
         for (const auto& option : service.entry.overrides)
             if (option.name != "syslog_name")
-                diagnostics_.warning(service.entry.place, service.entry.name + " shares the processes of " +
-                                                              first->entry.name + ", -o " + option.name +
-                                                              " is ignored; set " + service.entry.name +
-                                                              "_… parameters in main.cf");
+                diagnostics_.warning(service.entry.place,
+                                     service.entry.name + " shares the processes of " +
+                                         first->entry.name + ", -o " + option.name +
+                                         " is ignored; set " + service.entry.name +
+                                         "_… parameters in main.cf");
         return true;
     }
 
@@ -92,7 +99,8 @@ class PlanMaker {
         const auto limit = service.entry.process_limit;
         if (!service.row->many) {
             if (limit.value_or(1) == 1) return true;
-            diagnostics_.error(service.entry.place, "maxproc of " + service.entry.program + " must be 1");
+            diagnostics_.error(service.entry.place,
+                               "maxproc of " + service.entry.program + " must be 1");
             return false;
         }
         auto wanted = static_cast<unsigned>(service.settings.integer("worker_processes"));
@@ -106,12 +114,14 @@ class PlanMaker {
         const std::string& name = service.settings.text(service.row->user_parameter);
         const passwd* user = ::getpwnam(name.c_str());
         if (user == nullptr) {
-            diagnostics_.error(service.entry.place, std::string(service.row->user_parameter) + " = " + name +
-                                                        ": there is no such user; `posthaste init` creates it");
+            diagnostics_.error(service.entry.place,
+                               std::string(service.row->user_parameter) + " = " + name +
+                                   ": there is no such user; `posthaste init` creates it");
             return false;
         }
         if (user->pw_uid == 0) {
-            diagnostics_.error(service.entry.place, std::string(service.row->user_parameter) + " = " + name +
+            diagnostics_.error(service.entry.place, std::string(service.row->user_parameter) +
+                                                        " = " + name +
                                                         ": a service never runs as root");
             return false;
         }
@@ -124,18 +134,21 @@ class PlanMaker {
         service.program_path = service.settings.text("daemon_directory") + "/" +
                                std::string(name_of(service.row->role));
         if (::access(service.program_path.c_str(), X_OK) == 0) return true;
-        diagnostics_.error(service.entry.place, service.program_path + " is not there or cannot be run; check "
-                                                "daemon_directory");
+        diagnostics_.error(service.entry.place, service.program_path +
+                                                    " is not there or cannot be run; check "
+                                                    "daemon_directory");
         return false;
     }
 
     void require_essential() {
         if (diagnostics_.has_errors()) return;
         for (const Role role : kEssential) {
-            const bool planned = std::any_of(plan_.services.begin(), plan_.services.end(),
-                                             [&](const PlannedService& service) { return service.row->role == role; });
+            const bool planned = std::any_of(
+                plan_.services.begin(), plan_.services.end(),
+                [&](const PlannedService& service) { return service.row->role == role; });
             if (!planned)
-                diagnostics_.error({master_cf_.path, 0}, "no service runs " + std::string(name_of(role)) +
+                diagnostics_.error({master_cf_.path, 0}, "no service runs " +
+                                                             std::string(name_of(role)) +
                                                              "; mail could not move without it");
         }
     }
@@ -147,15 +160,17 @@ class PlanMaker {
     Plan plan_;
 };
 
-// Whether a setting that applies at restart is one of this service's: by the first word of its name. What a plan already
-// says in its own fields (users, counts, programs) is compared there.
+// Whether a setting that applies at restart is one of this service's: by the first word of its
+// name. What a plan already says in its own fields (users, counts, programs) is compared there.
 bool concerns(std::string_view parameter, const PlannedService& service) {
-    constexpr std::array<std::pair<std::string_view, Role>, 5> kOwners = {{{"smtpd_", Role::smtpd},
-                                                                          {"cleanup_", Role::cleanup},
-                                                                          {"store_", Role::store},
-                                                                          {"smtp_", Role::smtp},
-                                                                          {"dns_", Role::rewrite}}};
-    if (parameter == "worker_processes" || parameter.ends_with("_user") || parameter.ends_with("_directory"))
+    constexpr std::array<std::pair<std::string_view, Role>, 5> kOwners = {
+        {{"smtpd_", Role::smtpd},
+         {"cleanup_", Role::cleanup},
+         {"store_", Role::store},
+         {"smtp_", Role::smtp},
+         {"dns_", Role::rewrite}}};
+    if (parameter == "worker_processes" || parameter.ends_with("_user") ||
+        parameter.ends_with("_directory"))
         return false;
     if (parameter.starts_with("inet_")) return service.entry.type == ServiceType::inet;
     for (const auto& [prefix, role] : kOwners)
@@ -171,15 +186,17 @@ const PlannedService* Plan::find(std::string_view key) const noexcept {
     return nullptr;
 }
 
-std::optional<Plan> make_plan(const MainCf& main_cf, const MasterCf& master_cf, const SystemFacts& facts,
-                              Diagnostics& diagnostics) {
+std::optional<Plan> make_plan(const MainCf& main_cf, const MasterCf& master_cf,
+                              const SystemFacts& facts, Diagnostics& diagnostics) {
     return PlanMaker(main_cf, master_cf, facts, diagnostics).make();
 }
 
-std::optional<Plan> make_plan(const std::string& config_directory, const SystemFacts& facts, Diagnostics& diagnostics) {
+std::optional<Plan> make_plan(const std::string& config_directory, const SystemFacts& facts,
+                              Diagnostics& diagnostics) {
     const MainCf main_cf = MainCf::load(config_directory + "/main.cf", diagnostics);
     const MasterCf master_cf = MasterCf::load(config_directory + "/master.cf", diagnostics);
-    if (diagnostics.has_errors() && main_cf.entries.empty() && master_cf.services.empty()) return std::nullopt;
+    if (diagnostics.has_errors() && main_cf.entries.empty() && master_cf.services.empty())
+        return std::nullopt;
     return make_plan(main_cf, master_cf, facts, diagnostics);
 }
 

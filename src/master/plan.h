@@ -1,26 +1,27 @@
-// master/plan.h: main.cf and master.cf as what is to run: one row a service, with everything its processes are given.
-// Made at start, by `master --check`, and again on reload; compared then to find what must be restarted.
+// master/plan.h: main.cf and master.cf as what is to run: one row a service, with everything its
+// processes are given. Made at start, by `master --check`, and again on reload; compared then to
+// find what must be restarted.
 #pragma once
-
-#include <sys/types.h>
 
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
-#include "master/process_table.h"
 #include "runtime/settings/diagnostics.h"
 #include "runtime/settings/main_cf.h"
 #include "runtime/settings/master_cf.h"
+
+#include "master/process_table.h"
 
 namespace posthaste {
 
 struct PlannedService {
     MasterCfService entry;
     const RoleRow* row = nullptr;
-    Settings settings;                  // with this service's -o
+    Settings settings;  // with this service's -o
     unsigned process_count = 1;
-    unsigned first_instance = 0;        // instances count over all services of a role
+    unsigned first_instance = 0;  // instances count over all services of a role
     uid_t user_id = 0;
     gid_t group_id = 0;
     std::string program_path;
@@ -31,19 +32,20 @@ struct PlannedService {
 
 struct Plan {
     std::string config_directory;
-    Settings settings;                  // main.cf alone
+    Settings settings;  // main.cf alone
     std::vector<PlannedService> services;
 
     const PlannedService* find(std::string_view key) const noexcept;
 };
 
 // Nothing when there is an error; all of them are in `diagnostics`.
-std::optional<Plan> make_plan(const std::string& config_directory, const SystemFacts& facts, Diagnostics& diagnostics);
-std::optional<Plan> make_plan(const MainCf& main_cf, const MasterCf& master_cf, const SystemFacts& facts,
+std::optional<Plan> make_plan(const std::string& config_directory, const SystemFacts& facts,
                               Diagnostics& diagnostics);
+std::optional<Plan> make_plan(const MainCf& main_cf, const MasterCf& master_cf,
+                              const SystemFacts& facts, Diagnostics& diagnostics);
 
-// Whether going from one to the other takes new processes: a setting that applies at restart, another program, user or
-// number of processes.
+// Whether going from one to the other takes new processes: a setting that applies at restart,
+// another program, user or number of processes.
 bool needs_restart(const PlannedService& before, const PlannedService& after);
 
 }  // namespace posthaste

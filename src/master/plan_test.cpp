@@ -1,12 +1,11 @@
 #include "master/plan.h"
 
+#include <cstdlib>
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <fstream>
 
 namespace posthaste {
 namespace {
@@ -29,18 +28,24 @@ class PlanTest : public testing::Test {
     void SetUp() override {
         char name[] = "/tmp/posthaste-plan-XXXXXX";
         directory_ = ::mkdtemp(name);
-        for (const auto program : {"smtpd", "cleanup", "store", "qmgr", "trivial-rewrite", "smtp", "postlogd"}) {
+        for (const auto program :
+             {"smtpd", "cleanup", "store", "qmgr", "trivial-rewrite", "smtp", "postlogd"}) {
             std::ofstream(directory_ + "/" + program) << "#!/bin/true\n";
             ::chmod((directory_ + "/" + program).c_str(), 0755);
         }
-        main_cf_ = "network_user=daemon\nqueue_user=bin\nstore_user=sys\nlog_user=nobody\nworker_processes=3\n"
-                   "daemon_directory=" + directory_ + "\n";
+        main_cf_ =
+            "network_user=daemon\nqueue_user=bin\nstore_user=sys\nlog_user=nobody\nworker_"
+            "processes=3\n"
+            "daemon_directory=" +
+            directory_ + "\n";
     }
+
     void TearDown() override { (void)!::system(("rm -r " + directory_).c_str()); }
 
     std::optional<Plan> plan(std::string_view master_cf, std::string_view more_main_cf = "") {
         Diagnostics diagnostics;
-        const auto main = MainCf::parse("main.cf", main_cf_ + std::string(more_main_cf), diagnostics);
+        const auto main =
+            MainCf::parse("main.cf", main_cf_ + std::string(more_main_cf), diagnostics);
         const auto services = MasterCf::parse("master.cf", master_cf, diagnostics);
         auto out = make_plan(main, services, {}, diagnostics);
         remarks_.clear();
@@ -72,7 +77,8 @@ TEST_F(PlanTest, MaxprocIsAnUpperLimit) {
 }
 
 TEST_F(PlanTest, InstancesCountOverAllServicesOfARole) {
-    const auto got = plan(std::string(kServices) + "127.0.0.1:2526 inet n - y - 1 smtpd -o smtpd_banner=second\n");
+    const auto got = plan(std::string(kServices) +
+                          "127.0.0.1:2526 inet n - y - 1 smtpd -o smtpd_banner=second\n");
     ASSERT_TRUE(got) << remarks_;
     EXPECT_EQ(got->find("smtpd 2525")->first_instance, 0U);
     EXPECT_EQ(got->find("smtpd 127.0.0.1:2526")->first_instance, 3U);
@@ -81,16 +87,19 @@ TEST_F(PlanTest, InstancesCountOverAllServicesOfARole) {
 }
 
 TEST_F(PlanTest, ATransportOfTheSameProgramSharesItsProcesses) {
-    const auto got = plan(std::string(kServices) + "slow unix - - y - - smtp -o smtp_helo_name=slow.example\n");
+    const auto got =
+        plan(std::string(kServices) + "slow unix - - y - - smtp -o smtp_helo_name=slow.example\n");
     ASSERT_TRUE(got) << remarks_;
     EXPECT_EQ(got->find("smtp slow"), nullptr);
-    EXPECT_THAT(remarks_, HasSubstr("warning: master.cf:9: slow shares the processes of smtp, -o smtp_helo_name is ignored"));
+    EXPECT_THAT(remarks_, HasSubstr("warning: master.cf:9: slow shares the processes of smtp, -o "
+                                    "smtp_helo_name is ignored"));
     EXPECT_THAT(remarks_, Not(HasSubstr("relay shares")));
 }
 
 TEST_F(PlanTest, NamesWhatCannotRun) {
     EXPECT_FALSE(plan(std::string(kServices) + "pickup unix n - y 60 1 pickup\n"));
-    EXPECT_THAT(remarks_, HasSubstr("error: master.cf:9: there is no program \"pickup\" here (yet)"));
+    EXPECT_THAT(remarks_,
+                HasSubstr("error: master.cf:9: there is no program \"pickup\" here (yet)"));
     EXPECT_FALSE(plan(std::string(kServices) + "store2 unix n - y - 1 store\n"));
     EXPECT_THAT(remarks_, HasSubstr("a second store; there can be only one (master.cf:3)"));
     EXPECT_FALSE(plan(std::string(kServices) + "qmgr2 inet n - y - 1 cleanup\n"));

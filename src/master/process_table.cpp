@@ -7,6 +7,7 @@ namespace posthaste {
 
 namespace {
 
+// clang-format off
 constexpr RoleRow kRoleRows[] = {
     // role           user            root     many   arena                  listens          stop stage
     {Role::smtpd,     "network_user", "empty", true,  "smtpd_arena_size",    Listens::own,     0},
@@ -39,6 +40,7 @@ constexpr Wire kWires[] = {
     {Role::smtp,      Role::postlogd, 512 * KiB,  false,   false,  "runtime/log_line.h"},
     {Role::rewrite,   Role::postlogd, 256 * KiB,  false,   false,  "runtime/log_line.h"},
 };
+// clang-format on
 
 }  // namespace
 

@@ -1,8 +1,7 @@
 #include "master/process_table.h"
 
-#include <gtest/gtest.h>
-
 #include <bit>
+#include <gtest/gtest.h>
 
 namespace posthaste {
 namespace {

@@ -1,5 +1,7 @@
 #include "master/supervisor.h"
 
+#include <algorithm>
+#include <array>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -7,10 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-
 #include "base/units.h"
+
 #include "master/command_socket.h"
 
 namespace posthaste {
@@ -61,24 +61,30 @@ bool Supervisor::prepare() {
     if (fault.empty()) listeners_.open(plan_, fault);
     if (fault.empty()) {
         auto socket = open_command_socket(queue + "/private/master");
-        if (socket) command_socket_ = std::move(*socket);
-        else fault = socket.error().text();
+        if (socket)
+            command_socket_ = std::move(*socket);
+        else
+            fault = socket.error().text();
     }
     if (!fault.empty()) {
         tell_outcome(fault);
         log_.fatal(fault);
         return false;
     }
-    const bool has_postlog = std::any_of(plan_.services.begin(), plan_.services.end(), [](const PlannedService& service) {
-        return service.row->role == Role::postlogd && service.entry.type == ServiceType::unix_dgram;
-    });
-    const auto postlog = std::find_if(plan_.services.begin(), plan_.services.end(), [](const PlannedService& service) {
-        return service.row->role == Role::postlogd;
-    });
-    log_.configure(has_postlog ? queue + (postlog->entry.is_private ? "/private/" : "/public/") + postlog->entry.name : "",
+    const bool has_postlog = std::any_of(plan_.services.begin(), plan_.services.end(),
+                                         [](const PlannedService& service) {
+                                             return service.row->role == Role::postlogd &&
+                                                    service.entry.type == ServiceType::unix_dgram;
+                                         });
+    const auto postlog = std::find_if(
+        plan_.services.begin(), plan_.services.end(),
+        [](const PlannedService& service) { return service.row->role == Role::postlogd; });
+    log_.configure(has_postlog ? queue + (postlog->entry.is_private ? "/private/" : "/public/") +
+                                     postlog->entry.name
+                               : "",
                    plan_.settings.text("syslog_name"));
-    log_.info("daemon started -- version " + plan_.settings.text("mail_version") + ", configuration " +
-              plan_.config_directory);
+    log_.info("daemon started -- version " + plan_.settings.text("mail_version") +
+              ", configuration " + plan_.config_directory);
     for (const PlannedService& service : plan_.services)
         for (unsigned worker = 0; worker < service.process_count; ++worker) {
             Slot slot;
@@ -111,9 +117,12 @@ void Supervisor::turn() {
     for (size_t i = 0; i < incarnations.size(); ++i) {
         const pollfd* of_child = &waits[2 + 3 * i];
         // Looked up anew each time: handling one child may have ended another.
-        if (Child* child = find(incarnations[i]); child && of_child[0].revents != 0) on_messages(*child);
-        if (Child* child = find(incarnations[i]); child && of_child[1].revents != 0) on_error_output(*child);
-        if (Child* child = find(incarnations[i]); child && of_child[2].revents != 0) on_exit(*child);
+        if (Child* child = find(incarnations[i]); child && of_child[0].revents != 0)
+            on_messages(*child);
+        if (Child* child = find(incarnations[i]); child && of_child[1].revents != 0)
+            on_error_output(*child);
+        if (Child* child = find(incarnations[i]); child && of_child[2].revents != 0)
+            on_exit(*child);
     }
     on_time();
     if (phase_ == Phase::stopping) advance_stop();
@@ -123,7 +132,8 @@ int64_t Supervisor::next_deadline_us() const {
     int64_t deadline_us = phase_ == Phase::running ? kNeverUs : phase_deadline_us_;
     for (const Slot& slot : slots_) {
         if (!slot.child && slot.wanted) deadline_us = std::min(deadline_us, slot.start_at_us);
-        if (slot.child && slot.child->kill_at_us > 0) deadline_us = std::min(deadline_us, slot.child->kill_at_us);
+        if (slot.child && slot.child->kill_at_us > 0)
+            deadline_us = std::min(deadline_us, slot.child->kill_at_us);
     }
     for (const Wakeup& wakeup : wakeups_) deadline_us = std::min(deadline_us, wakeup.at_us);
     return deadline_us;
@@ -155,7 +165,8 @@ void Supervisor::on_time() {
     }
     for_each_child([&](Child& child) {
         if (child.kill_at_us == 0 || now_us < child.kill_at_us) return;
-        log_.warning(child.name() + " (pid " + std::to_string(child.pid()) + ") did not finish in time: killed");
+        log_.warning(child.name() + " (pid " + std::to_string(child.pid()) +
+                     ") did not finish in time: killed");
         child.kill_at_us = 0;
         child.kill(SIGKILL);
     });
@@ -163,7 +174,8 @@ void Supervisor::on_time() {
         if (now_us < wakeup.at_us) continue;
         wakeup.at_us = now_us + wakeup.every_us;
         for (const Slot& slot : slots_)
-            if (slot.service_key == wakeup.service_key && slot.child && slot.child->state == Child::State::ready)
+            if (slot.service_key == wakeup.service_key && slot.child &&
+                slot.child->state == Child::State::ready)
                 slot.child->send(control::Wakeup{});
     }
 }
@@ -243,8 +255,8 @@ void Supervisor::begin_stop(std::string_view why) {
     advance_stop();
 }
 
-// Senders before receivers: a stage is told to finish when the one before it has gone, or has used up its share of
-// stop_time_limit and been killed.
+// Senders before receivers: a stage is told to finish when the one before it has gone, or has used
+// up its share of stop_time_limit and been killed.
 void Supervisor::advance_stop() {
     const int64_t now_us = steady_us();
     const int64_t limit_us = plan_.settings.time_us("stop_time_limit");

@@ -1,17 +1,19 @@
-// master/supervisor.h: keeps the plan's processes alive and introduces them to each other. Root, one thread, a plain poll
-// loop: nothing that comes from the network ever reaches it. It moves no mail; when it dies, its children notice (end of
-// file on their control sockets), finish and go.
+// master/supervisor.h: keeps the plan's processes alive and introduces them to each other. Root,
+// one thread, a plain poll loop: nothing that comes from the network ever reaches it. It moves no
+// mail; when it dies, its children notice (end of file on their control sockets), finish and go.
 //
 //   starting ──all ready──► running ──SIGTERM──► stopping, stage by stage ──nobody left──► exit
 //      └──── one fails, or start_time_limit ───────►┘ (exit 1 and the reason)
 //   SIGHUP: reload.  SIGQUIT: kill all, exit.
 //
-// A process that dies is started again: at once if it had worked for a while, else after 1, 2, 4 … seconds up to
-// service_throttle_time. Each pair of the process table is introduced when both are ready, and anew after a restart.
+// A process that dies is started again: at once if it had worked for a while, else after 1, 2, 4 …
+// seconds up to service_throttle_time. Each pair of the process table is introduced when both are
+// ready, and anew after a restart.
 //
-// A reload hands every process its new settings. A process that a changed setting does not reach (Applies::restart) is
-// replaced: where several may run side by side the new one starts first and the old one finishes what it holds, so that
-// no connection is dropped; of the others the old one ends first.
+// A reload hands every process its new settings. A process that a changed setting does not reach
+// (Applies::restart) is replaced: where several may run side by side the new one starts first and
+// the old one finishes what it holds, so that no connection is dropped; of the others the old one
+// ends first.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +22,7 @@
 #include <vector>
 
 #include "base/fd.h"
+
 #include "master/child.h"
 #include "master/listeners.h"
 #include "master/master_log.h"
@@ -31,7 +34,8 @@ class Supervisor {
  public:
     struct Options {
         bool foreground = false;
-        // Where the outcome of the start is written: "ready\n", or the reason; closed then. -1: nobody waits.
+        // Where the outcome of the start is written: "ready\n", or the reason; closed then. -1:
+        // nobody waits.
         int outcome_fd = -1;
         SystemFacts facts;
     };
@@ -48,11 +52,12 @@ class Supervisor {
     struct Slot {
         std::string service_key;
         unsigned worker = 0;
-        std::unique_ptr<Child> child;           // none: waits for start_at_us
+        std::unique_ptr<Child> child;  // none: waits for start_at_us
         int64_t start_at_us = 0;
-        unsigned failures = 0;                  // starts in a row that came to nothing
-        bool wanted = true;                     // false: dropped by a reload; goes when its process has gone
+        unsigned failures = 0;  // starts in a row that came to nothing
+        bool wanted = true;     // false: dropped by a reload; goes when its process has gone
     };
+
     struct Quarrel {
         uint32_t first;
         uint32_t second;
@@ -108,13 +113,15 @@ class Supervisor {
     bool done_ = false;
     uint32_t next_incarnation_ = 1;
     std::vector<Slot> slots_;
-    std::vector<std::unique_ptr<Child>> retired_;       // replaced, finishing what they hold
+    std::vector<std::unique_ptr<Child>> retired_;  // replaced, finishing what they hold
     std::vector<Quarrel> quarrels_;
+
     struct Wakeup {
         std::string service_key;
         int64_t at_us;
         int64_t every_us;
     };
+
     void arm_wakeups();
     std::vector<Wakeup> wakeups_;
     Fd signals_;

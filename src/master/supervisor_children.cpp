@@ -1,17 +1,17 @@
+#include <algorithm>
 #include <signal.h>
 #include <sys/wait.h>
 
-#include <algorithm>
-
 #include "base/units.h"
+
 #include "master/supervisor.h"
 
 namespace posthaste {
 
 namespace {
 
-constexpr int64_t kWorkedUs = 1 * kSecondUs;        // ready for this long: its death is not a bad start
-constexpr unsigned kQuarrelsMax = 5;                // of one pair; then they stay apart
+constexpr int64_t kWorkedUs = 1 * kSecondUs;  // ready for this long: its death is not a bad start
+constexpr unsigned kQuarrelsMax = 5;          // of one pair; then they stay apart
 constexpr unsigned kMessagesATurn = 64;
 
 // 1, 2, 4 … seconds.
@@ -69,10 +69,13 @@ void Supervisor::on_message(Child& child, const ControlMessage& message) {
             on_quarrel(child, misbehaved.incarnation, misbehaved.text);
             return;
         }
-        case control::Drained::kType: return;
-        default: break;
+        case control::Drained::kType:
+            return;
+        default:
+            break;
     }
-    log_.warning(child.name() + ": senseless control message of type " + std::to_string(message.type) + ": killed");
+    log_.warning(child.name() + ": senseless control message of type " +
+                 std::to_string(message.type) + ": killed");
     child.kill(SIGKILL);
 }
 
@@ -80,13 +83,15 @@ void Supervisor::on_ready(Child& child) {
     child.state = Child::State::ready;
     child.ready_us = steady_us();
     if (!child.missing_layers.empty())
-        log_.warning(child.name() + " runs without these walls, which the kernel refused: " + child.missing_layers);
+        log_.warning(child.name() + " runs without these walls, which the kernel refused: " +
+                     child.missing_layers);
     for_each_child([&](Child& other) {
         if (&other != &child && other.state == Child::State::ready) introduce(child, other);
     });
     // The place this one was started for may have held another, which may go now.
     for (auto& old : retired_) {
-        if (old->state == Child::State::ready && old->identity().service_key == child.identity().service_key &&
+        if (old->state == Child::State::ready &&
+            old->identity().service_key == child.identity().service_key &&
             old->identity().worker == child.identity().worker)
             old->drain();
     }
@@ -100,7 +105,9 @@ void Supervisor::introduce(Child& a, Child& b) {
     const Wire* wire = wire_between(a.role(), b.role());
     if (wire == nullptr) return;
     auto pair = make_control_pair();
-    if (!pair) return log_.error("introducing " + a.name() + " to " + b.name() + ": " + pair.error().text());
+    if (!pair)
+        return log_.error("introducing " + a.name() + " to " + b.name() + ": " +
+                          pair.error().text());
     const auto tell = [&](Child& self, Child& peer, Fd& end) {
         const WireEnd terms = end_of(*wire, self.role());
         control::Introduce introduce;
@@ -121,9 +128,11 @@ void Supervisor::introduce(Child& a, Child& b) {
 
 void Supervisor::on_quarrel(Child& accuser, uint32_t accused, std::string_view what) {
     Child* other = find(accused);
-    log_.warning(accuser.name() + " closed its link to " + (other ? other->name() : "a process that is gone") + ": " +
-                 std::string(what));
-    if (other == nullptr || other->state != Child::State::ready || accuser.state != Child::State::ready) return;
+    log_.warning(accuser.name() + " closed its link to " +
+                 (other ? other->name() : "a process that is gone") + ": " + std::string(what));
+    if (other == nullptr || other->state != Child::State::ready ||
+        accuser.state != Child::State::ready)
+        return;
     const uint32_t first = std::min(accused, accuser.identity().incarnation);
     const uint32_t second = std::max(accused, accuser.identity().incarnation);
     auto known = std::find_if(quarrels_.begin(), quarrels_.end(), [&](const Quarrel& quarrel) {
@@ -132,18 +141,22 @@ void Supervisor::on_quarrel(Child& accuser, uint32_t accused, std::string_view w
     if (known == quarrels_.end()) known = quarrels_.insert(quarrels_.end(), {first, second, 0});
     // Either may be the liar; both are kept, apart from each other.
     if (++known->count > kQuarrelsMax)
-        return log_.error(accuser.name() + " and " + other->name() + " fall out again and again: left apart");
+        return log_.error(accuser.name() + " and " + other->name() +
+                          " fall out again and again: left apart");
     introduce(accuser, *other);
 }
 
 void Supervisor::on_error_output(Child& child) {
     for (const std::string& line : child.take_error_lines())
-        log_.line_of(name_of(child.role()), static_cast<uint32_t>(child.pid()), wire::Severity::warning, line);
+        log_.line_of(name_of(child.role()), static_cast<uint32_t>(child.pid()),
+                     wire::Severity::warning, line);
 }
 
 void Supervisor::on_exit(Child& child) {
     siginfo_t info{};
-    if (::waitid(P_PIDFD, static_cast<id_t>(child.pidfd()), &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return;
+    if (::waitid(P_PIDFD, static_cast<id_t>(child.pidfd()), &info, WEXITED | WNOHANG) != 0 ||
+        info.si_pid == 0)
+        return;
     // Its last words may still be on their way: Failed says more than an exit status.
     if (child.control() >= 0) on_messages(child);
     on_error_output(child);
@@ -171,22 +184,27 @@ void Supervisor::log_exit(const Child& child, int status, bool expected) {
 
 // `child` is gone after this.
 void Supervisor::settle_slot(const Child& child, bool expected) {
-    const auto retired = std::find_if(retired_.begin(), retired_.end(), [&](const auto& each) { return each.get() == &child; });
+    const auto retired = std::find_if(retired_.begin(), retired_.end(),
+                                      [&](const auto& each) { return each.get() == &child; });
     if (retired != retired_.end()) {
         retired_.erase(retired);
         return;
     }
-    const auto slot = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& each) { return each.child.get() == &child; });
+    const auto slot = std::find_if(slots_.begin(), slots_.end(),
+                                   [&](const Slot& each) { return each.child.get() == &child; });
     if (slot == slots_.end()) return;
     const int64_t now_us = steady_us();
     const bool worked = child.ready_us > 0 && now_us - child.ready_us >= kWorkedUs;
-    const std::string fault = child.name() + ": " + (child.failure.empty() ? "died at start; see the log" : child.failure);
+    const std::string fault =
+        child.name() + ": " +
+        (child.failure.empty() ? "died at start; see the log" : child.failure);
     const bool failed_at_start = child.state == Child::State::starting;
     slot->child.reset();
     slot->start_at_us = now_us;
     slot->failures = worked || expected ? 0 : slot->failures + 1;
     if (slot->failures > 0 && (failed_at_start || slot->failures > 1)) {
-        const int64_t wait_us = back_off_us(slot->failures, plan_.settings.time_us("service_throttle_time"));
+        const int64_t wait_us =
+            back_off_us(slot->failures, plan_.settings.time_us("service_throttle_time"));
         slot->start_at_us = now_us + wait_us;
         if (phase_ == Phase::running)
             log_.warning(slot->service_key + ": bad command startup -- throttling for " +

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "base/units.h"
+
 #include "master/supervisor.h"
 
 namespace posthaste {
@@ -44,7 +45,8 @@ void Supervisor::apply(Plan plan) {
         if (service == nullptr || slot.worker >= service->process_count) {
             slot.wanted = false;
             if (slot.child) slot.child->dismiss();
-        } else if (old_service != nullptr && (needs_restart(*old_service, *service) || always_replaced(*service))) {
+        } else if (old_service != nullptr &&
+                   (needs_restart(*old_service, *service) || always_replaced(*service))) {
             replace(slot);
         } else if (slot.child && !slot.child->reload(service->settings)) {
             replace(slot);

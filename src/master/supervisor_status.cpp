@@ -1,8 +1,8 @@
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/units.h"
+
 #include "master/command_socket.h"
 #include "master/supervisor.h"
 
@@ -12,9 +12,12 @@ namespace {
 
 std::string_view name_of(Child::State state) {
     switch (state) {
-        case Child::State::starting: return "starting";
-        case Child::State::ready: return "ready";
-        case Child::State::draining: return "draining";
+        case Child::State::starting:
+            return "starting";
+        case Child::State::ready:
+            return "ready";
+        case Child::State::draining:
+            return "draining";
     }
     return "?";
 }
@@ -22,7 +25,8 @@ std::string_view name_of(Child::State state) {
 nlohmann::json described(const Child& child, int64_t now_us) {
     nlohmann::json counters = nlohmann::json::array();
     for (const CounterValue& counter : child.counters())
-        counters.push_back({{"name", counter.name}, {"unit", counter.unit}, {"value", counter.value}});
+        counters.push_back(
+            {{"name", counter.name}, {"unit", counter.unit}, {"value", counter.value}});
     return {{"process", child.name()},
             {"service", child.identity().service_key},
             {"pid", child.pid()},

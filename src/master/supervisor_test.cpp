@@ -1,18 +1,17 @@
 // Real processes, but of a fake service (testing/fake_service.cpp). Needs root, as master does.
 #include "master/supervisor.h"
 
+#include <cstdlib>
+#include <fstream>
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sstream>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstdlib>
-#include <fstream>
-#include <functional>
-#include <sstream>
 
 #include "runtime/settings/queue_directory.h"
 
@@ -22,15 +21,19 @@ namespace {
 using testing::HasSubstr;
 
 constexpr std::string_view kServices =
-    "smtpd unix - - y - 2 smtpd\ncleanup unix n - y - - cleanup\nstore unix - - y - 1 store\nqmgr unix n - y 1 1 qmgr\n"
+    "smtpd unix - - y - 2 smtpd\ncleanup unix n - y - - cleanup\nstore unix - - y - 1 store\nqmgr "
+    "unix n - y 1 1 qmgr\n"
     "rewrite unix - - y - - trivial-rewrite\nsmtp unix - - y - 1 smtp\n";
 
 struct Happening {
-    std::string who;            // "smtpd/0#3"
-    std::string what;           // "introduce"
+    std::string who;   // "smtpd/0#3"
+    std::string what;  // "introduce"
     std::vector<std::string> words;
+
     std::string role() const { return who.substr(0, who.find('/')); }
+
     std::string instance() const { return who.substr(0, who.find('#')); }
+
     std::string incarnation() const { return who.substr(who.find('#') + 1); }
 };
 
@@ -44,11 +47,15 @@ class SupervisorTest : public testing::Test {
         for (const auto program : {"smtpd", "cleanup", "store", "qmgr", "trivial-rewrite", "smtp"})
             ASSERT_EQ(::symlink(POSTHASTE_FAKE_SERVICE, (directory_ + "/" + program).c_str()), 0);
         ::setenv("POSTHASTE_FAKE_DIR", directory_.c_str(), 1);
-        write("main.cf", "network_user=daemon\nqueue_user=bin\nstore_user=sys\nlog_user=nobody\nworker_processes=2\n"
-                         "smtpd_banner = first\nqueue_directory=" + directory_ + "/queue\ndaemon_directory=" + directory_ + "\n");
+        write("main.cf",
+              "network_user=daemon\nqueue_user=bin\nstore_user=sys\nlog_user=nobody\nworker_"
+              "processes=2\n"
+              "smtpd_banner = first\nqueue_directory=" +
+                  directory_ + "/queue\ndaemon_directory=" + directory_ + "\n");
         write("master.cf", std::string(kServices));
         ASSERT_TRUE(make_queue_directories(*read_settings()).has_value());
     }
+
     void TearDown() override {
         if (master_ > 0) {
             ::kill(master_, SIGQUIT);
@@ -57,8 +64,13 @@ class SupervisorTest : public testing::Test {
         if (!directory_.empty()) (void)!::system(("rm -r " + directory_).c_str());
     }
 
-    void write(const std::string& name, const std::string& text) { std::ofstream(directory_ + "/" + name) << text; }
-    void behave(const std::string& program, const std::string& how) { write(program + ".behaviour", how); }
+    void write(const std::string& name, const std::string& text) {
+        std::ofstream(directory_ + "/" + name) << text;
+    }
+
+    void behave(const std::string& program, const std::string& how) {
+        write(program + ".behaviour", how);
+    }
 
     std::optional<Settings> read_settings() {
         Diagnostics diagnostics;
@@ -78,15 +90,19 @@ class SupervisorTest : public testing::Test {
             auto plan = make_plan(directory_, facts_, diagnostics);
             if (!plan) ::_exit(99);
             MasterLog log(false);
-            ::_exit(Supervisor(std::move(*plan), {.foreground = true, .outcome_fd = ends[1], .facts = facts_}, log).run());
+            ::_exit(Supervisor(std::move(*plan),
+                               {.foreground = true, .outcome_fd = ends[1], .facts = facts_}, log)
+                        .run());
         }
         ::close(ends[1]);
         std::string outcome;
         char piece[1024];
-        for (ssize_t got; (got = ::read(ends[0], piece, sizeof piece)) > 0;) outcome.append(piece, static_cast<size_t>(got));
+        for (ssize_t got; (got = ::read(ends[0], piece, sizeof piece)) > 0;)
+            outcome.append(piece, static_cast<size_t>(got));
         ::close(ends[0]);
         return outcome;
     }
+
     int wait_for_end() {
         int status = 0;
         ::waitpid(master_, &status, 0);
@@ -106,10 +122,12 @@ class SupervisorTest : public testing::Test {
         }
         return out;
     }
+
     size_t count(const std::function<bool(const Happening&)>& wanted) {
         const auto all = happenings();
         return static_cast<size_t>(std::count_if(all.begin(), all.end(), wanted));
     }
+
     // Bounded only so that a broken supervisor fails instead of hanging.
     bool eventually(const std::function<bool()>& condition) {
         for (int i = 0; i < 3000; ++i) {
@@ -118,6 +136,7 @@ class SupervisorTest : public testing::Test {
         }
         return false;
     }
+
     pid_t pid_of(const std::string& instance) {
         // A child's own words do not name its pid, the kernel's do.
         const std::string master = std::to_string(master_);
@@ -137,19 +156,25 @@ class SupervisorTest : public testing::Test {
 
 TEST_F(SupervisorTest, IntroducesEveryPairOfTheTableWithMirroredTerms) {
     ASSERT_EQ(start(), "ready\n");
-    // 2 smtpd, 2 cleanup, store, qmgr, rewrite, smtp: 4 + 2 + 2 + 1 + 1 + 1 + 2 + 1 pairs, two ends each.
-    ASSERT_TRUE(eventually([&] { return count([](const auto& h) { return h.what == "introduce"; }) == 28; }));
+    // 2 smtpd, 2 cleanup, store, qmgr, rewrite, smtp: 4 + 2 + 2 + 1 + 1 + 1 + 2 + 1 pairs, two ends
+    // each.
+    ASSERT_TRUE(eventually(
+        [&] { return count([](const auto& h) { return h.what == "introduce"; }) == 28; }));
     const auto all = happenings();
     for (const auto& one : all) {
         if (one.what != "introduce") continue;
         const auto mirror = std::find_if(all.begin(), all.end(), [&](const auto& other) {
-            return other.what == "introduce" && other.incarnation() == one.words[1] && other.words[1] == one.incarnation();
+            return other.what == "introduce" && other.incarnation() == one.words[1] &&
+                   other.words[1] == one.incarnation();
         });
         ASSERT_NE(mirror, all.end()) << one.who << " " << one.words[0];
         EXPECT_EQ(mirror->words[2], one.words[3]);
         EXPECT_EQ(mirror->words[4], one.words[5]);
     }
-    EXPECT_EQ(count([](const auto& h) { return h.role() == "smtpd" && h.words.size() > 1 && h.words[0] == "qmgr"; }), 0U);
+    EXPECT_EQ(count([](const auto& h) {
+                  return h.role() == "smtpd" && h.words.size() > 1 && h.words[0] == "qmgr";
+              }),
+              0U);
 }
 
 TEST_F(SupervisorTest, RestartsWhatDiesAndTellsEverybody) {
@@ -157,14 +182,21 @@ TEST_F(SupervisorTest, RestartsWhatDiesAndTellsEverybody) {
     const pid_t victim = pid_of("store/0");
     ASSERT_GT(victim, 0);
     const auto all = happenings();
-    const auto old_store = std::find_if(all.begin(), all.end(), [](const auto& h) { return h.role() == "store"; });
+    const auto old_store =
+        std::find_if(all.begin(), all.end(), [](const auto& h) { return h.role() == "store"; });
     ASSERT_EQ(::kill(victim, SIGKILL), 0);
-    EXPECT_TRUE(eventually([&] { return count([](const auto& h) { return h.role() == "store" && h.what == "ready"; }) == 2; }));
     EXPECT_TRUE(eventually([&] {
-        return count([&](const auto& h) { return h.what == "forget" && h.words[0] == old_store->incarnation(); }) == 7;
+        return count([](const auto& h) { return h.role() == "store" && h.what == "ready"; }) == 2;
     }));
     EXPECT_TRUE(eventually([&] {
-        return count([](const auto& h) { return h.role() == "cleanup" && h.what == "introduce" && h.words[0] == "store"; }) == 4;
+        return count([&](const auto& h) {
+                   return h.what == "forget" && h.words[0] == old_store->incarnation();
+               }) == 7;
+    }));
+    EXPECT_TRUE(eventually([&] {
+        return count([](const auto& h) {
+                   return h.role() == "cleanup" && h.what == "introduce" && h.words[0] == "store";
+               }) == 4;
     }));
 }
 
@@ -183,7 +215,9 @@ TEST_F(SupervisorTest, WhatDiesAtStartLaterIsTriedAgain) {
     // At least one attempt has failed by the time it is started a second time.
     EXPECT_TRUE(eventually([&] { return pid_of("smtp/0") != victim; }));
     behave("smtp", "work");
-    EXPECT_TRUE(eventually([&] { return count([](const auto& h) { return h.role() == "smtp" && h.what == "ready"; }) == 2; }));
+    EXPECT_TRUE(eventually([&] {
+        return count([](const auto& h) { return h.role() == "smtp" && h.what == "ready"; }) == 2;
+    }));
 }
 
 TEST_F(SupervisorTest, StopsSendersBeforeReceivers) {
@@ -205,14 +239,17 @@ TEST_F(SupervisorTest, AReloadHandsOverTheNewSettingsAndEndsNobody) {
     std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_banner = second\n";
     ASSERT_EQ(::kill(master_, SIGHUP), 0);
     EXPECT_TRUE(eventually([&] {
-        return count([](const auto& h) { return h.what == "reload" && h.words[0] == "banner=second"; }) == 8;
+        return count([](const auto& h) {
+                   return h.what == "reload" && h.words[0] == "banner=second";
+               }) == 8;
     }));
     EXPECT_EQ(count([](const auto& h) { return h.what == "drain"; }), 0U);
 }
 
 TEST_F(SupervisorTest, AReloadWithAFaultChangesNothing) {
     ASSERT_EQ(start(), "ready\n");
-    std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_timeout = 5x\nsmtpd_banner = second\n";
+    std::ofstream(directory_ + "/main.cf", std::ios::app)
+        << "smtpd_timeout = 5x\nsmtpd_banner = second\n";
     ASSERT_EQ(::kill(master_, SIGHUP), 0);
     // Signals are handled in order: when the stop is done, so is the reload.
     ASSERT_EQ(::kill(master_, SIGTERM), 0);
@@ -224,21 +261,25 @@ TEST_F(SupervisorTest, AReplacementIsReadyBeforeTheOldOneIsToldToGo) {
     ASSERT_EQ(start(), "ready\n");
     std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_arena_size = 32M\n";
     ASSERT_EQ(::kill(master_, SIGHUP), 0);
-    EXPECT_TRUE(eventually([&] { return count([](const auto& h) { return h.what == "drain"; }) == 2; }));
+    EXPECT_TRUE(
+        eventually([&] { return count([](const auto& h) { return h.what == "drain"; }) == 2; }));
     const auto all = happenings();
     for (const auto& happening : all) {
         if (happening.what != "drain") continue;
         EXPECT_EQ(happening.role(), "smtpd");
         const auto here = static_cast<size_t>(&happening - all.data());
         size_t ready = 0;
-        for (size_t i = 0; i < here; ++i) ready += all[i].what == "ready" && all[i].instance() == happening.instance() ? 1 : 0;
+        for (size_t i = 0; i < here; ++i)
+            ready += all[i].what == "ready" && all[i].instance() == happening.instance() ? 1 : 0;
         EXPECT_EQ(ready, 2U) << happening.who;
     }
 }
 
 TEST_F(SupervisorTest, WakesWhoAsksForIt) {
     ASSERT_EQ(start(), "ready\n");
-    EXPECT_TRUE(eventually([&] { return count([](const auto& h) { return h.role() == "qmgr" && h.what == "wakeup"; }) >= 1; }));
+    EXPECT_TRUE(eventually([&] {
+        return count([](const auto& h) { return h.role() == "qmgr" && h.what == "wakeup"; }) >= 1;
+    }));
     EXPECT_EQ(count([](const auto& h) { return h.role() != "qmgr" && h.what == "wakeup"; }), 0U);
 }
 
@@ -246,7 +287,8 @@ TEST_F(SupervisorTest, ItsDeathIsNoticed) {
     ASSERT_EQ(start(), "ready\n");
     ::kill(master_, SIGKILL);
     wait_for_end();
-    EXPECT_TRUE(eventually([&] { return count([](const auto& h) { return h.what == "orphan"; }) == 8; }));
+    EXPECT_TRUE(
+        eventually([&] { return count([](const auto& h) { return h.what == "orphan"; }) == 8; }));
 }
 
 }  // namespace

@@ -1,16 +1,17 @@
 // postconf: shows and changes parameters.
-#include <sysexits.h>
+#include "command/postconf.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-
-#include "command/postconf.h"
+#include <sysexits.h>
 
 int main(int argc, char** argv) {
     std::string config_directory = "/etc/posthaste";
     posthaste::PostconfOptions options;
-    CLI::App app("Shows parameters (all, or those named), their defaults (-d), those that main.cf sets (-n), and sets "
-                 "them (name=value).");
+    CLI::App app(
+        "Shows parameters (all, or those named), their defaults (-d), those that main.cf sets "
+        "(-n), and sets "
+        "them (name=value).");
     app.set_help_flag("--help", "this text");
     app.add_option("-c", config_directory, "configuration directory");
     app.add_flag("-d", options.defaults, "defaults instead of what holds");

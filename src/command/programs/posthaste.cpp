@@ -19,28 +19,35 @@ int main(int argc, char** argv) {
     int status = 0;
     const auto command = [&](const char* name, const char* about, auto&& run) {
         auto* sub = app.add_subcommand(name, about);
-        sub->callback([&status, &config_directory, run] { status = run(Instance(config_directory)); });
+        sub->callback(
+            [&status, &config_directory, run] { status = run(Instance(config_directory)); });
         return sub;
     };
-    command("start", "check, start, return when mail is accepted",
-            [](const Instance& instance) { return start_service(instance, StartMode::background); });
-    command("start-fg", "start in the foreground, for containers and service managers",
-            [](const Instance& instance) { return start_service(instance, StartMode::foreground); });
+    command("start", "check, start, return when mail is accepted", [](const Instance& instance) {
+        return start_service(instance, StartMode::background);
+    });
+    command(
+        "start-fg", "start in the foreground, for containers and service managers",
+        [](const Instance& instance) { return start_service(instance, StartMode::foreground); });
     command("stop", "finish what is under way, then stop", stop_service);
     command("abort", "stop at once; nothing that was accepted is lost", abort_service);
     command("reload", "check, then take over the changed configuration", reload_service);
-    command("check", "look for faults in configuration, queue directory and machine", check_service);
-    command("status", "what runs, and its counters",
-            [&as_json](const Instance& instance) { return show_status(instance, as_json); })
-        ->add_flag("--json", as_json, "as JSON");
+    command("check", "look for faults in configuration, queue directory and machine",
+            check_service);
+    command("status", "what runs, and its counters", [&as_json](const Instance& instance) {
+        return show_status(instance, as_json);
+    })->add_flag("--json", as_json, "as JSON");
     command("flush", "try all mail that waits, now",
             [](const Instance& instance) { return flush_queue(instance, ""); });
 
-    auto* make = app.add_subcommand("init", "write a working configuration, make queue directory and users");
+    auto* make =
+        app.add_subcommand("init", "write a working configuration, make queue directory and users");
     std::vector<std::string> modes;
     for (const auto mode : init_modes()) modes.emplace_back(mode);
-    make->add_option("--mode", init_options.mode, "what the relay is for")->check(CLI::IsMember(modes));
-    make->add_option("--listen", init_options.listen, "ADDRESS:PORT to accept mail on; may be repeated");
+    make->add_option("--mode", init_options.mode, "what the relay is for")
+        ->check(CLI::IsMember(modes));
+    make->add_option("--listen", init_options.listen,
+                     "ADDRESS:PORT to accept mail on; may be repeated");
     make->add_option("--relayhost", init_options.relayhost, "where all mail goes: [host]:port");
     make->add_flag("--force", init_options.force, "overwrite main.cf and master.cf");
     make->callback([&] {

@@ -1,8 +1,7 @@
 // postqueue: lists the queue and asks for its delivery.
-#include <sysexits.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <sysexits.h>
 
 #include "command/queue_commands.h"
 
@@ -13,7 +12,8 @@ int main(int argc, char** argv) {
     bool list_json = false;
     bool flush = false;
     bool verbose = false;
-    CLI::App app("Lists the mail queue (-p, -j) or asks for delivery (-f: all, -i ID: one message).");
+    CLI::App app(
+        "Lists the mail queue (-p, -j) or asks for delivery (-f: all, -i ID: one message).");
     app.add_option("-c", config_directory, "configuration directory");
     app.add_flag("-p", list, "list in sendmail's style");
     app.add_flag("-j", list_json, "list as JSON, one object a line");
@@ -25,6 +25,9 @@ int main(int argc, char** argv) {
     const posthaste::Instance instance(config_directory);
     if (list || list_json) return posthaste::list_queue(instance, list_json);
     if (flush || !queue_id.empty()) return posthaste::flush_queue(instance, queue_id);
-    std::fputs("postqueue: fatal: usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue -p\n", stderr);
+    std::fputs(
+        "postqueue: fatal: usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue "
+        "-p\n",
+        stderr);
     return EX_USAGE;
 }

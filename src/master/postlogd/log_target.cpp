@@ -1,8 +1,7 @@
 #include <fcntl.h>
+#include <string_view>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#include <string_view>
 
 #include "master/postlogd/postlogd.h"
 
@@ -16,7 +15,8 @@ Fd system_log_socket() {
     constexpr std::string_view kPath = "/dev/log";
     kPath.copy(address.sun_path, kPath.size());
     Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fd.reset();
+    if (fd && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        fd.reset();
     return fd;
 }
 
@@ -31,7 +31,8 @@ Result<LogTarget> open_log_target(const Settings& settings) {
         if (out.is_syslog) return out;
         path = settings.text("queue_directory") + "/mail.log";
     }
-    out.descriptor.reset(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+    out.descriptor.reset(
+        ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
     if (!out.descriptor) return os_error("open maillog_file");
     return out;
 }

@@ -1,10 +1,10 @@
 #include "master/postlogd/log_text.h"
 
+#include <array>
 #include <time.h>
 
-#include <array>
-
 #include "base/units.h"
+
 #include "runtime/ring_log.h"
 #include "runtime/stderr_log.h"
 
@@ -19,11 +19,15 @@ constexpr size_t kProgramBytesMax = 128;
 int syslog_priority(wire::Severity severity) noexcept {
     constexpr int kMail = 2 << 3;
     switch (severity) {
-        case wire::Severity::info: return kMail | 6;
-        case wire::Severity::warning: return kMail | 4;
-        case wire::Severity::error: return kMail | 3;
+        case wire::Severity::info:
+            return kMail | 6;
+        case wire::Severity::warning:
+            return kMail | 4;
+        case wire::Severity::error:
+            return kMail | 3;
         case wire::Severity::fatal:
-        case wire::Severity::panic: return kMail | 2;
+        case wire::Severity::panic:
+            return kMail | 2;
     }
     return kMail | 6;
 }
@@ -51,14 +55,18 @@ std::string_view LogText::time_text(int64_t wall_us) {
     const int64_t second = wall_us / kSecondUs;
     if (second == second_) return time_;
     const time_t when = static_cast<time_t>(second);
+
     struct tm parts {};
-    if (::localtime_r(&when, &parts) == nullptr || parts.tm_mon < 0 || parts.tm_mon > 11) parts = {};
+
+    if (::localtime_r(&when, &parts) == nullptr || parts.tm_mon < 0 || parts.tm_mon > 11)
+        parts = {};
     const auto two = [](int number, char blank) {
         const char high = number < 10 ? blank : static_cast<char>('0' + number / 10 % 10);
         return std::string{high, static_cast<char>('0' + number % 10)};
     };
-    time_ = std::string(kMonths[static_cast<size_t>(parts.tm_mon)]) + " " + two(parts.tm_mday, ' ') + " " +
-            two(parts.tm_hour, '0') + ":" + two(parts.tm_min, '0') + ":" + two(parts.tm_sec, '0');
+    time_ = std::string(kMonths[static_cast<size_t>(parts.tm_mon)]) + " " +
+            two(parts.tm_mday, ' ') + " " + two(parts.tm_hour, '0') + ":" + two(parts.tm_min, '0') +
+            ":" + two(parts.tm_sec, '0');
     second_ = second;
     return time_;
 }

@@ -1,7 +1,8 @@
-// master/postlogd/log_text.h: a LogLine as Postfix writes it: "Nov 22 07:30:00 mail postfix/smtpd[4711]: connect from …".
+// master/postlogd/log_text.h: a LogLine as Postfix writes it: "Nov 22 07:30:00 mail
+// postfix/smtpd[4711]: connect from …".
 //
-// Local time. The time zone's rules are read when the first object is made, which must be before the chroot; after that
-// no file is touched, daylight saving included.
+// Local time. The time zone's rules are read when the first object is made, which must be before
+// the chroot; after that no file is touched, daylight saving included.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ class LogText {
     std::string_view time_text(int64_t wall_us);
 
     std::string host_;
-    int64_t second_ = -1;           // time_ is its text
+    int64_t second_ = -1;  // time_ is its text
     std::string time_;
 };
 

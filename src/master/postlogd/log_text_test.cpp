@@ -6,7 +6,7 @@
 namespace posthaste {
 namespace {
 
-constexpr int64_t kWallUs = 1'795'332'600'000'000;      // 2026-11-22 07:30:00 UTC
+constexpr int64_t kWallUs = 1'795'332'600'000'000;  // 2026-11-22 07:30:00 UTC
 
 wire::LogLine a_line(wire::Severity severity = wire::Severity::info) {
     wire::LogLine line;
@@ -27,9 +27,11 @@ std::string text_of(const wire::LogLine& line) {
 }
 
 TEST(LogText, ReadsAsPostfixWritesIt) {
-    EXPECT_EQ(text_of(a_line()), "Nov 22 07:30:00 mail postfix/smtpd[4711]: connect from unknown[192.0.2.1]\n");
-    EXPECT_EQ(text_of(a_line(wire::Severity::warning)),
-              "Nov 22 07:30:00 mail postfix/smtpd[4711]: warning: connect from unknown[192.0.2.1]\n");
+    EXPECT_EQ(text_of(a_line()),
+              "Nov 22 07:30:00 mail postfix/smtpd[4711]: connect from unknown[192.0.2.1]\n");
+    EXPECT_EQ(
+        text_of(a_line(wire::Severity::warning)),
+        "Nov 22 07:30:00 mail postfix/smtpd[4711]: warning: connect from unknown[192.0.2.1]\n");
 }
 
 TEST(LogText, TheDayIsPaddedWithABlank) {
@@ -71,7 +73,8 @@ TEST(LogText, ADatagramForSyslogCarriesFacilityMail) {
     LogText text("mail");
     std::string out;
     text.append_for_syslog(a_line(wire::Severity::warning), out);
-    EXPECT_EQ(out, "<20>Nov 22 07:30:00 postfix/smtpd[4711]: warning: connect from unknown[192.0.2.1]");
+    EXPECT_EQ(out,
+              "<20>Nov 22 07:30:00 postfix/smtpd[4711]: warning: connect from unknown[192.0.2.1]");
 }
 
 }  // namespace

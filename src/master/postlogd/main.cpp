@@ -1,11 +1,11 @@
 // postlogd: writes everybody's log.
-#include <unistd.h>
-
 #include <memory>
 #include <optional>
+#include <unistd.h>
+
+#include "runtime/service_main.h"
 
 #include "master/postlogd/postlogd.h"
-#include "runtime/service_main.h"
 
 int main() {
     using namespace posthaste;

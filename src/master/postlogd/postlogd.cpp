@@ -1,8 +1,7 @@
 #include "master/postlogd/postlogd.h"
 
-#include <unistd.h>
-
 #include <cstring>
+#include <unistd.h>
 
 #include "base/units.h"
 
@@ -61,7 +60,8 @@ void Postlogd::on_peer_down(Peer&) {}
 
 void Postlogd::on_record(Peer& peer, uint16_t type, std::string_view body) {
     wire::LogLine line;
-    if (type != wire::LogLine::kType || !wire::decode(body, line)) return peers_->misbehaved(peer, "not a log line");
+    if (type != wire::LogLine::kType || !wire::decode(body, line))
+        return peers_->misbehaved(peer, "not a log line");
     take(line);
 }
 
@@ -71,7 +71,8 @@ bool Postlogd::on_own_line(const wire::LogLine& line) {
 }
 
 void Postlogd::take(const wire::LogLine& line) {
-    // Paused peers may still hand over what they had begun; beyond twice the bound even that is lost.
+    // Paused peers may still hand over what they had begun; beyond twice the bound even that is
+    // lost.
     if (collected_bytes_ > 2 * kCollectedBytesMax) {
         ++lines_lost_;
         counters_.add(lines_lost);
@@ -124,8 +125,9 @@ void Postlogd::on_written(const Event& event) {
         notice.pid = static_cast<uint32_t>(::getpid());
         notice.severity = wire::Severity::warning;
         notice.program = "postfix/postlogd";
-        const std::string text = std::to_string(lines_lost_) + " log lines could not be written" +
-                                 (lost_errno_ != 0 ? std::string(": ") + std::strerror(lost_errno_) : "");
+        const std::string text =
+            std::to_string(lines_lost_) + " log lines could not be written" +
+            (lost_errno_ != 0 ? std::string(": ") + std::strerror(lost_errno_) : "");
         notice.text = text;
         lines_lost_ = 0;
         take(notice);
@@ -143,7 +145,8 @@ void Postlogd::pause_or_resume() {
     paused_ = full;
     if (full) counters_.add(peers_paused);
     for (unsigned role = 0; role < kRoles; ++role)
-        for (Peer* peer : peers_->all(static_cast<Role>(role))) full ? peer->pause() : peer->resume();
+        for (Peer* peer : peers_->all(static_cast<Role>(role)))
+            full ? peer->pause() : peer->resume();
 }
 
 void Postlogd::on_drain() {

@@ -1,12 +1,12 @@
 // master/postlogd/postlogd.h: everybody's log lines, into one file or the system's log.
 //
-// Lines of a turn are one write; while a write is under way further lines collect. A collection of kCollectedBytesMax
-// stops the reading of the rings: they fill, and whoever finds its ring full drops the line and counts it. What the file
-// does not take (disk full) is dropped and counted too, and the count is logged when it takes some again: mail never
-// waits for its log.
+// Lines of a turn are one write; while a write is under way further lines collect. A collection of
+// kCollectedBytesMax stops the reading of the rings: they fill, and whoever finds its ring full
+// drops the line and counts it. What the file does not take (disk full) is dropped and counted too,
+// and the count is logged when it takes some again: mail never waits for its log.
 //
-// The target is opened by the prepare stage, as root; a reload starts a new process (master/supervisor_reload.cpp), which
-// is how a rotated file is let go.
+// The target is opened by the prepare stage, as root; a reload starts a new process
+// (master/supervisor_reload.cpp), which is how a rotated file is let go.
 #pragma once
 
 #include <deque>
@@ -15,14 +15,16 @@
 
 #include "base/fd.h"
 #include "base/result.h"
-#include "master/postlogd/log_text.h"
+
 #include "runtime/service.h"
+
+#include "master/postlogd/log_text.h"
 
 namespace posthaste {
 
 struct LogTarget {
     Fd descriptor;
-    bool is_syslog = false;         // a datagram socket: one line each
+    bool is_syslog = false;  // a datagram socket: one line each
 };
 
 class Postlogd final : public Service, private TurnListener {
@@ -56,13 +58,13 @@ class Postlogd final : public Service, private TurnListener {
     Counters counters_;
     Peers* peers_ = nullptr;
 
-    std::string collected_;             // for the file
-    std::deque<std::string> datagrams_waiting_;     // for syslog
-    size_t collected_bytes_ = 0;        // of either
+    std::string collected_;                      // for the file
+    std::deque<std::string> datagrams_waiting_;  // for syslog
+    size_t collected_bytes_ = 0;                 // of either
     std::string in_flight_;
     size_t lines_collected_ = 0;
     size_t lines_in_flight_ = 0;
-    uint64_t lines_lost_ = 0;           // not yet told
+    uint64_t lines_lost_ = 0;  // not yet told
     int lost_errno_ = 0;
     bool paused_ = false;
     bool draining_ = false;
@@ -72,7 +74,8 @@ class Postlogd final : public Service, private TurnListener {
     Socket datagrams_ = Socket::none;
 };
 
-// As root: maillog_file; without one the system's log socket; without that a file in queue_directory.
+// As root: maillog_file; without one the system's log socket; without that a file in
+// queue_directory.
 Result<LogTarget> open_log_target(const Settings& settings);
 
 }  // namespace posthaste

@@ -1,15 +1,15 @@
 #include "master/postlogd/postlogd.h"
 
+#include <cstdlib>
 #include <fcntl.h>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <sstream>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include "base/codec.h"
+
 #include "runtime/stderr_log.h"
 #include "runtime/uring_loop.h"
 
@@ -24,7 +24,8 @@ wire::LogLine a_line(std::string_view text) {
     return line;
 }
 
-// A real loop and a real file; the lines come by on_own_line(), as those of peers do by on_record().
+// A real loop and a real file; the lines come by on_own_line(), as those of peers do by
+// on_record().
 class PostlogdTest : public testing::Test {
  protected:
     void SetUp() override {
@@ -39,23 +40,28 @@ class PostlogdTest : public testing::Test {
         ::close(::mkstemp(name));
         path_ = name;
     }
+
     void TearDown() override { ::unlink(path_.c_str()); }
 
     void run(LogTarget target) {
         World world{*loop_, log_, page_, settings_, nullptr, 0, 1, "postlog"};
-        postlogd_ = std::make_unique<Postlogd>(world, std::move(target), LogText("mail.example.com"));
+        postlogd_ =
+            std::make_unique<Postlogd>(world, std::move(target), LogText("mail.example.com"));
     }
+
     LogTarget file() { return {Fd(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)), false}; }
 
     // Ends because everything that was started is answered; ctest bounds the rest.
     void until_idle() {
         while (!postlogd_->is_idle()) loop_->turn(kNeverUs);
     }
+
     std::string written() const {
         std::stringstream out;
         out << std::ifstream(path_).rdbuf();
         return out.str();
     }
+
     uint64_t counter(std::string_view name) const {
         for (const CounterValue& counter : read_counters(page_))
             if (counter.name == name) return counter.value;
@@ -74,9 +80,10 @@ TEST_F(PostlogdTest, LinesOfATurnAreOneWriteInOrder) {
     run(file());
     for (const auto text : {"one", "two", "three"}) postlogd_->on_own_line(a_line(text));
     until_idle();
-    EXPECT_EQ(written(),
-              "Jan  1 00:00:00 mail postfix/smtpd[7]: one\nJan  1 00:00:00 mail postfix/smtpd[7]: two\n"
-              "Jan  1 00:00:00 mail postfix/smtpd[7]: three\n");
+    EXPECT_EQ(
+        written(),
+        "Jan  1 00:00:00 mail postfix/smtpd[7]: one\nJan  1 00:00:00 mail postfix/smtpd[7]: two\n"
+        "Jan  1 00:00:00 mail postfix/smtpd[7]: three\n");
     EXPECT_EQ(counter("writes"), 1U);
     EXPECT_EQ(counter("lines_written"), 3U);
 }
@@ -101,7 +108,8 @@ TEST_F(PostlogdTest, AppendsToWhatIsThere) {
 }
 
 TEST_F(PostlogdTest, WhatTheDiskDoesNotTakeIsCountedAndTold) {
-    // /dev/full takes nothing; the notice of it fails as well, and the loop is not busy with it for ever.
+    // /dev/full takes nothing; the notice of it fails as well, and the loop is not busy with it for
+    // ever.
     run({Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)), false});
     postlogd_->on_own_line(a_line("one"));
     postlogd_->on_own_line(a_line("two"));
@@ -119,7 +127,8 @@ TEST_F(PostlogdTest, SyslogGetsOneDatagramALine) {
     postlogd_->on_own_line(a_line("two"));
     until_idle();
     char text[256];
-    for (const auto wanted : {"<22>Jan  1 00:00:00 postfix/smtpd[7]: one", "<22>Jan  1 00:00:00 postfix/smtpd[7]: two"}) {
+    for (const auto wanted : {"<22>Jan  1 00:00:00 postfix/smtpd[7]: one",
+                              "<22>Jan  1 00:00:00 postfix/smtpd[7]: two"}) {
         const ssize_t got = ::recv(syslogd.get(), text, sizeof text, MSG_DONTWAIT);
         ASSERT_GT(got, 0);
         EXPECT_EQ(std::string_view(text, static_cast<size_t>(got)), wanted);
@@ -136,7 +145,8 @@ TEST_F(PostlogdTest, MastersDatagramsAreLinesAndNonsenseIsNot) {
     std::string encoded;
     wire::encode(a_line("by datagram"), encoded);
     ASSERT_EQ(::send(master.get(), "nonsense", 8, 0), 8);
-    ASSERT_EQ(::send(master.get(), encoded.data(), encoded.size(), 0), static_cast<ssize_t>(encoded.size()));
+    ASSERT_EQ(::send(master.get(), encoded.data(), encoded.size(), 0),
+              static_cast<ssize_t>(encoded.size()));
     while (counter("lines_written") == 0) loop_->turn(kNeverUs);
     postlogd_->on_drain();
     until_idle();

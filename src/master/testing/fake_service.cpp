@@ -1,13 +1,14 @@
-// A service that speaks master's language and does nothing else, for supervisor_test.cpp. It writes what it hears, one line
-// an event, to $POSTHASTE_FAKE_DIR/events, and behaves as the first word of $POSTHASTE_FAKE_DIR/<program> says:
-//   fail    says Failed and exits        die     exits at once        anything else, or no such file: works
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
+// A service that speaks master's language and does nothing else, for supervisor_test.cpp. It writes
+// what it hears, one line an event, to $POSTHASTE_FAKE_DIR/events, and behaves as the first word of
+// $POSTHASTE_FAKE_DIR/<program> says:
+//   fail    says Failed and exits        die     exits at once        anything else, or no such
+//   file: works
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
+#include <poll.h>
 #include <string>
+#include <unistd.h>
 
 #include "runtime/control.h"
 #include "runtime/settings/settings.h"
@@ -22,7 +23,8 @@ std::string directory() { return std::getenv("POSTHASTE_FAKE_DIR"); }
 
 void note(const std::string& event) {
     const std::string line = g_self + " " + event + "\n";
-    const int fd = ::open((directory() + "/events").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    const int fd =
+        ::open((directory() + "/events").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     (void)!::write(fd, line.data(), line.size());
     ::close(fd);
 }
@@ -40,9 +42,10 @@ std::string banner_of(int snapshot) {
 }
 
 void note_introduction(const control::Introduce& peer) {
-    note("introduce " + std::string(name_of(peer.peer_role)) + " " + std::to_string(peer.peer_incarnation) + " " +
-         std::to_string(peer.own_ring_bytes) + " " + std::to_string(peer.peer_ring_bytes) + " " +
-         std::to_string(peer.we_lend_arena) + " " + std::to_string(peer.we_read_arena));
+    note("introduce " + std::string(name_of(peer.peer_role)) + " " +
+         std::to_string(peer.peer_incarnation) + " " + std::to_string(peer.own_ring_bytes) + " " +
+         std::to_string(peer.peer_ring_bytes) + " " + std::to_string(peer.we_lend_arena) + " " +
+         std::to_string(peer.we_read_arena));
 }
 
 }  // namespace
@@ -62,15 +65,17 @@ int main(int, char** argv) {
         (void)send_control(kControlDescriptor, control::Failed{"the moon is in the wrong quarter"});
         return 1;
     }
-    note("ready");      // before it is said: who hears it may act on it at once
+    note("ready");  // before it is said: who hears it may act on it at once
     (void)send_control(kControlDescriptor, control::Ready{});
     while (receive_control(kControlDescriptor, message, ControlWait::yes)) {
         control::Introduce introduce;
         control::Forget forget;
-        if (message.type == control::Introduce::kType && wire::decode(message.body, introduce)) note_introduction(introduce);
+        if (message.type == control::Introduce::kType && wire::decode(message.body, introduce))
+            note_introduction(introduce);
         if (message.type == control::Forget::kType && wire::decode(message.body, forget))
             note("forget " + std::to_string(forget.incarnation));
-        if (message.type == control::Reload::kType) note("reload banner=" + banner_of(message.fds[0].get()));
+        if (message.type == control::Reload::kType)
+            note("reload banner=" + banner_of(message.fds[0].get()));
         if (message.type == control::Wakeup::kType) note("wakeup");
         if (message.type == control::Drain::kType) {
             note("drain");

@@ -1,5 +1,6 @@
-// runtime/settings/diagnostics.h: what is wrong with a configuration, by file and line, with the remedy in the text.
-// All of it is collected, so that one `posthaste check` shows everything there is to mend.
+// runtime/settings/diagnostics.h: what is wrong with a configuration, by file and line, with the
+// remedy in the text. All of it is collected, so that one `posthaste check` shows everything there
+// is to mend.
 #pragma once
 
 #include <string>
@@ -30,9 +31,11 @@ struct Diagnostic {
 class Diagnostics {
  public:
     void error(Place place, std::string text) { add({true, std::move(place), std::move(text)}); }
+
     void warning(Place place, std::string text) { add({false, std::move(place), std::move(text)}); }
 
     bool has_errors() const noexcept { return errors_ > 0; }
+
     const std::vector<Diagnostic>& all() const noexcept { return all_; }
 
  private:

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/strings.h"
+
 #include "runtime/settings/main_cf.h"
 
 namespace posthaste {
@@ -31,13 +32,15 @@ std::string name_of_line(const LogicalLine& line) {
 
 }  // namespace
 
-std::string edited_main_cf(std::string_view text, const std::vector<std::pair<std::string, std::string>>& values) {
+std::string edited_main_cf(std::string_view text,
+                           const std::vector<std::pair<std::string, std::string>>& values) {
     std::map<std::string, std::string> wanted;
     for (const auto& [name, value] : values) wanted[name] = value;
 
     const auto definitions = logical_lines(text);
     std::map<std::string, unsigned> last_definition;
-    for (const LogicalLine& line : definitions) last_definition[name_of_line(line)] = line.first_line;
+    for (const LogicalLine& line : definitions)
+        last_definition[name_of_line(line)] = line.first_line;
 
     std::string out;
     auto definition = definitions.begin();

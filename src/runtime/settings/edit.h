@@ -1,4 +1,5 @@
-// runtime/settings/edit.h: `postconf -e`: changes main.cf and leaves everything else in it as the administrator wrote it.
+// runtime/settings/edit.h: `postconf -e`: changes main.cf and leaves everything else in it as the
+// administrator wrote it.
 #pragma once
 
 #include <string>
@@ -8,8 +9,10 @@
 
 namespace posthaste {
 
-// The file's text with each name set to its value: the last definition is replaced in its place (earlier ones, which
-// never held, go), a new name is appended. Comments, blank lines and order stay.
-std::string edited_main_cf(std::string_view text, const std::vector<std::pair<std::string, std::string>>& values);
+// The file's text with each name set to its value: the last definition is replaced in its place
+// (earlier ones, which never held, go), a new name is appended. Comments, blank lines and order
+// stay.
+std::string edited_main_cf(std::string_view text,
+                           const std::vector<std::pair<std::string, std::string>>& values);
 
 }  // namespace posthaste

@@ -6,7 +6,8 @@ namespace posthaste {
 namespace {
 
 TEST(EditMainCf, ReplacesInPlaceAndKeepsEverythingElse) {
-    EXPECT_EQ(edited_main_cf("# head\na = 1\n\n# about b\nb = 2,\n   3\n  # inside\n   4\nc = 5\n", {{"b", "9"}}),
+    EXPECT_EQ(edited_main_cf("# head\na = 1\n\n# about b\nb = 2,\n   3\n  # inside\n   4\nc = 5\n",
+                             {{"b", "9"}}),
               "# head\na = 1\n\n# about b\nb = 9\n  # inside\nc = 5\n");
 }
 

@@ -15,6 +15,7 @@ constexpr size_t kTextMax = 256 * 1024;
 constexpr unsigned kStepsMax = 20'000;
 
 bool is_name_byte(char c) noexcept { return is_alnum(c) || c == '_'; }
+
 // Transports' names may hold these; only ${…} can spell such a name.
 bool is_braced_name_byte(char c) noexcept { return is_name_byte(c) || c == '-' || c == '.'; }
 
@@ -41,7 +42,7 @@ int compare_as_text_or_number(std::string_view a, std::string_view b) noexcept {
         if (a.size() != b.size()) return sign(a.size() < b.size(), true);
     }
     const int order = a.compare(b);
-    return sign(order < 0, order > 0);
+    return sign(order<0, order> 0);
 }
 
 int compare_levels(std::string_view a, std::string_view b) {
@@ -59,10 +60,15 @@ struct Operator {
     std::string_view sign;
     bool if_less, if_equal, if_more;
 };
+
 // Longest first: "<=" must not be read as "<".
 constexpr std::array<Operator, 6> kOperators = {{
-    {"==", false, true, false}, {"!=", true, false, true}, {"<=", true, true, false},
-    {">=", false, true, true},  {"<", true, false, false}, {">", false, false, true},
+    {"==", false, true, false},
+    {"!=", true, false, true},
+    {"<=", true, true, false},
+    {">=", false, true, true},
+    {"<", true, false, false},
+    {">", false, false, true},
 }};
 
 class Expander {
@@ -77,11 +83,13 @@ class Expander {
             out += text.substr(0, dollar);
             if (dollar == std::string_view::npos) break;
             text.remove_prefix(dollar + 1);
-            if (++steps_ > kStepsMax || out.size() > kTextMax) fail("grows too large when expanded");
+            if (++steps_ > kStepsMax || out.size() > kTextMax)
+                fail("grows too large when expanded");
             text.remove_prefix(one(text, out, depth));
         }
         return out;
     }
+
     std::string fault() && { return std::move(fault_); }
 
  private:
@@ -143,7 +151,8 @@ class Expander {
             if (condition == is_yes) out += run(first, depth + 1);
             return;
         }
-        if (!is_yes || rest[0] != ':') return fail("bad text after \"{" + std::string(first) + "}\"");
+        if (!is_yes || rest[0] != ':')
+            return fail("bad text after \"{" + std::string(first) + "}\"");
         if (condition) {
             out += run(first, depth + 1);
         } else {
@@ -156,17 +165,21 @@ class Expander {
         if (left_end == std::string_view::npos) return fail("\"{\" without its \"}\"");
         const auto left = run(trimmed(text.substr(1, left_end - 1)), depth + 1);
         auto rest = trimmed(text.substr(left_end + 1));
-        const auto op = std::find_if(kOperators.begin(), kOperators.end(),
-                                     [&](const Operator& candidate) { return rest.starts_with(candidate.sign); });
+        const auto op = std::find_if(
+            kOperators.begin(), kOperators.end(),
+            [&](const Operator& candidate) { return rest.starts_with(candidate.sign); });
         if (op == kOperators.end()) return fail("write one of == != < <= >= > after \"{…}\"");
         rest.remove_prefix(op->sign.size());
         const bool is_level = rest.starts_with("level");
         rest = trimmed(rest.substr(is_level ? 5 : 0));
-        const size_t right_end = rest.empty() || rest[0] != '{' ? std::string_view::npos : matching_brace(rest);
-        if (right_end == std::string_view::npos) return fail("the right side of a comparison must be in \"{}\"");
+        const size_t right_end =
+            rest.empty() || rest[0] != '{' ? std::string_view::npos : matching_brace(rest);
+        if (right_end == std::string_view::npos)
+            return fail("the right side of a comparison must be in \"{}\"");
         const auto right = run(trimmed(rest.substr(1, right_end - 1)), depth + 1);
         rest = trimmed(rest.substr(right_end + 1));
-        const int order = is_level ? compare_levels(left, right) : compare_as_text_or_number(left, right);
+        const int order =
+            is_level ? compare_levels(left, right) : compare_as_text_or_number(left, right);
         const bool holds = order < 0 ? op->if_less : (order == 0 ? op->if_equal : op->if_more);
         if (rest.empty()) {
             if (holds) out += "bool:true";
@@ -202,7 +215,8 @@ void for_each_name(std::string_view value, const std::function<void(std::string_
         const bool braced = rest.starts_with('{');
         rest = braced ? trimmed(rest.substr(1)) : rest;
         size_t length = 0;
-        while (length < rest.size() && (braced ? is_braced_name_byte(rest[length]) : is_name_byte(rest[length])))
+        while (length < rest.size() &&
+               (braced ? is_braced_name_byte(rest[length]) : is_name_byte(rest[length])))
             ++length;
         if (length > 0) seen(rest.substr(0, length));
     }

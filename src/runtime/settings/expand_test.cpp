@@ -1,7 +1,6 @@
 #include "runtime/settings/expand.h"
 
 #include <gtest/gtest.h>
-
 #include <map>
 #include <vector>
 
@@ -54,8 +53,8 @@ TEST(Expand, Compares) {
 }
 
 TEST(Expand, NamesWhatIsWrong) {
-    for (const auto bad : {"${host", "$", "$ host", "${}", "${host?{a}:{b", "${host?{a}x}", "${{a} ~ {b}}", "${{a} == b}",
-                           "${host%x}"})
+    for (const auto bad : {"${host", "$", "$ host", "${}", "${host?{a}:{b", "${host?{a}x}",
+                           "${{a} ~ {b}}", "${{a} == b}", "${host%x}"})
         EXPECT_EQ(expanded(bad).substr(0, 6), "fault:") << bad;
 }
 
@@ -73,7 +72,8 @@ TEST(Expand, DoublingEndsToo) {
 
 TEST(Expand, ListsTheNamesAValueMentions) {
     std::vector<std::string> names;
-    for_each_name("$a ${b?{$c}:{${d-e}}} $$f ${{$g} == {1}}", [&](std::string_view name) { names.emplace_back(name); });
+    for_each_name("$a ${b?{$c}:{${d-e}}} $$f ${{$g} == {1}}",
+                  [&](std::string_view name) { names.emplace_back(name); });
     EXPECT_EQ(names, (std::vector<std::string>{"a", "b", "c", "d-e", "g"}));
 }
 

@@ -1,10 +1,9 @@
 #include "runtime/settings/file.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-
-#include <cerrno>
 
 #include "base/fd.h"
 
@@ -24,6 +23,7 @@ Result<void> write_all(int fd, std::string_view content) {
 
 Result<void> fill(int fd, const std::string& path, std::string_view content, mode_t mode) {
     struct stat old {};
+
     if (::stat(path.c_str(), &old) == 0) {
         mode = old.st_mode & 07777;
         if (::fchown(fd, old.st_uid, old.st_gid) != 0) return os_error("keep the owner");
@@ -53,7 +53,8 @@ Result<std::string> read_file(const std::string& path, size_t size_bytes_max) {
 
 Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode) {
     const std::string temporary = path + ".tmp";
-    const Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const Fd fd(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd) return os_error("create");
     auto done = fill(fd.get(), path, content, mode);
     if (done && ::rename(temporary.c_str(), path.c_str()) != 0) done = os_error("rename");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+
 #include "runtime/settings/file.h"
 
 namespace posthaste {
@@ -52,17 +53,19 @@ MainCf MainCf::parse(std::string path, std::string_view text, Diagnostics& diagn
         const size_t equals = content.find('=');
         const auto name = trimmed(content.substr(0, equals));
         if (equals == std::string_view::npos) {
-            diagnostics.error(place, "\"" + printable(content, 60) + "\" has no \"=\"; write name = value, or begin the "
-                                     "line with a blank if it continues the one above");
+            diagnostics.error(place, "\"" + printable(content, 60) +
+                                         "\" has no \"=\"; write name = value, or begin the "
+                                         "line with a blank if it continues the one above");
         } else if (name.empty()) {
             diagnostics.error(place, "there is no name before the \"=\"; write name = value");
         } else if (name.find_first_of(" \t") != std::string_view::npos) {
             diagnostics.error(place, "the name \"" + printable(name, 60) + "\" holds a blank");
         } else {
             if (const auto* earlier = out.find(name))
-                diagnostics.warning(place, "overrides the earlier " + std::string(name) + " of line " +
-                                               std::to_string(earlier->place.line));
-            out.entries.push_back({std::string(name), std::string(trimmed(content.substr(equals + 1))), place});
+                diagnostics.warning(place, "overrides the earlier " + std::string(name) +
+                                               " of line " + std::to_string(earlier->place.line));
+            out.entries.push_back(
+                {std::string(name), std::string(trimmed(content.substr(equals + 1))), place});
         }
     }
     return out;

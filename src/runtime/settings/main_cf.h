@@ -1,11 +1,13 @@
 // runtime/settings/main_cf.h: main.cf as it is written, and what it means for a service.
 //
-//   name = value          "#" at a line's first non-blank begins a comment; a line that begins with white space
-//      continued          continues the one before it (comments and blank lines between do not end it);
+//   name = value          "#" at a line's first non-blank begins a comment; a line that begins with
+//   white space
+//      continued          continues the one before it (comments and blank lines between do not end
+//      it);
 //                         the last definition of a name wins
 //
-// Used by master and the commands; services see the result only (settings.h). Pure: text in, values out. What the
-// machine itself has to say (host name, networks) comes in as SystemFacts.
+// Used by master and the commands; services see the result only (settings.h). Pure: text in, values
+// out. What the machine itself has to say (host name, networks) comes in as SystemFacts.
 #pragma once
 
 #include <optional>
@@ -28,19 +30,20 @@ struct LogicalLine {
     unsigned first_line = 0;
     unsigned last_line = 0;
 };
+
 std::vector<LogicalLine> logical_lines(std::string_view text);
 
 struct MainCfEntry {
     std::string name;
-    std::string value;          // as written
+    std::string value;  // as written
     Place place;
 };
 
 struct MainCf {
     std::string path;
-    std::vector<MainCfEntry> entries;       // in the order of the file
+    std::vector<MainCfEntry> entries;  // in the order of the file
 
-    const MainCfEntry* find(std::string_view name) const noexcept;      // the one that holds
+    const MainCfEntry* find(std::string_view name) const noexcept;  // the one that holds
 
     static MainCf parse(std::string path, std::string_view text, Diagnostics& diagnostics);
     static MainCf load(const std::string& path, Diagnostics& diagnostics);
@@ -49,20 +52,23 @@ struct MainCf {
 // Initial values that only the machine knows; empty: the table's.
 struct SystemFacts {
     std::string hostname;
-    std::string networks_host, networks_subnet, networks_class;     // mynetworks by mynetworks_style
+    std::string networks_host, networks_subnet, networks_class;  // mynetworks by mynetworks_style
     std::string config_directory, daemon_directory, command_directory;
 };
 
 class SettingsReader {
  public:
-    SettingsReader(const MainCf& main_cf, const SystemFacts& facts) : main_cf_(main_cf), facts_(facts) {}
+    SettingsReader(const MainCf& main_cf, const SystemFacts& facts)
+        : main_cf_(main_cf), facts_(facts) {}
 
-    // Everything checked; nothing when a value is wrong (the reasons are in `diagnostics`). `overrides` are a
-    // service's "-o name=value" and hold over main.cf.
-    std::optional<Settings> read(std::span<const MainCfEntry> overrides, Diagnostics& diagnostics) const;
+    // Everything checked; nothing when a value is wrong (the reasons are in `diagnostics`).
+    // `overrides` are a service's "-o name=value" and hold over main.cf.
+    std::optional<Settings> read(std::span<const MainCfEntry> overrides,
+                                 Diagnostics& diagnostics) const;
 
     // The value before expansion, from main.cf, the machine, or the table.
-    std::optional<std::string> raw(std::string_view name, std::span<const MainCfEntry> overrides = {}) const;
+    std::optional<std::string> raw(std::string_view name,
+                                   std::span<const MainCfEntry> overrides = {}) const;
     Expansion expanded(std::string_view name, std::span<const MainCfEntry> overrides = {}) const;
 
     // Warns of names in main.cf that nothing knows. `overrides`: those of all services.
@@ -76,7 +82,8 @@ class SettingsReader {
     const SystemFacts& facts_;
 };
 
-// The row that governs a name: its own, or for "slow_destination_rate_delay" that of "default_destination_rate_delay".
+// The row that governs a name: its own, or for "slow_destination_rate_delay" that of
+// "default_destination_rate_delay".
 const ParameterRow* row_for(std::string_view name) noexcept;
 
 }  // namespace posthaste

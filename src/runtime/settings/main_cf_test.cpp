@@ -15,7 +15,8 @@ struct Read {
     std::string remarks;
 };
 
-Read read(std::string_view text, std::vector<MainCfEntry> overrides = {}, const SystemFacts& facts = {}) {
+Read read(std::string_view text, std::vector<MainCfEntry> overrides = {},
+          const SystemFacts& facts = {}) {
     Read out;
     out.main_cf = MainCf::parse("main.cf", text, out.diagnostics);
     const SettingsReader reader(out.main_cf, facts);
@@ -26,7 +27,9 @@ Read read(std::string_view text, std::vector<MainCfEntry> overrides = {}, const 
 }
 
 TEST(MainCf, JoinsContinuedLinesAcrossCommentsAndBlankLines) {
-    const auto got = read("# head\nmydestination = a.example,\n\n  # between\n\tb.example,\n#c\n   c.example\nrelayhost=\n");
+    const auto got = read(
+        "# head\nmydestination = a.example,\n\n  # between\n\tb.example,\n#c\n   "
+        "c.example\nrelayhost=\n");
     ASSERT_TRUE(got.settings) << got.remarks;
     EXPECT_EQ(got.settings->text("mydestination"), "a.example, b.example, c.example");
     EXPECT_EQ(got.settings->text("relayhost"), "");
@@ -36,7 +39,8 @@ TEST(MainCf, JoinsContinuedLinesAcrossCommentsAndBlankLines) {
 TEST(MainCf, TheLastDefinitionWinsAndIsRemarkedOn) {
     const auto got = read("relayhost = a\nrelayhost = b\n");
     EXPECT_EQ(got.settings->text("relayhost"), "b");
-    EXPECT_THAT(got.remarks, HasSubstr("warning: main.cf:2: overrides the earlier relayhost of line 1"));
+    EXPECT_THAT(got.remarks,
+                HasSubstr("warning: main.cf:2: overrides the earlier relayhost of line 1"));
 }
 
 TEST(MainCf, NamesFileAndLineOfABadValueAndTheRemedy) {
@@ -54,21 +58,26 @@ TEST(MainCf, NamesFileAndLineOfABadValueAndTheRemedy) {
     got = read("relayhost = ${oops\n");
     EXPECT_THAT(got.remarks, HasSubstr("main.cf:1: relayhost ="));
     got = read("slow_destination_rate_delay = soon\n");
-    EXPECT_THAT(got.remarks, HasSubstr("main.cf:1: slow_destination_rate_delay = soon: not a time"));
+    EXPECT_THAT(got.remarks,
+                HasSubstr("main.cf:1: slow_destination_rate_delay = soon: not a time"));
 }
 
 TEST(MainCf, NamesFileAndLineOfBadSyntax) {
-    EXPECT_THAT(read("\nrelayhost\n").remarks, HasSubstr("error: main.cf:2: \"relayhost\" has no \"=\""));
+    EXPECT_THAT(read("\nrelayhost\n").remarks,
+                HasSubstr("error: main.cf:2: \"relayhost\" has no \"=\""));
     EXPECT_THAT(read("= x\n").remarks, HasSubstr("error: main.cf:1: there is no name"));
     EXPECT_THAT(read("relay host = x\n").remarks, HasSubstr("holds a blank"));
 }
 
 TEST(MainCf, WarnsOfUnknownNamesButNotOfOnesOwn) {
-    const auto got = read("smtpd_timeuot = 5s\nmy_nets = 127.0.0.0/8\nmynetworks = ${my_nets}\nfrobnicate = 1\n"
-                          "slow_destination_rate_delay = 1s\n");
+    const auto got = read(
+        "smtpd_timeuot = 5s\nmy_nets = 127.0.0.0/8\nmynetworks = ${my_nets}\nfrobnicate = 1\n"
+        "slow_destination_rate_delay = 1s\n");
     ASSERT_TRUE(got.settings) << got.remarks;
-    EXPECT_THAT(got.remarks, HasSubstr("warning: main.cf:1: unknown parameter smtpd_timeuot, ignored; did you mean "
-                                       "smtpd_timeout?"));
+    EXPECT_THAT(
+        got.remarks,
+        HasSubstr("warning: main.cf:1: unknown parameter smtpd_timeuot, ignored; did you mean "
+                  "smtpd_timeout?"));
     EXPECT_THAT(got.remarks, HasSubstr("main.cf:4: unknown parameter frobnicate"));
     EXPECT_THAT(got.remarks, Not(HasSubstr("my_nets")));
     EXPECT_THAT(got.remarks, Not(HasSubstr("slow_")));
@@ -78,7 +87,10 @@ TEST(MainCf, WarnsOfUnknownNamesButNotOfOnesOwn) {
 TEST(MainCf, AParameterThatOnlyPostfixHasIsNotCalledMistyped) {
     const auto got = read("smtpd_tls_cert_file = /etc/ssl/x.pem\n");
     ASSERT_TRUE(got.settings);
-    EXPECT_THAT(got.remarks, HasSubstr("main.cf:1: smtpd_tls_cert_file is a parameter of Postfix that has no effect here"));
+    EXPECT_THAT(
+        got.remarks,
+        HasSubstr(
+            "main.cf:1: smtpd_tls_cert_file is a parameter of Postfix that has no effect here"));
 }
 
 TEST(MainCf, AServicesOwnOptionsHoldOverTheFile) {
@@ -86,7 +98,8 @@ TEST(MainCf, AServicesOwnOptionsHoldOverTheFile) {
                           {{"smtpd_banner", "goodbye", {"master.cf", 4}}});
     EXPECT_EQ(got.settings->text("smtpd_banner"), "goodbye");
     EXPECT_EQ(got.settings->text("relayhost"), "goodbye");
-    EXPECT_THAT(read("", {{"smtpd_timeout", "x", {"master.cf", 4}}}).remarks, HasSubstr("error: master.cf:4:"));
+    EXPECT_THAT(read("", {{"smtpd_timeout", "x", {"master.cf", 4}}}).remarks,
+                HasSubstr("error: master.cf:4:"));
 }
 
 TEST(MainCf, RefusesToBecomeAnOpenRelay) {
@@ -94,7 +107,9 @@ TEST(MainCf, RefusesToBecomeAnOpenRelay) {
     EXPECT_FALSE(got.settings);
     EXPECT_THAT(got.remarks, HasSubstr("error: main.cf:2: "));
     EXPECT_THAT(got.remarks, HasSubstr("open relay"));
-    EXPECT_TRUE(read("smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit_mynetworks, reject\n").settings);
+    EXPECT_TRUE(read("smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = "
+                     "permit_mynetworks, reject\n")
+                    .settings);
 }
 
 TEST(MainCf, TheMachineGivesNameAndNetworksThatAreNotSet) {
@@ -106,11 +121,14 @@ TEST(MainCf, TheMachineGivesNameAndNetworksThatAreNotSet) {
     EXPECT_EQ(got.settings->text("myhostname"), "mx1.example.org");
     EXPECT_EQ(got.settings->text("mydomain"), "example.org");
     EXPECT_EQ(got.settings->text("mynetworks"), facts.networks_host);
-    EXPECT_EQ(read("mynetworks_style = subnet\n", {}, facts).settings->text("mynetworks"), facts.networks_subnet);
+    EXPECT_EQ(read("mynetworks_style = subnet\n", {}, facts).settings->text("mynetworks"),
+              facts.networks_subnet);
     facts.hostname = "mx1";
     EXPECT_EQ(read("", {}, facts).settings->text("myhostname"), "mx1.localdomain");
-    EXPECT_EQ(read("mydomain = example.net\n", {}, facts).settings->text("myhostname"), "mx1.example.net");
-    EXPECT_EQ(read("myhostname = a.b.example\n", {}, facts).settings->text("mydomain"), "b.example");
+    EXPECT_EQ(read("mydomain = example.net\n", {}, facts).settings->text("myhostname"),
+              "mx1.example.net");
+    EXPECT_EQ(read("myhostname = a.b.example\n", {}, facts).settings->text("mydomain"),
+              "b.example");
 }
 
 TEST(MainCf, APortMayBeNamed) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+
 #include "runtime/settings/file.h"
 
 namespace posthaste {
@@ -13,8 +14,8 @@ constexpr size_t kServicesMax = 256;
 constexpr uint32_t kWakeupMaxS = 30 * 86400;
 constexpr uint32_t kProcessesMax = 100'000;
 
-// Words of a line. "{ a b }" is one word, without its braces and the blanks beside them; `braced` tells it from a bare
-// one, since only its inside may hold blanks around "=".
+// Words of a line. "{ a b }" is one word, without its braces and the blanks beside them; `braced`
+// tells it from a bare one, since only its inside may hold blanks around "=".
 struct Word {
     std::string text;
     bool braced = false;
@@ -45,27 +46,34 @@ std::optional<std::vector<Word>> words_of(std::string_view line) {
 // One line's reading: the first fault is reported and ends it.
 class LineReader {
  public:
-    LineReader(Place place, Diagnostics& diagnostics) : diagnostics_(diagnostics) { service_.place = std::move(place); }
+    LineReader(Place place, Diagnostics& diagnostics) : diagnostics_(diagnostics) {
+        service_.place = std::move(place);
+    }
 
     std::optional<MasterCfService> read(std::string_view line) {
         const auto words = words_of(line);
         if (!words) return fault("\"{\" without its \"}\"");
         if (words->size() < 8)
-            return fault("has " + std::to_string(words->size()) +
-                         " columns; write service, type, private, unpriv, chroot, wakeup, maxproc, command");
+            return fault(
+                "has " + std::to_string(words->size()) +
+                " columns; write service, type, private, unpriv, chroot, wakeup, maxproc, command");
         service_.name = (*words)[0].text;
         service_.program = (*words)[7].text;
         if (service_.program.find('/') != std::string::npos)
-            return fault("command \"" + service_.program + "\" holds a \"/\"; write the program's name, it is found in "
+            return fault("command \"" + service_.program +
+                         "\" holds a \"/\"; write the program's name, it is found in "
                          "daemon_directory");
-        const bool good = read_type((*words)[1].text) && read_flag((*words)[2].text, "private", service_.is_private) &&
+        const bool good = read_type((*words)[1].text) &&
+                          read_flag((*words)[2].text, "private", service_.is_private) &&
                           read_flag((*words)[3].text, "unpriv", service_.unprivileged) &&
-                          read_flag((*words)[4].text, "chroot", service_.chroot) && read_wakeup((*words)[5].text) &&
-                          read_process_limit((*words)[6].text) && read_arguments(*words);
+                          read_flag((*words)[4].text, "chroot", service_.chroot) &&
+                          read_wakeup((*words)[5].text) && read_process_limit((*words)[6].text) &&
+                          read_arguments(*words);
         if (!good) return std::nullopt;
         // As in Postfix: what listens on the network is nobody's private matter.
         if (service_.type == ServiceType::inet) {
-            if (service_.is_private && (*words)[2].text != "-") return fault("a service of type inet is never private; write n");
+            if (service_.is_private && (*words)[2].text != "-")
+                return fault("a service of type inet is never private; write n");
             service_.is_private = false;
         }
         return std::move(service_);
@@ -81,7 +89,8 @@ class LineReader {
         if (text == "inet") return service_.type = ServiceType::inet, true;
         if (text == "unix") return service_.type = ServiceType::unix_stream, true;
         if (text == "unix-dgram") return service_.type = ServiceType::unix_dgram, true;
-        fault("type \"" + std::string(text) + "\" does not exist here; write inet, unix or unix-dgram");
+        fault("type \"" + std::string(text) +
+              "\" does not exist here; write inet, unix or unix-dgram");
         return false;
     }
 
@@ -98,7 +107,10 @@ class LineReader {
         service_.wakeup_if_used = digits.ends_with('?');
         if (service_.wakeup_if_used) digits.remove_suffix(1);
         const auto seconds = parse_number(digits, kWakeupMaxS);
-        if (!seconds) return fault("wakeup column \"" + std::string(text) + "\"; write seconds, as in 300 or 300?"), false;
+        if (!seconds)
+            return fault("wakeup column \"" + std::string(text) +
+                         "\"; write seconds, as in 300 or 300?"),
+                   false;
         service_.wakeup_s = static_cast<uint32_t>(*seconds);
         return true;
     }
@@ -106,7 +118,9 @@ class LineReader {
     bool read_process_limit(std::string_view text) {
         if (text == "-") return true;
         const auto limit = parse_number(text, kProcessesMax);
-        if (!limit) return fault("maxproc column \"" + std::string(text) + "\"; write a number or -"), false;
+        if (!limit)
+            return fault("maxproc column \"" + std::string(text) + "\"; write a number or -"),
+                   false;
         service_.process_limit = static_cast<uint32_t>(*limit);
         return true;
     }
@@ -115,13 +129,17 @@ class LineReader {
         for (size_t i = 8; i < words.size(); ++i) {
             const std::string& word = words[i].text;
             if (words[i].braced || !word.starts_with('-'))
-                return fault("argument \"" + printable(word, 60) + "\": only options are understood, as -o name=value"), false;
+                return fault("argument \"" + printable(word, 60) +
+                             "\": only options are understood, as -o name=value"),
+                       false;
             if (word == "-v" || word == "-D") {
                 diagnostics_.warning(service_.place, word + " does nothing here");
                 continue;
             }
             if (!word.starts_with("-o"))
-                return fault("option \"" + printable(word, 60) + "\" does not exist; write -o name=value"), false;
+                return fault("option \"" + printable(word, 60) +
+                             "\" does not exist; write -o name=value"),
+                       false;
             Word assignment{word.substr(2), false};
             if (assignment.text.empty()) {
                 if (++i == words.size()) return fault("-o without name=value"), false;
@@ -136,9 +154,13 @@ class LineReader {
         const std::string_view text = word.text;
         const size_t equals = text.find('=');
         const auto name = trimmed(text.substr(0, equals));
-        if (equals == std::string_view::npos || name.empty() || name.find_first_of(" \t") != std::string_view::npos)
-            return fault("-o " + printable(text, 60) + ": write -o name=value, or -o { name = value with blanks }"), false;
-        service_.overrides.push_back({std::string(name), std::string(trimmed(text.substr(equals + 1))), service_.place});
+        if (equals == std::string_view::npos || name.empty() ||
+            name.find_first_of(" \t") != std::string_view::npos)
+            return fault("-o " + printable(text, 60) +
+                         ": write -o name=value, or -o { name = value with blanks }"),
+                   false;
+        service_.overrides.push_back(
+            {std::string(name), std::string(trimmed(text.substr(equals + 1))), service_.place});
         return true;
     }
 
@@ -150,9 +172,12 @@ class LineReader {
 
 std::string_view name_of(ServiceType type) noexcept {
     switch (type) {
-        case ServiceType::inet: return "inet";
-        case ServiceType::unix_stream: return "unix";
-        case ServiceType::unix_dgram: return "unix-dgram";
+        case ServiceType::inet:
+            return "inet";
+        case ServiceType::unix_stream:
+            return "unix";
+        case ServiceType::unix_dgram:
+            return "unix-dgram";
     }
     return "?";
 }
@@ -164,12 +189,13 @@ MasterCf MasterCf::parse(std::string path, std::string_view text, Diagnostics& d
         const Place place{out.path, line.first_line};
         auto service = LineReader(place, diagnostics).read(line.text);
         if (!service) continue;
-        const auto same = std::find_if(out.services.begin(), out.services.end(), [&](const MasterCfService& other) {
-            return other.name == service->name && other.type == service->type;
-        });
+        const auto same = std::find_if(
+            out.services.begin(), out.services.end(), [&](const MasterCfService& other) {
+                return other.name == service->name && other.type == service->type;
+            });
         if (same != out.services.end()) {
-            diagnostics.warning(place, "overrides the earlier service " + service->name + " of line " +
-                                           std::to_string(same->place.line));
+            diagnostics.warning(place, "overrides the earlier service " + service->name +
+                                           " of line " + std::to_string(same->place.line));
             *same = std::move(*service);
         } else if (out.services.size() < kServicesMax) {
             out.services.push_back(std::move(*service));

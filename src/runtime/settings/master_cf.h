@@ -1,11 +1,13 @@
 // runtime/settings/master_cf.h: master.cf, the list of services, as it is written.
 //
 //   service  type  private  unpriv  chroot  wakeup  maxproc  command + args
-//   2525     inet  n        -       y       -       -        smtpd -o smtpd_timeout=60s -o { smtpd_banner = hello you }
+//   2525     inet  n        -       y       -       -        smtpd -o smtpd_timeout=60s -o {
+//   smtpd_banner = hello you }
 //
-// "-" is a column's default: private y, unprivileged y, chroot y, wakeup 0, maxproc that of the service. Lines are
-// continued as in main.cf; of two lines with the same service and type the last holds. Which programs exist and how many
-// processes they may have is master's knowledge (master/plan.h), not this reader's.
+// "-" is a column's default: private y, unprivileged y, chroot y, wakeup 0, maxproc that of the
+// service. Lines are continued as in main.cf; of two lines with the same service and type the last
+// holds. Which programs exist and how many processes they may have is master's knowledge
+// (master/plan.h), not this reader's.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +26,7 @@ std::string_view name_of(ServiceType type) noexcept;
 
 struct MasterCfService {
     Place place;
-    std::string name;                       // "2525", "127.0.0.1:smtp", "qmgr"
+    std::string name;  // "2525", "127.0.0.1:smtp", "qmgr"
     ServiceType type = ServiceType::unix_stream;
     bool is_private = true;
     bool unprivileged = true;
@@ -33,7 +35,7 @@ struct MasterCfService {
     bool wakeup_if_used = false;            // "300?": not before its first use
     std::optional<uint32_t> process_limit;  // none: "-"; 0: no limit
     std::string program;
-    std::vector<MainCfEntry> overrides;     // "-o name=value", with this line's place
+    std::vector<MainCfEntry> overrides;  // "-o name=value", with this line's place
 };
 
 struct MasterCf {

@@ -22,8 +22,9 @@ Read read(std::string_view text) {
 }
 
 TEST(MasterCf, ReadsAllEightColumns) {
-    const auto got = read("# comment\n2525 inet n - y - 4 smtpd\nqmgr unix n - n 300? 1 qmgr\n"
-                          "postlog unix-dgram n n - - - postlogd\n");
+    const auto got = read(
+        "# comment\n2525 inet n - y - 4 smtpd\nqmgr unix n - n 300? 1 qmgr\n"
+        "postlog unix-dgram n n - - - postlogd\n");
     ASSERT_EQ(got.master_cf.services.size(), 3U) << got.remarks;
     const auto& smtpd = got.master_cf.services[0];
     EXPECT_EQ(smtpd.name, "2525");
@@ -44,8 +45,9 @@ TEST(MasterCf, ReadsAllEightColumns) {
 }
 
 TEST(MasterCf, ReadsOptionsBareAndBracedAndContinued) {
-    const auto got = read("submission inet n - y - - smtpd\n  -o smtpd_timeout=60s -osyslog_name=postfix/submission\n"
-                          "# between\n  -o { smtpd_banner = hello  you } -o relayhost=\n");
+    const auto got = read(
+        "submission inet n - y - - smtpd\n  -o smtpd_timeout=60s -osyslog_name=postfix/submission\n"
+        "# between\n  -o { smtpd_banner = hello  you } -o relayhost=\n");
     ASSERT_EQ(got.master_cf.services.size(), 1U) << got.remarks;
     const auto& overrides = got.master_cf.services[0].overrides;
     ASSERT_EQ(overrides.size(), 4U);
@@ -59,25 +61,35 @@ TEST(MasterCf, ReadsOptionsBareAndBracedAndContinued) {
 }
 
 TEST(MasterCf, TheLastOfTwoEqualServicesHolds) {
-    const auto got = read("smtp inet n - y - 1 smtpd\nsmtp unix - - y - - smtp\nsmtp inet n - y - 2 smtpd\n");
+    const auto got =
+        read("smtp inet n - y - 1 smtpd\nsmtp unix - - y - - smtp\nsmtp inet n - y - 2 smtpd\n");
     ASSERT_EQ(got.master_cf.services.size(), 2U);
     EXPECT_EQ(got.master_cf.services[0].process_limit, 2U);
-    EXPECT_THAT(got.remarks, HasSubstr("warning: master.cf:3: overrides the earlier service smtp of line 1"));
+    EXPECT_THAT(got.remarks,
+                HasSubstr("warning: master.cf:3: overrides the earlier service smtp of line 1"));
 }
 
 TEST(MasterCf, NamesFileAndLineOfEveryFault) {
-    EXPECT_THAT(read("\nsmtp inet n - y\n").remarks, HasSubstr("error: master.cf:2: has 5 columns"));
-    EXPECT_THAT(read("smtp pass n - y - - smtpd\n").remarks, HasSubstr("master.cf:1: type \"pass\""));
+    EXPECT_THAT(read("\nsmtp inet n - y\n").remarks,
+                HasSubstr("error: master.cf:2: has 5 columns"));
+    EXPECT_THAT(read("smtp pass n - y - - smtpd\n").remarks,
+                HasSubstr("master.cf:1: type \"pass\""));
     EXPECT_THAT(read("smtp inet y - y - - smtpd\n").remarks, HasSubstr("never private"));
     EXPECT_THAT(read("smtp inet n - x - - smtpd\n").remarks, HasSubstr("chroot column \"x\""));
-    EXPECT_THAT(read("smtp inet n - y soon - smtpd\n").remarks, HasSubstr("wakeup column \"soon\""));
-    EXPECT_THAT(read("smtp inet n - y - many smtpd\n").remarks, HasSubstr("maxproc column \"many\""));
+    EXPECT_THAT(read("smtp inet n - y soon - smtpd\n").remarks,
+                HasSubstr("wakeup column \"soon\""));
+    EXPECT_THAT(read("smtp inet n - y - many smtpd\n").remarks,
+                HasSubstr("maxproc column \"many\""));
     EXPECT_THAT(read("smtp inet n - y - - ../smtpd\n").remarks, HasSubstr("holds a \"/\""));
     EXPECT_THAT(read("smtp inet n - y - - smtpd -o\n").remarks, HasSubstr("-o without name=value"));
-    EXPECT_THAT(read("smtp inet n - y - - smtpd -o a b\n").remarks, HasSubstr("-o a: write -o name=value"));
-    EXPECT_THAT(read("smtp inet n - y - - smtpd -o { a = b\n").remarks, HasSubstr("\"{\" without its \"}\""));
-    EXPECT_THAT(read("smtp inet n - y - - smtpd -q\n").remarks, HasSubstr("option \"-q\" does not exist"));
-    EXPECT_THAT(read("smtp inet n - y - - smtpd -v\n").remarks, HasSubstr("warning: master.cf:1: -v does nothing"));
+    EXPECT_THAT(read("smtp inet n - y - - smtpd -o a b\n").remarks,
+                HasSubstr("-o a: write -o name=value"));
+    EXPECT_THAT(read("smtp inet n - y - - smtpd -o { a = b\n").remarks,
+                HasSubstr("\"{\" without its \"}\""));
+    EXPECT_THAT(read("smtp inet n - y - - smtpd -q\n").remarks,
+                HasSubstr("option \"-q\" does not exist"));
+    EXPECT_THAT(read("smtp inet n - y - - smtpd -v\n").remarks,
+                HasSubstr("warning: master.cf:1: -v does nothing"));
 }
 
 }  // namespace

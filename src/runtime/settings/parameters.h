@@ -1,7 +1,9 @@
-// runtime/settings/parameters.h: the rows of the parameter table by area; parameters.cpp puts them together.
+// runtime/settings/parameters.h: the rows of the parameter table by area; parameters.cpp puts them
+// together.
 //
-// To add a parameter, add its row to the file of its area: order within a file is for the reader, the table is sorted
-// when it is put together. A row for a setting that nothing obeys is a lie: rows come with the code that reads them.
+// To add a parameter, add its row to the file of its area: order within a file is for the reader,
+// the table is sorted when it is put together. A row for a setting that nothing obeys is a lie:
+// rows come with the code that reads them.
 #pragma once
 
 #include <limits>

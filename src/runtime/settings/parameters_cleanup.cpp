@@ -13,9 +13,11 @@ std::span<const ParameterRow> cleanup() {
         {"local_header_rewrite_clients", text, "permit_inet_interfaces", 0, 0, live,
          "Clients whose headers are completed with our own domain."},
         {"remote_header_rewrite_domain", text, "", 0, 0, live,
-         "Completes incomplete header addresses of other clients; empty: their headers are left alone."},
+         "Completes incomplete header addresses of other clients; empty: their headers are left "
+         "alone."},
         {"append_at_myorigin", boolean, "yes", 0, 0, live, "user becomes user@$myorigin."},
-        {"append_dot_mydomain", boolean, "no", 0, 0, live, "user@host becomes user@host.$mydomain."},
+        {"append_dot_mydomain", boolean, "no", 0, 0, live,
+         "user@host becomes user@host.$mydomain."},
         {"message_drop_headers", text, "bcc, content-length, resent-bcc, return-path", 0, 0, live,
          "Headers that are removed from every message."},
         {"header_size_limit", size, "102400", 1, 64 << 20, live,
@@ -27,7 +29,8 @@ std::span<const ParameterRow> cleanup() {
         {"duplicate_filter_limit", integer, "1000", 0, kIntMax, live,
          "Recipients remembered to drop duplicates; 0: no limit."},
         {"enable_original_recipient", boolean, "yes", 0, 0, live,
-         "Keep the address a recipient had before rewriting; duplicates are then told apart by it."},
+         "Keep the address a recipient had before rewriting; duplicates are then told apart by "
+         "it."},
     };
     return kRows;
 }

@@ -8,14 +8,18 @@ std::span<const ParameterRow> ours() {
     using enum Applies;
     static constexpr ParameterRow kRows[] = {
         {"worker_processes", integer, "0", 0, 64, restart,
-         "Processes of a service whose master.cf line says \"-\" for maxproc; each holds thousands of sessions. "
+         "Processes of a service whose master.cf line says \"-\" for maxproc; each holds thousands "
+         "of sessions. "
          "0: one a processor."},
         {"sandbox", text, "best", 0, 0, restart,
          "best: what the kernel refuses of a process's walls is logged; strict: it is fatal.",
          "best|strict"},
-        {"network_user", text, "posthaste-net", 0, 0, restart, "User of the services that speak with the network."},
-        {"queue_user", text, "posthaste-queue", 0, 0, restart, "User of cleanup, rewrite and qmgr."},
-        {"store_user", text, "posthaste-store", 0, 0, restart, "User of the store; owns the queue's database."},
+        {"network_user", text, "posthaste-net", 0, 0, restart,
+         "User of the services that speak with the network."},
+        {"queue_user", text, "posthaste-queue", 0, 0, restart,
+         "User of cleanup, rewrite and qmgr."},
+        {"store_user", text, "posthaste-store", 0, 0, restart,
+         "User of the store; owns the queue's database."},
         {"log_user", text, "posthaste-log", 0, 0, restart, "User of postlogd."},
         {"start_time_limit", time, "120s", 1, kIntMax, live,
          "How long `posthaste start` waits for every service to be ready."},
@@ -24,13 +28,15 @@ std::span<const ParameterRow> ours() {
         {"smtpd_session_limit", integer, "4000", 1, 1 << 20, live,
          "Sessions of one smtpd process; a client beyond it is answered 421."},
         {"smtpd_arena_size", size, "256M", 1 << 20, int64_t{1} << 36, restart,
-         "Memory of one smtpd process for messages being received and not yet on disk. Taken when first used."},
+         "Memory of one smtpd process for messages being received and not yet on disk. Taken when "
+         "first used."},
         {"cleanup_arena_size", size, "64M", 1 << 20, int64_t{1} << 36, restart,
          "Memory of one cleanup process for the header lines it writes. Taken when first used."},
         {"store_arena_size", size, "512M", 1 << 20, int64_t{1} << 36, restart,
          "Memory for the messages being delivered. Taken when first used."},
         {"destination_rollup", text, "none", 0, 0, live,
-         "What is one destination: a domain (none), or all domains with the same set of MX hosts (mx), which then "
+         "What is one destination: a domain (none), or all domains with the same set of MX hosts "
+         "(mx), which then "
          "share their limits.",
          "none|mx"},
         {"lane_depth", integer, "4", 1, 64, live,
@@ -40,14 +46,18 @@ std::span<const ParameterRow> ours() {
         {"store_free_space_floor", size, "64M", 0, kSizeMax, live,
          "Free bytes below which nothing is accepted, so that the queue can still be worked off."},
         {"store_write_buffer_size", size, "256M", 1 << 20, int64_t{1} << 36, restart,
-         "Memory for new entries before they are flushed; what is delivered before that never costs a second write."},
+         "Memory for new entries before they are flushed; what is delivered before that never "
+         "costs a second write."},
         {"store_blob_size_min", size, "16K", 0, kSizeMax, restart,
-         "Messages from this size are kept beside the sorted tables and are not copied by compaction."},
+         "Messages from this size are kept beside the sorted tables and are not copied by "
+         "compaction."},
         {"store_log_io", text, "uring", 0, 0, restart,
-         "How the queue's log is written: over files zeroed beforehand, past the page cache, by io_uring; or the plain "
+         "How the queue's log is written: over files zeroed beforehand, past the page cache, by "
+         "io_uring; or the plain "
          "way of RocksDB (posix), which writes fewer bytes and waits longer.",
          "uring|posix"},
-        {"store_batch_limit", integer, "512", 1, 65536, live, "Requests that share one synced write."},
+        {"store_batch_limit", integer, "512", 1, 65536, live,
+         "Requests that share one synced write."},
     };
     return kRows;
 }

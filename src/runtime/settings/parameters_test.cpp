@@ -1,11 +1,11 @@
 #include "runtime/settings/parameters.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <gtest/gtest.h>
 #include <set>
 
 #include "base/strings.h"
+
 #include "runtime/settings/expand.h"
 #include "runtime/settings/main_cf.h"
 #include "runtime/settings/postfix_names.h"
@@ -29,7 +29,8 @@ TEST(ParameterTable, EveryInitialValueExpandsAndLiesWithinItsBounds) {
         const auto value = reader.expanded(row.name);
         EXPECT_EQ(value.fault, "") << row.name;
         EXPECT_EQ(value.text.find('$'), std::string::npos) << row.name << " = " << value.text;
-        EXPECT_EQ(fault_in_value(row, value.text).value_or(""), "") << row.name << " = " << value.text;
+        EXPECT_EQ(fault_in_value(row, value.text).value_or(""), "")
+            << row.name << " = " << value.text;
     }
 }
 
@@ -49,11 +50,14 @@ TEST(ParameterTable, NumbersHaveBoundsAndEveryRowSaysWhy) {
 
 TEST(ParameterTable, DefaultsMentionOnlyParametersThatExist) {
     for (const ParameterRow& row : parameter_table())
-        for_each_name(row.initial, [&](std::string_view name) { EXPECT_TRUE(find_parameter(name)) << row.name; });
+        for_each_name(row.initial, [&](std::string_view name) {
+            EXPECT_TRUE(find_parameter(name)) << row.name;
+        });
 }
 
 TEST(ParameterTable, AParameterWeObeyIsNotOneThatOnlyPostfixHas) {
-    for (const ParameterRow& row : parameter_table()) EXPECT_FALSE(is_postfix_only(row.name)) << row.name;
+    for (const ParameterRow& row : parameter_table())
+        EXPECT_FALSE(is_postfix_only(row.name)) << row.name;
     EXPECT_TRUE(is_postfix_only("smtpd_tls_cert_file"));
     EXPECT_TRUE(is_postfix_only("alias_maps"));
     EXPECT_FALSE(is_postfix_only("smtpd_timeuot"));
@@ -70,7 +74,8 @@ TEST(ParameterTable, FindsByExactNameOnly) {
 TEST(ParameterTable, ATransportsOwnNameIsGovernedByTheDefaultsRow) {
     ASSERT_NE(row_for("slow_destination_rate_delay"), nullptr);
     EXPECT_EQ(row_for("slow_destination_rate_delay")->name, "default_destination_rate_delay");
-    EXPECT_EQ(row_for("slow_initial_destination_concurrency")->name, "initial_destination_concurrency");
+    EXPECT_EQ(row_for("slow_initial_destination_concurrency")->name,
+              "initial_destination_concurrency");
     EXPECT_EQ(row_for("_destination_rate_delay"), nullptr);
     EXPECT_EQ(row_for("slow_delay"), nullptr);
     EXPECT_EQ(row_for("local_destination_concurrency_limit")->initial, "2");

@@ -8,6 +8,7 @@ namespace posthaste {
 namespace {
 
 // Sorted.
+// clang-format off
 constexpr std::string_view kNames[] = {
     "2bounce_notice_recipient", "access_map_defer_code", "access_map_reject_code",
     "address_verify_cache_cleanup_interval", "address_verify_default_transport", "address_verify_local_transport",
@@ -233,6 +234,7 @@ constexpr std::string_view kNames[] = {
     "virtual_minimum_delivery_slots", "virtual_minimum_uid", "virtual_recipient_limit",
     "virtual_recipient_refill_delay", "virtual_recipient_refill_limit", "virtual_transport", "virtual_uid_maps",
 };
+// clang-format on
 
 }  // namespace
 

@@ -1,23 +1,24 @@
-// runtime/settings/queue_directory.h: the layout of queue_directory: what lies in it, who owns it, how open it is. Made by
-// `posthaste init`, checked before every start.
+// runtime/settings/queue_directory.h: the layout of queue_directory: what lies in it, who owns it,
+// how open it is. Made by `posthaste init`, checked before every start.
 #pragma once
-
-#include <sys/types.h>
 
 #include <span>
 #include <string_view>
+#include <sys/types.h>
 
 #include "base/result.h"
+
 #include "runtime/settings/diagnostics.h"
 #include "runtime/settings/settings.h"
 
 namespace posthaste {
 
 struct QueueDirectory {
-    std::string_view name;                  // empty: queue_directory itself
-    std::string_view user_parameter;        // names the owner; empty: root
+    std::string_view name;            // empty: queue_directory itself
+    std::string_view user_parameter;  // names the owner; empty: root
     mode_t mode;
 };
+
 std::span<const QueueDirectory> queue_directories() noexcept;
 
 // Every fault with its remedy. A missing user is not reported here.

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/strings.h"
+
 #include "runtime/settings/main_cf.h"
 #include "runtime/settings/value.h"
 
@@ -24,7 +25,8 @@ std::string name_for_transport(const std::map<std::string, std::string, std::les
 const ParameterRow& row_of(std::string_view name, ParameterKind kind) {
     const auto* row = row_for(name);
     ASSERT(row != nullptr);
-    ASSERT(row->kind == kind || (row->kind == ParameterKind::size && kind == ParameterKind::integer));
+    ASSERT(row->kind == kind ||
+           (row->kind == ParameterKind::size && kind == ParameterKind::integer));
     return *row;
 }
 
@@ -47,7 +49,8 @@ Result<Settings> Settings::parse_snapshot(std::string_view lines) {
         const size_t equals = line.find(" = ");
         if (equals == std::string_view::npos || equals == 0)
             return Error{Errc::malformed, 0, "settings snapshot"};
-        if (out.values_.size() >= kSnapshotNamesMax) return Error{Errc::too_large, 0, "settings snapshot"};
+        if (out.values_.size() >= kSnapshotNamesMax)
+            return Error{Errc::too_large, 0, "settings snapshot"};
         const std::string name(line.substr(0, equals));
         const auto value = line.substr(equals + 3);
         if (const auto* row = row_for(name); row && fault_in_value(*row, value))
@@ -73,7 +76,8 @@ const std::string& Settings::text(std::string_view name) const {
 
 int64_t Settings::integer(std::string_view name) const {
     const auto& row = row_of(name, ParameterKind::integer);
-    const auto number = row.kind == ParameterKind::size ? parse_size(text(name)) : parse_integer(text(name));
+    const auto number =
+        row.kind == ParameterKind::size ? parse_size(text(name)) : parse_integer(text(name));
     ASSERT(number.has_value());
     return *number;
 }
@@ -106,7 +110,8 @@ int64_t Settings::time_us_for_transport(std::string_view transport, std::string_
     return time_us(name_for_transport(values_, transport, suffix));
 }
 
-std::string Settings::text_for_transport(std::string_view transport, std::string_view suffix) const {
+std::string Settings::text_for_transport(std::string_view transport,
+                                         std::string_view suffix) const {
     return text(name_for_transport(values_, transport, suffix));
 }
 

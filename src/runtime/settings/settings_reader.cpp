@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/strings.h"
+
 #include "runtime/settings/main_cf.h"
 #include "runtime/settings/postfix_names.h"
 #include "runtime/settings/value.h"
@@ -16,7 +17,8 @@ constexpr std::string_view kDefaultPrefix = "default_";
 // A transport's own form of a parameter that has no "default_" in its name.
 constexpr std::string_view kPlainTransportSuffix = "initial_destination_concurrency";
 
-// "destination_rate_delay" of "default_destination_rate_delay"; empty when the row is none of that kind.
+// "destination_rate_delay" of "default_destination_rate_delay"; empty when the row is none of that
+// kind.
 std::string_view transport_suffix(const ParameterRow& row) noexcept {
     if (row.name == kPlainTransportSuffix) return row.name;
     if (!row.name.starts_with(kDefaultPrefix) || row.name == "default_transport") return {};
@@ -60,7 +62,11 @@ std::string_view nearest_parameter(std::string_view name) {
 // "smtp" and its like in place of a port's number: services live without /etc/services.
 std::string port_number(std::string value) {
     constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kPorts = {
-        {{"smtp", "25"}, {"lmtp", "24"}, {"smtps", "465"}, {"submissions", "465"}, {"submission", "587"}}};
+        {{"smtp", "25"},
+         {"lmtp", "24"},
+         {"smtps", "465"},
+         {"submissions", "465"},
+         {"submission", "587"}}};
     for (const auto& [name, number] : kPorts)
         if (value == name) return std::string(number);
     return value;
@@ -79,11 +85,14 @@ const ParameterRow* row_for(std::string_view name) noexcept {
     return nullptr;
 }
 
-std::optional<std::string> SettingsReader::raw_of_machine(std::string_view name,
-                                                          std::span<const MainCfEntry> overrides) const {
-    if (name == "config_directory" && !facts_.config_directory.empty()) return facts_.config_directory;
-    if (name == "daemon_directory" && !facts_.daemon_directory.empty()) return facts_.daemon_directory;
-    if (name == "command_directory" && !facts_.command_directory.empty()) return facts_.command_directory;
+std::optional<std::string> SettingsReader::raw_of_machine(
+    std::string_view name, std::span<const MainCfEntry> overrides) const {
+    if (name == "config_directory" && !facts_.config_directory.empty())
+        return facts_.config_directory;
+    if (name == "daemon_directory" && !facts_.daemon_directory.empty())
+        return facts_.daemon_directory;
+    if (name == "command_directory" && !facts_.command_directory.empty())
+        return facts_.command_directory;
     if (name == "myhostname" && !facts_.hostname.empty()) {
         if (facts_.hostname.find('.') != std::string::npos) return facts_.hostname;
         const bool has_domain = main_cf_.find("mydomain") || last_of(overrides, "mydomain");
@@ -114,7 +123,8 @@ std::optional<std::string> SettingsReader::raw(std::string_view name,
     return std::nullopt;
 }
 
-Expansion SettingsReader::expanded(std::string_view name, std::span<const MainCfEntry> overrides) const {
+Expansion SettingsReader::expanded(std::string_view name,
+                                   std::span<const MainCfEntry> overrides) const {
     const auto value = raw(name, overrides);
     if (!value) return {};
     Expansion out = expand(*value, [&](std::string_view other) { return raw(other, overrides); });
@@ -158,7 +168,8 @@ std::optional<Settings> SettingsReader::read(std::span<const MainCfEntry> overri
     return out;
 }
 
-void SettingsReader::warn_of_unknown(std::span<const MainCfEntry> overrides, Diagnostics& diagnostics) const {
+void SettingsReader::warn_of_unknown(std::span<const MainCfEntry> overrides,
+                                     Diagnostics& diagnostics) const {
     std::set<std::string, std::less<>> mentioned;
     const auto mention = [&](std::string_view name) { mentioned.emplace(name); };
     for (const MainCfEntry& entry : main_cf_.entries) for_each_name(entry.value, mention);
@@ -166,11 +177,13 @@ void SettingsReader::warn_of_unknown(std::span<const MainCfEntry> overrides, Dia
     const auto warn = [&](const MainCfEntry& entry) {
         if (row_for(entry.name) || mentioned.contains(entry.name)) return;
         if (is_postfix_only(entry.name))
-            return diagnostics.warning(entry.place, entry.name + " is a parameter of Postfix that has no effect here yet");
+            return diagnostics.warning(
+                entry.place, entry.name + " is a parameter of Postfix that has no effect here yet");
         const auto near = nearest_parameter(entry.name);
-        diagnostics.warning(entry.place, "unknown parameter " + printable(entry.name, 80) + ", ignored" +
-                                             (near.empty() ? "; `postconf -d` lists those that exist"
-                                                           : "; did you mean " + std::string(near) + "?"));
+        diagnostics.warning(entry.place,
+                            "unknown parameter " + printable(entry.name, 80) + ", ignored" +
+                                (near.empty() ? "; `postconf -d` lists those that exist"
+                                              : "; did you mean " + std::string(near) + "?"));
     };
     for (const MainCfEntry& entry : main_cf_.entries) warn(entry);
     for (const MainCfEntry& entry : overrides) warn(entry);

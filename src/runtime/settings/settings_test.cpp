@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/units.h"
+
 #include "runtime/settings/main_cf.h"
 #include "runtime/settings/value.h"
 
@@ -12,7 +13,8 @@ namespace {
 TEST(Settings, InitialValuesAreThoseOfTheTableExpanded) {
     const auto settings = Settings::initial();
     EXPECT_EQ(settings.text("myhostname"), "localhost.localdomain");
-    EXPECT_EQ(settings.text("mydestination"), "localhost.localdomain, localhost.localdomain, localhost");
+    EXPECT_EQ(settings.text("mydestination"),
+              "localhost.localdomain, localhost.localdomain, localhost");
     EXPECT_EQ(settings.text("smtpd_banner"), "localhost.localdomain ESMTP Posthaste");
     EXPECT_EQ(settings.text("syslog_name"), "postfix");
     EXPECT_EQ(settings.time_us("smtpd_timeout"), 300 * kSecondUs);
@@ -24,7 +26,8 @@ TEST(Settings, InitialValuesAreThoseOfTheTableExpanded) {
 }
 
 TEST(Settings, OverridesTakeTheUnitOfTheDefault) {
-    const auto settings = Settings::initial("maximal_queue_lifetime = 2\nstress = yes\nsmtpd_error_sleep_time=100ms\n");
+    const auto settings = Settings::initial(
+        "maximal_queue_lifetime = 2\nstress = yes\nsmtpd_error_sleep_time=100ms\n");
     EXPECT_EQ(settings.time_us("maximal_queue_lifetime"), 2 * kDayUs);
     EXPECT_EQ(settings.time_us("smtpd_timeout"), 10 * kSecondUs);
     EXPECT_EQ(settings.time_us("smtpd_error_sleep_time"), 100 * kMsUs);
@@ -32,7 +35,8 @@ TEST(Settings, OverridesTakeTheUnitOfTheDefault) {
 
 TEST(Settings, ListsAreSeparatedByBlanksOrCommas) {
     const auto settings = Settings::initial("mynetworks = 127.0.0.0/8,10.0.0.0/8   [::1]/128 ,");
-    EXPECT_EQ(settings.list("mynetworks"), (std::vector<std::string>{"127.0.0.0/8", "10.0.0.0/8", "[::1]/128"}));
+    EXPECT_EQ(settings.list("mynetworks"),
+              (std::vector<std::string>{"127.0.0.0/8", "10.0.0.0/8", "[::1]/128"}));
 }
 
 TEST(Settings, ATransportsOwnValueHoldsOverTheDefault) {
@@ -45,7 +49,8 @@ TEST(Settings, ATransportsOwnValueHoldsOverTheDefault) {
     EXPECT_EQ(settings.integer_for_transport("slow", "initial_destination_concurrency"), 2);
     EXPECT_EQ(settings.integer_for_transport("smtp", "initial_destination_concurrency"), 5);
     EXPECT_EQ(settings.integer_for_transport("local", "destination_concurrency_limit"), 2);
-    EXPECT_EQ(settings.text_for_transport("smtp", "destination_concurrency_positive_feedback"), "1");
+    EXPECT_EQ(settings.text_for_transport("smtp", "destination_concurrency_positive_feedback"),
+              "1");
 }
 
 TEST(Settings, ASnapshotReadsBackTheSame) {
@@ -78,7 +83,8 @@ TEST(Value, TimesKnowTheirUnits) {
     EXPECT_EQ(parse_time_us("2w", 's'), 14 * kDayUs);
     EXPECT_EQ(parse_time_us("3M", 's'), 3 * kMinuteUs);
     EXPECT_EQ(parse_time_us("250ms", 's'), 250 * kMsUs);
-    for (const auto bad : {"", "s", "-1s", "1.5s", "5x", "ms", "99999999999999999999", "9223372036854775807d"})
+    for (const auto bad :
+         {"", "s", "-1s", "1.5s", "5x", "ms", "99999999999999999999", "9223372036854775807d"})
         EXPECT_FALSE(parse_time_us(bad, 's').has_value()) << bad;
 }
 

@@ -1,13 +1,12 @@
 #include "runtime/settings/system_facts.h"
 
+#include <algorithm>
+#include <bit>
+#include <cstring>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <bit>
-#include <cstring>
 
 #include "base/ip_address.h"
 
@@ -83,8 +82,9 @@ SystemFacts read_system_facts() {
     for (const InterfaceAddress& address : interface_addresses()) {
         append_once(facts.networks_host, network_text(address.ip, address.ip.v6 ? 128 : 32));
         append_once(facts.networks_subnet, network_text(address.ip, address.prefix_bits));
-        append_once(facts.networks_class,
-                    network_text(address.ip, address.ip.v6 ? address.prefix_bits : class_bits(address.ip)));
+        append_once(
+            facts.networks_class,
+            network_text(address.ip, address.ip.v6 ? address.prefix_bits : class_bits(address.ip)));
     }
     return facts;
 }

@@ -1,5 +1,5 @@
-// runtime/settings/system_facts.h: what the machine says about itself. Asked by master and the commands at start and
-// reload, never by a service.
+// runtime/settings/system_facts.h: what the machine says about itself. Asked by master and the
+// commands at start and reload, never by a service.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace posthaste {
 
-// Host name, and the networks of the interfaces that are up. The directories are left to the caller.
+// Host name, and the networks of the interfaces that are up. The directories are left to the
+// caller.
 SystemFacts read_system_facts();
 
 // The directory of the running program, "" when the kernel does not tell.

@@ -15,18 +15,25 @@ std::optional<int64_t> scaled(std::string_view digits, int64_t scale) noexcept {
 
 std::optional<int64_t> unit_us(char unit) noexcept {
     switch (to_lower(unit)) {
-        case 's': return kSecondUs;
-        case 'm': return kMinuteUs;
-        case 'h': return kHourUs;
-        case 'd': return kDayUs;
-        case 'w': return 7 * kDayUs;
-        default: return std::nullopt;
+        case 's':
+            return kSecondUs;
+        case 'm':
+            return kMinuteUs;
+        case 'h':
+            return kHourUs;
+        case 'd':
+            return kDayUs;
+        case 'w':
+            return 7 * kDayUs;
+        default:
+            return std::nullopt;
     }
 }
 
 std::string out_of_range(const ParameterRow& row, std::string_view unit) {
-    return "outside " + std::to_string(row.min) + std::string(unit) + " to " + std::to_string(row.max) +
-           std::string(unit) + "; its default is " + std::string(row.initial);
+    return "outside " + std::to_string(row.min) + std::string(unit) + " to " +
+           std::to_string(row.max) + std::string(unit) + "; its default is " +
+           std::string(row.initial);
 }
 
 bool is_choice(std::string_view choices, std::string_view value) {
@@ -49,10 +56,17 @@ std::optional<int64_t> parse_size(std::string_view text) noexcept {
     if (text.empty()) return std::nullopt;
     int64_t scale = 1;
     switch (to_lower(text.back())) {
-        case 'k': scale = kKiB; break;
-        case 'm': scale = kMiB; break;
-        case 'g': scale = kGiB; break;
-        default: return scaled(text, 1);
+        case 'k':
+            scale = kKiB;
+            break;
+        case 'm':
+            scale = kMiB;
+            break;
+        case 'g':
+            scale = kGiB;
+            break;
+        default:
+            return scaled(text, 1);
     }
     return scaled(text.substr(0, text.size() - 1), scale);
 }
@@ -79,7 +93,8 @@ std::optional<std::string> fault_in_value(const ParameterRow& row, std::string_v
             if (row.choices.empty() || is_choice(row.choices, value)) return std::nullopt;
             {
                 std::string fault = "write one of";
-                for (const auto choice : split(row.choices, "|")) fault += " \"" + std::string(choice) + "\"";
+                for (const auto choice : split(row.choices, "|"))
+                    fault += " \"" + std::string(choice) + "\"";
                 return fault;
             }
         case ParameterKind::boolean:
@@ -99,8 +114,10 @@ std::optional<std::string> fault_in_value(const ParameterRow& row, std::string_v
         }
         case ParameterKind::time: {
             const auto us = parse_time_us(value, time_unit_of(row));
-            if (!us) return "not a time; write a whole number and one of ms, s, m, h, d, w, as in 300s";
-            if (*us < row.min * kSecondUs || *us / kSecondUs > row.max) return out_of_range(row, "s");
+            if (!us)
+                return "not a time; write a whole number and one of ms, s, m, h, d, w, as in 300s";
+            if (*us < row.min * kSecondUs || *us / kSecondUs > row.max)
+                return out_of_range(row, "s");
             return std::nullopt;
         }
     }

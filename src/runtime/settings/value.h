@@ -16,7 +16,8 @@ std::optional<int64_t> parse_integer(std::string_view text) noexcept;
 std::optional<int64_t> parse_size(std::string_view text) noexcept;
 // Microseconds. s m h d w as in Postfix, and ms. `unit` is that of a bare number.
 std::optional<int64_t> parse_time_us(std::string_view text, char unit) noexcept;
-// A bare number means what the parameter's initial value is written in: days for maximal_queue_lifetime.
+// A bare number means what the parameter's initial value is written in: days for
+// maximal_queue_lifetime.
 char time_unit_of(const ParameterRow& row) noexcept;
 
 // What is wrong with an expanded value and how to mend it; nothing when it is good.

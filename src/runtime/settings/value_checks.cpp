@@ -16,16 +16,19 @@ bool is_table(std::string_view element) noexcept {
     if (element.starts_with('/')) return true;
     const size_t colon = element.find(':');
     return colon != std::string_view::npos && colon > 0 && is_alpha(element[0]) &&
-           element.find_first_of("[]") == std::string_view::npos && element.find("::") == std::string_view::npos &&
-           !std::all_of(element.begin(), element.begin() + static_cast<std::ptrdiff_t>(colon),
-                        [](char c) { return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f'); });
+           element.find_first_of("[]") == std::string_view::npos &&
+           element.find("::") == std::string_view::npos &&
+           !std::all_of(
+               element.begin(), element.begin() + static_cast<std::ptrdiff_t>(colon),
+               [](char c) { return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f'); });
 }
 
 std::optional<std::string> fault_in_networks(std::string_view value) {
     for (auto element : split(value, kSeparators)) {
         if (element.starts_with('!')) element.remove_prefix(1);
         if (is_table(element) || IpNetwork::parse(element)) continue;
-        return "\"" + std::string(element) + "\" is no network; write 192.0.2.0/24, [2001:db8::]/32 or an address, "
+        return "\"" + std::string(element) +
+               "\" is no network; write 192.0.2.0/24, [2001:db8::]/32 or an address, "
                "with zeros behind the prefix";
     }
     return std::nullopt;
@@ -40,16 +43,20 @@ std::optional<std::string> fault_in_name_servers(std::string_view value) {
     for (const auto element : split(value, kSeparators)) {
         const size_t at = element.find('@');
         const bool good = IpAddress::parse(element.substr(0, at)) &&
-                          (at == std::string_view::npos || parse_number(element.substr(at + 1), 65535).value_or(0) > 0);
-        if (!good) return "\"" + std::string(element) + "\" is no name server; write address or address@port";
+                          (at == std::string_view::npos ||
+                           parse_number(element.substr(at + 1), 65535).value_or(0) > 0);
+        if (!good)
+            return "\"" + std::string(element) +
+                   "\" is no name server; write address or address@port";
     }
     return std::nullopt;
 }
 
 std::optional<std::string> fault_in_host_name(std::string_view value) {
     const bool good = !value.empty() && value.size() <= 253 &&
-                      std::all_of(value.begin(), value.end(),
-                                  [](char c) { return is_alnum(c) || c == '.' || c == '-' || c == '_'; });
+                      std::all_of(value.begin(), value.end(), [](char c) {
+                          return is_alnum(c) || c == '.' || c == '-' || c == '_';
+                      });
     if (good) return std::nullopt;
     return "not a host name; write a fully qualified one such as mail.example.com";
 }
@@ -66,7 +73,8 @@ std::optional<std::string> fault_in_feedback(std::string_view value) {
     const auto below = slash == std::string_view::npos ? "1" : trimmed(value.substr(slash + 1));
     const auto is_number = [](std::string_view text) {
         return !text.empty() && std::count(text.begin(), text.end(), '.') <= 1 && text != "." &&
-               std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c) || c == '.'; });
+               std::all_of(text.begin(), text.end(),
+                           [](char c) { return is_digit(c) || c == '.'; });
     };
     if (is_number(number) && (below == "concurrency" || is_number(below))) return std::nullopt;
     return "not a feedback; write a number such as 1 or 0.5, or number/concurrency";
@@ -80,19 +88,22 @@ std::optional<std::string> fault_in_meaning(std::string_view name, std::string_v
     if (name == "dns_servers") return fault_in_name_servers(value);
     if (name == "myhostname" || name == "smtp_helo_name") return fault_in_host_name(value);
     if (name == "queue_directory") return fault_in_directory(value);
-    if (name.ends_with("_concurrency_positive_feedback") || name.ends_with("_concurrency_negative_feedback"))
+    if (name.ends_with("_concurrency_positive_feedback") ||
+        name.ends_with("_concurrency_negative_feedback"))
         return fault_in_feedback(value);
     return std::nullopt;
 }
 
 std::optional<std::string> fault_in_relaying(const Settings& settings) {
-    constexpr std::array<std::string_view, 6> kDenying = {"reject_unauth_destination", "defer_unauth_destination",
-                                                          "reject", "defer", "defer_if_permit",
-                                                          "check_relay_domains"};
+    constexpr std::array<std::string_view, 6> kDenying = {
+        "reject_unauth_destination", "defer_unauth_destination", "reject", "defer",
+        "defer_if_permit",           "check_relay_domains"};
     for (const auto list : {"smtpd_relay_restrictions", "smtpd_recipient_restrictions"})
         for (const std::string& word : settings.list(list))
-            if (std::find(kDenying.begin(), kDenying.end(), lowered(word)) != kDenying.end()) return std::nullopt;
-    return "smtpd_relay_restrictions and smtpd_recipient_restrictions would make this an open relay; put "
+            if (std::find(kDenying.begin(), kDenying.end(), lowered(word)) != kDenying.end())
+                return std::nullopt;
+    return "smtpd_relay_restrictions and smtpd_recipient_restrictions would make this an open "
+           "relay; put "
            "reject_unauth_destination or defer_unauth_destination into one of them";
 }
 
