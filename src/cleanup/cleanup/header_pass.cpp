@@ -19,14 +19,17 @@ bool is_dropped(const CleanupPolicy& policy, std::string_view name) noexcept {
                        [&](const std::string& dropped) { return equals_ignoring_case(name, dropped); });
 }
 
-// As much of a field as fits, up to the end of a line; of a single line without such an end, a piece of it.
-void append_cut(std::string_view whole, size_t bytes_max, std::string& out) {
-    const size_t line_end = whole.rfind('\n', bytes_max - 1);
-    if (line_end != std::string_view::npos) {
-        out += whole.substr(0, line_end + 1);
-    } else {
-        out.append(whole.substr(0, bytes_max)).append("\r\n");
+// As much of a field as fits, up to the end of a line; of a single line without such an end, a piece of it. Nothing
+// when not even the name fits.
+void append_cut(const HeaderField& field, size_t bytes_max, std::string& out) {
+    std::string_view piece = field.whole.substr(0, bytes_max);
+    if (const size_t line_end = piece.rfind('\n'); line_end != std::string_view::npos) {
+        out += piece.substr(0, line_end + 1);
+        return;
     }
+    if (piece.find(':') == std::string_view::npos) return;
+    if (piece.ends_with('\r')) piece.remove_suffix(1);
+    out.append(piece).append("\r\n");
 }
 
 }  // namespace
@@ -96,7 +99,7 @@ void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressComplet
             run = end;
         } else if (field.whole.size() > policy.header_bytes_max) {
             flush_to(begin);
-            append_cut(field.whole, policy.header_bytes_max, out);
+            append_cut(field, policy.header_bytes_max, out);
             ++fields_cut;
             run = end;
         } else if (completes && holds_addresses(field.field)) {

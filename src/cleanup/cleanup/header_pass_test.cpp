@@ -159,6 +159,7 @@ TEST(HeaderPass, CutsAFieldThatIsTooLongAtTheEndOfALine) {
     EXPECT_EQ(folded.outcome.fields_cut, 1U);
     EXPECT_EQ(pass("X: 45678901234567890123\r\nC: d\r\n\r\n", narrow).message,
               received() + "X: 45678901234567890\r\nC: d\r\n\r\n");
+    EXPECT_EQ(pass("A-name-beyond-the-limit: x\r\nC: d\r\n\r\n", narrow).message, received() + "C: d\r\n\r\n");
 }
 
 TEST(HeaderPass, WhatLiesBeyondItsBoundIsBody) {

@@ -13,6 +13,7 @@ namespace {
 // Not asked again sooner, nor believed longer.
 constexpr uint32_t kTtlMin_s = 5;
 constexpr uint32_t kTtlMax_s = 24 * 3600;
+constexpr uint32_t kAbsenceTtlMax_s = 900;      // a domain that was forgotten and is back
 constexpr uint32_t kFailureTtl_s = 20;
 constexpr size_t kSiteBytesMax = 180;
 
@@ -31,6 +32,8 @@ const char* text_of(DnsStatus status) noexcept {
 }
 
 uint32_t bounded_ttl(uint32_t ttl_s) noexcept { return std::clamp(ttl_s, kTtlMin_s, kTtlMax_s); }
+
+uint32_t absence_ttl(uint32_t ttl_s) noexcept { return std::clamp(ttl_s, kTtlMin_s, kAbsenceTtlMax_s); }
 
 bool is_own(const IpAddress& address, const HostPolicy& policy) noexcept {
     const IpAddress plain = address.unmapped();
@@ -65,7 +68,7 @@ FoundHosts without_address(const HostAnswers& answers, const HostPolicy& policy)
     const char* const type = &told == &answers.v6 ? "AAAA" : "A";
     const std::string text = service_error(answers.mx.host, type, text_of(told.status));
     return failed ? refused_hosts(wire::ResolveOutcome::deferred, "4.4.3", text, kFailureTtl_s)
-                  : refused_hosts(wire::ResolveOutcome::bounced, "5.4.4", text, bounded_ttl(told.ttl_s));
+                  : refused_hosts(wire::ResolveOutcome::bounced, "5.4.4", text, absence_ttl(told.ttl_s));
 }
 
 }  // namespace
@@ -103,12 +106,12 @@ FoundHosts no_hosts(const std::string& domain, const MxAnswer& answer) {
     }
     if (answer.status == DnsStatus::no_such_name) {
         return refused_hosts(wire::ResolveOutcome::bounced, "5.4.4", service_error(domain, "MX", text_of(answer.status)),
-                             bounded_ttl(answer.ttl_s));
+                             absence_ttl(answer.ttl_s));
     }
     if (answer.unusable != 0) {
         return refused_hosts(wire::ResolveOutcome::bounced, "5.4.4",
                              "Name service error for " + domain + ": invalid host or domain name in MX record",
-                             bounded_ttl(answer.ttl_s));
+                             absence_ttl(answer.ttl_s));
     }
     return refused_hosts(wire::ResolveOutcome::bounced, "5.1.0", "Domain " + domain + " does not accept mail (nullMX)",
                          bounded_ttl(answer.ttl_s));

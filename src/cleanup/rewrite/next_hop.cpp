@@ -37,7 +37,7 @@ bool is_plausible_host(std::string_view host) noexcept {
         const bool good = is_alnum(c) || c == '.' || c == '-' || c == '_' || static_cast<unsigned char>(c) >= 0x80;
         if (!good) return false;
     }
-    return host.front() != '.' && host.find("..") == std::string_view::npos;
+    return host.front() != '.' && host.back() != '.' && host.find("..") == std::string_view::npos;
 }
 
 }  // namespace
