@@ -1,6 +1,6 @@
-// Channel and Arena: what a record costs from send() to the consumer's private copy, in batches as a
-// turn sends them, and what it costs to lend a block and take it back. One thread: the caches' part
-// between two cores is not in it.
+// Channel and Arena: what a record costs from send() to the consumer's private copy, in batches as
+// a turn sends them, and what it costs to lend a block and take it back. One thread: the caches'
+// part between two cores is not in it.
 #include <benchmark/benchmark.h>
 #include <string>
 #include <vector>

@@ -1,12 +1,12 @@
 #include "runtime/arena.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
+#include <sys/mman.h>
 #include <utility>
 
 #include "base/assert.h"
+
 #include "runtime/sealed_memory.h"
 
 namespace posthaste {
@@ -20,7 +20,8 @@ uint32_t blocks_for(uint64_t size_bytes) {
 }
 
 // Overflow-free with foreign numbers: both sums are of 64-bit values that come from 32-bit ones.
-bool lies_inside(uint64_t size_bytes, uint32_t first_block, uint32_t offset, uint32_t length) noexcept {
+bool lies_inside(uint64_t size_bytes, uint32_t first_block, uint32_t offset,
+                 uint32_t length) noexcept {
     return uint64_t{first_block} * kBlockBytes + offset + length <= size_bytes;
 }
 
@@ -28,7 +29,8 @@ bool lies_inside(uint64_t size_bytes, uint32_t first_block, uint32_t offset, uin
 
 Result<Arena> Arena::create(uint32_t incarnation, uint64_t size_bytes) {
     const uint32_t blocks = blocks_for(size_bytes);
-    ASSIGN_OR_RETURN(SealedMemory memory, create_sealed_memory("posthaste-arena", uint64_t{blocks} * kBlockBytes));
+    ASSIGN_OR_RETURN(SealedMemory memory,
+                     create_sealed_memory("posthaste-arena", uint64_t{blocks} * kBlockBytes));
     return Arena(incarnation, blocks, memory.base, std::move(memory.memfd));
 }
 
@@ -85,7 +87,7 @@ std::optional<uint32_t> Arena::allocate() noexcept {
         const uint32_t number = free_.back();
         free_.pop_back();
         listed_[number] = false;
-        if (is_lent(number)) continue;      // a run took it meanwhile
+        if (is_lent(number)) continue;  // a run took it meanwhile
         lend(number);
         return number;
     }
@@ -106,7 +108,8 @@ std::optional<uint32_t> Arena::allocate_run(uint32_t block_count) noexcept {
     return first;
 }
 
-// The lowest run of free blocks: warm memory first, and no more pages touched than needed. Steps over whole words.
+// The lowest run of free blocks: warm memory first, and no more pages touched than needed. Steps
+// over whole words.
 std::optional<uint32_t> Arena::find_run(uint32_t block_count) const noexcept {
     uint32_t start = 0;
     while (start + block_count <= blocks_total_) {
@@ -146,7 +149,8 @@ std::span<char> Arena::block(uint32_t number) noexcept {
     return {base_ + uint64_t{number} * kBlockBytes, kBlockBytes};
 }
 
-std::string_view Arena::bytes(uint32_t first_block, uint32_t offset, uint32_t length) const noexcept {
+std::string_view Arena::bytes(uint32_t first_block, uint32_t offset,
+                              uint32_t length) const noexcept {
     ASSERT(lies_inside(uint64_t{blocks_total_} * kBlockBytes, first_block, offset, length));
     return {base_ + uint64_t{first_block} * kBlockBytes + offset, length};
 }
@@ -204,8 +208,10 @@ ArenaView::~ArenaView() {
     if (mapped_) ::munmap(const_cast<char*>(base_), size_bytes_);
 }
 
-std::optional<std::string_view> ArenaView::bytes(uint32_t first_block, uint32_t offset, uint32_t length) const noexcept {
-    if (base_ == nullptr || !lies_inside(size_bytes_, first_block, offset, length)) return std::nullopt;
+std::optional<std::string_view> ArenaView::bytes(uint32_t first_block, uint32_t offset,
+                                                 uint32_t length) const noexcept {
+    if (base_ == nullptr || !lies_inside(size_bytes_, first_block, offset, length))
+        return std::nullopt;
     return std::string_view(base_ + uint64_t{first_block} * kBlockBytes + offset, length);
 }
 

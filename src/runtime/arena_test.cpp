@@ -1,13 +1,11 @@
 #include "runtime/arena.h"
 
-#include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <fcntl.h>
-
+#include <gtest/gtest.h>
 #include <random>
 #include <set>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <vector>
 
 namespace posthaste {
@@ -53,7 +51,12 @@ TEST(Arena, SinglesAndRunsNeverOverlap) {
     std::mt19937 random(11);
     Arena arena = Arena::create_private(1, 300 * kBlockBytes);
     std::vector<bool> ours(300);
-    struct Held { uint32_t first; uint32_t count; };
+
+    struct Held {
+        uint32_t first;
+        uint32_t count;
+    };
+
     std::vector<Held> held;
     uint32_t held_blocks = 0;
     for (int step = 0; step < 50'000; ++step) {
@@ -112,8 +115,11 @@ TEST(ArenaView, SeesTheOwnersBytesAndCanNotWriteThem) {
     const auto bytes = view->bytes(2, 5, 1);
     ASSERT_TRUE(bytes);
     EXPECT_EQ(*bytes, "x");
-    EXPECT_EQ(::mprotect(const_cast<char*>(view->bytes(0, 0, 1)->data()), kBlockBytes, PROT_READ | PROT_WRITE), -1);
-    EXPECT_EQ(::mmap(nullptr, kBlockBytes, PROT_READ | PROT_WRITE, MAP_SHARED, arena->memfd(), 0), MAP_FAILED);
+    EXPECT_EQ(::mprotect(const_cast<char*>(view->bytes(0, 0, 1)->data()), kBlockBytes,
+                         PROT_READ | PROT_WRITE),
+              -1);
+    EXPECT_EQ(::mmap(nullptr, kBlockBytes, PROT_READ | PROT_WRITE, MAP_SHARED, arena->memfd(), 0),
+              MAP_FAILED);
 }
 
 TEST(ArenaView, ChecksExtentsWithItsOwnNumbers) {
@@ -134,7 +140,9 @@ TEST(ArenaView, RefusesAForeignDescriptorThatIsNoArena) {
     ASSERT_EQ(::ftruncate(plain.get(), kBlockBytes), 0);
     EXPECT_FALSE(ArenaView::map(1, plain.get()));
     ASSERT_EQ(::ftruncate(plain.get(), kBlockBytes + 1), 0);
-    ASSERT_EQ(::fcntl(plain.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL), 0);
+    ASSERT_EQ(::fcntl(plain.get(), F_ADD_SEALS,
+                      F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL),
+              0);
     EXPECT_FALSE(ArenaView::map(1, plain.get())) << "not whole blocks";
 }
 

@@ -1,13 +1,13 @@
 #include "runtime/channel.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <sys/mman.h>
 #include <utility>
 
 #include "base/assert.h"
+
 #include "runtime/channel_layout.h"
 #include "runtime/sealed_memory.h"
 
@@ -25,25 +25,29 @@ Segment::Header* new_header(void* base, uint32_t ring_bytes) noexcept {
 // One load, which the compiler can not repeat: a peer may change the bytes between two looks.
 RecordHeader load_record_header(const char* slot) noexcept {
     auto* word = reinterpret_cast<uint64_t*>(const_cast<char*>(slot));
-    return std::bit_cast<RecordHeader>(std::atomic_ref<uint64_t>(*word).load(std::memory_order_relaxed));
+    return std::bit_cast<RecordHeader>(
+        std::atomic_ref<uint64_t>(*word).load(std::memory_order_relaxed));
 }
 
 void store_record_header(char* slot, const RecordHeader& header) noexcept {
     auto* word = reinterpret_cast<uint64_t*>(slot);
-    std::atomic_ref<uint64_t>(*word).store(std::bit_cast<uint64_t>(header), std::memory_order_relaxed);
+    std::atomic_ref<uint64_t>(*word).store(std::bit_cast<uint64_t>(header),
+                                           std::memory_order_relaxed);
 }
 
 }  // namespace
 
 bool is_ring_size(uint32_t ring_bytes) noexcept {
-    return std::has_single_bit(ring_bytes) && ring_bytes >= kRingBytesMin && ring_bytes <= kRingBytesMax;
+    return std::has_single_bit(ring_bytes) && ring_bytes >= kRingBytesMin &&
+           ring_bytes <= kRingBytesMax;
 }
 
 Result<Segment> Segment::create(uint32_t ring_bytes) {
     ASSERT(is_ring_size(ring_bytes));
     Segment out;
     out.mapped_bytes_ = kSlotsOffset + ring_bytes;
-    ASSIGN_OR_RETURN(SealedMemory memory, create_sealed_memory("posthaste-ring", out.mapped_bytes_));
+    ASSIGN_OR_RETURN(SealedMemory memory,
+                     create_sealed_memory("posthaste-ring", out.mapped_bytes_));
     out.owned_ = true;
     out.ring_bytes_ = ring_bytes;
     out.memfd_ = std::move(memory.memfd);
@@ -56,12 +60,14 @@ Result<Segment> Segment::map_foreign(int memfd, uint32_t ring_bytes) {
     Segment out;
     out.mapped_bytes_ = kSlotsOffset + ring_bytes;
     ASSIGN_OR_RETURN(const uint64_t size_bytes, verify_sealed_memory(memfd));
-    if (size_bytes != out.mapped_bytes_) return Error{Errc::misbehaved, 0, "foreign segment: wrong size"};
+    if (size_bytes != out.mapped_bytes_)
+        return Error{Errc::misbehaved, 0, "foreign segment: wrong size"};
     ASSIGN_OR_RETURN(const char* base, map_sealed_memory(memfd, size_bytes));
     out.owned_ = true;
     out.ring_bytes_ = ring_bytes;
     out.header_ = reinterpret_cast<Header*>(const_cast<char*>(base));
-    if (out.header_->magic != kSegmentMagic || out.header_->layout_version != kSegmentLayoutVersion ||
+    if (out.header_->magic != kSegmentMagic ||
+        out.header_->layout_version != kSegmentLayoutVersion ||
         out.header_->ring_bytes != ring_bytes) {
         return Error{Errc::misbehaved, 0, "foreign segment: wrong header"};
     }
@@ -72,7 +78,8 @@ Segment Segment::create_private(uint32_t ring_bytes) {
     ASSERT(is_ring_size(ring_bytes));
     Segment out;
     out.mapped_bytes_ = kSlotsOffset + ring_bytes;
-    void* base = ::mmap(nullptr, out.mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* base = ::mmap(nullptr, out.mapped_bytes_, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ASSERT(base != MAP_FAILED);
     out.owned_ = true;
     out.ring_bytes_ = ring_bytes;
@@ -126,7 +133,9 @@ uint64_t Channel::span_at_tail(size_t body_bytes) const noexcept {
     return span <= rest ? span : rest + span;
 }
 
-bool Channel::fits(uint64_t span) const noexcept { return tail_ + span - peer_head_seen_ <= own_.ring_bytes(); }
+bool Channel::fits(uint64_t span) const noexcept {
+    return tail_ + span - peer_head_seen_ <= own_.ring_bytes();
+}
 
 void Channel::look_at_peer_head() noexcept {
     const uint64_t head = peer_.header()->head.load(std::memory_order_seq_cst);
@@ -161,11 +170,11 @@ bool Channel::send(uint16_t type, std::string_view body) noexcept {
     return true;
 }
 
-// Raises wants_room, then looks at the head once more: the consumer stores its head before it looks at wants_room
-// (release()), so one of the two sees the other. True: room came meanwhile.
+// Raises wants_room, then looks at the head once more: the consumer stores its head before it looks
+// at wants_room (release()), so one of the two sees the other. True: room came meanwhile.
 bool Channel::ask_for_room(uint64_t span) noexcept {
-    // A quarter of the ring at least, or a full ring would trade one doorbell for each record. Always reachable: it lies
-    // before our tail.
+    // A quarter of the ring at least, or a full ring would trade one doorbell for each record.
+    // Always reachable: it lies before our tail.
     const uint64_t wanted_bytes = std::max<uint64_t>(span, own_.ring_bytes() / 4);
     wanted_head_ = tail_ + wanted_bytes - own_.ring_bytes();
     own_.header()->wants_room.store(wanted_head_, std::memory_order_seq_cst);
@@ -214,7 +223,8 @@ bool Channel::all_consumed() noexcept {
 bool Channel::look_at_peer_tail() noexcept {
     const uint64_t tail = peer_.header()->tail.load(std::memory_order_seq_cst);
     const uint64_t unread = tail - head_;
-    if (unread > peer_.ring_bytes() || unread < peer_tail_seen_ - head_ || tail % kRecordAlignment != 0) {
+    if (unread > peer_.ring_bytes() || unread < peer_tail_seen_ - head_ ||
+        tail % kRecordAlignment != 0) {
         broken_ = "its tail lies outside its ring";
         return false;
     }
@@ -236,7 +246,8 @@ bool Channel::receive(Record& out) noexcept {
             return false;
         }
         if (header.type == kFillerType) {
-            // Never at the ring's beginning (too long there), so two can not follow each other and this loop ends.
+            // Never at the ring's beginning (too long there), so two can not follow each other and
+            // this loop ends.
             if (span != ring_bytes - offset) {
                 broken_ = "a filler does not end with the ring";
                 return false;
@@ -262,15 +273,19 @@ bool Channel::release() noexcept {
     return true;
 }
 
-bool Channel::has_input() noexcept { return !broken() && (head_ != peer_tail_seen_ || look_at_peer_tail()); }
+bool Channel::has_input() noexcept {
+    return !broken() && (head_ != peer_tail_seen_ || look_at_peer_tail());
+}
 
 bool Channel::prepare_sleep() noexcept {
-    if (sleep_count_ % 2 == 0) own_.header()->sleep_count.store(++sleep_count_, std::memory_order_seq_cst);
+    if (sleep_count_ % 2 == 0)
+        own_.header()->sleep_count.store(++sleep_count_, std::memory_order_seq_cst);
     return !has_input() && !broken();
 }
 
 void Channel::wake() noexcept {
-    if (sleep_count_ % 2 != 0) own_.header()->sleep_count.store(++sleep_count_, std::memory_order_release);
+    if (sleep_count_ % 2 != 0)
+        own_.header()->sleep_count.store(++sleep_count_, std::memory_order_release);
 }
 
 }  // namespace posthaste

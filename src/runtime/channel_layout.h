@@ -1,5 +1,6 @@
-// runtime/channel_layout.h: what lies in a channel's shared memory, version 1. Little-endian. An agreement between
-// processes, so sizes and places are fixed and asserted; only channel.cpp, its tests and readers for people include it.
+// runtime/channel_layout.h: what lies in a channel's shared memory, version 1. Little-endian. An
+// agreement between processes, so sizes and places are fixed and asserted; only channel.cpp, its
+// tests and readers for people include it.
 //
 //   offset  size  field                       written by the segment's owner alone
 //        0     8  magic "phring01"
@@ -20,7 +21,7 @@
 
 namespace posthaste {
 
-inline constexpr uint64_t kSegmentMagic = 0x3130'676e'6972'6870;   // "phring01"
+inline constexpr uint64_t kSegmentMagic = 0x3130'676e'6972'6870;  // "phring01"
 inline constexpr uint32_t kSegmentLayoutVersion = 1;
 inline constexpr size_t kSlotsOffset = 4096;
 // Two lines: the adjacent-line prefetcher pairs them.
@@ -35,18 +36,22 @@ struct Segment::Header {
     alignas(kIndexSpacing) std::atomic<uint64_t> sleep_count;
     alignas(kIndexSpacing) std::atomic<uint64_t> wants_room;
 };
-static_assert(offsetof(Segment::Header, layout_version) == 8 && offsetof(Segment::Header, ring_bytes) == 12);
+
+static_assert(offsetof(Segment::Header, layout_version) == 8 &&
+              offsetof(Segment::Header, ring_bytes) == 12);
 static_assert(offsetof(Segment::Header, tail) == 128 && offsetof(Segment::Header, head) == 256);
-static_assert(offsetof(Segment::Header, sleep_count) == 384 && offsetof(Segment::Header, wants_room) == 512);
+static_assert(offsetof(Segment::Header, sleep_count) == 384 &&
+              offsetof(Segment::Header, wants_room) == 512);
 static_assert(sizeof(Segment::Header) == 640 && sizeof(Segment::Header) <= kSlotsOffset);
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 
 // In front of each record; read and written as one number.
 struct RecordHeader {
-    uint32_t size;      // of the body, unpadded
-    uint16_t type;      // 0: filler up to the ring's end
-    uint16_t flags;     // 0
+    uint32_t size;   // of the body, unpadded
+    uint16_t type;   // 0: filler up to the ring's end
+    uint16_t flags;  // 0
 };
+
 static_assert(sizeof(RecordHeader) == 8 && alignof(RecordHeader) <= 8);
 
 inline constexpr uint16_t kFillerType = 0;

@@ -1,18 +1,16 @@
 #include "runtime/channel.h"
 
-#include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <fcntl.h>
-
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fcntl.h>
+#include <gtest/gtest.h>
 #include <random>
 #include <string>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "runtime/channel_layout.h"
@@ -26,6 +24,7 @@ struct Pair {
           own_b(Segment::create_private(ring_bytes)),
           a(Segment::alias(own_a), Segment::alias(own_b)),
           b(Segment::alias(own_b), Segment::alias(own_a)) {}
+
     Segment own_a;
     Segment own_b;
     Channel a;
@@ -59,7 +58,8 @@ TEST(Channel, CarriesRecordsOfEverySizeAcrossTheWrap) {
         const auto body = body_of(number, random() % (pair.a.record_bytes_max() + 1));
         ASSERT_TRUE(pair.a.send(1 + static_cast<uint16_t>(number % 9), body)) << number;
         pair.a.publish();
-        ASSERT_TRUE(pair.b.receive(record)) << number << ' ' << (pair.b.broken() ? pair.b.why_broken() : "");
+        ASSERT_TRUE(pair.b.receive(record))
+            << number << ' ' << (pair.b.broken() ? pair.b.why_broken() : "");
         ASSERT_EQ(record.body, body);
         ASSERT_EQ(record.type, 1 + number % 9);
         pair.b.release();
@@ -92,7 +92,8 @@ TEST(Channel, ARefusedRecordTakesNoRoomFromSmallerOnes) {
     Pair pair(1024);
     ASSERT_TRUE(pair.a.send(1, std::string(200, 'x')));
     ASSERT_TRUE(pair.a.send(1, std::string(400, 'x')));
-    EXPECT_FALSE(pair.a.send(1, std::string(504, 'x'))) << "408 bytes are left to the end, and no room to wrap";
+    EXPECT_FALSE(pair.a.send(1, std::string(504, 'x')))
+        << "408 bytes are left to the end, and no room to wrap";
     EXPECT_TRUE(pair.a.send(1, std::string(400, 'x')));
 }
 
@@ -150,15 +151,20 @@ TEST(Channel, AHostileSegmentBreaksTheChannelAndNothingElse) {
         }
         const auto number = [&]() -> uint64_t {
             switch (random() % 4) {
-                case 0: return random();
-                case 1: return random() % 2048;
-                case 2: return (random() % 128) * 8;
-                default: return UINT64_MAX - random() % 64;
+                case 0:
+                    return random();
+                case 1:
+                    return random() % 2048;
+                case 2:
+                    return (random() % 128) * 8;
+                default:
+                    return UINT64_MAX - random() % 64;
             }
         };
         // Often plausible, so that the checks behind the first one are reached.
         if (random() % 2 != 0) {
-            const RecordHeader plausible{static_cast<uint32_t>(random() % 300), static_cast<uint16_t>(random() % 2), 0};
+            const RecordHeader plausible{static_cast<uint32_t>(random() % 300),
+                                         static_cast<uint16_t>(random() % 2), 0};
             std::memcpy(slots, &plausible, sizeof(plausible));
         }
         for (int step = 0; step < 8; ++step) {
@@ -194,7 +200,8 @@ TEST(Channel, AHeadBeyondWhatWasPublishedIsBroken) {
     ASSERT_TRUE(pair.b.send(1, std::string(400, 'x')));
     pair.b.publish();
     ASSERT_TRUE(pair.b.send(1, std::string(400, 'x')));
-    pair.own_a.header()->head.store(816, std::memory_order_relaxed);   // consumed what was not yet published
+    pair.own_a.header()->head.store(
+        816, std::memory_order_relaxed);  // consumed what was not yet published
     EXPECT_FALSE(pair.b.send(1, std::string(400, 'x')));
     EXPECT_TRUE(pair.b.broken());
 }
@@ -234,8 +241,11 @@ TEST(Segment, RefusesAForeignDescriptorThatPromisesLess) {
     Fd unsealed(::memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     ASSERT_EQ(::ftruncate(unsealed.get(), static_cast<off_t>(kSlotsOffset + 4096)), 0);
     EXPECT_EQ(Segment::map_foreign(unsealed.get(), 4096).error().code, Errc::misbehaved);
-    ASSERT_EQ(::fcntl(unsealed.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL), 0);
-    EXPECT_EQ(Segment::map_foreign(unsealed.get(), 4096).error().code, Errc::misbehaved) << "no header in it";
+    ASSERT_EQ(::fcntl(unsealed.get(), F_ADD_SEALS,
+                      F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL),
+              0);
+    EXPECT_EQ(Segment::map_foreign(unsealed.get(), 4096).error().code, Errc::misbehaved)
+        << "no header in it";
     EXPECT_FALSE(Segment::map_foreign(STDIN_FILENO, 4096));
     EXPECT_FALSE(Segment::map_foreign(-1, 4096));
 }
@@ -258,7 +268,6 @@ TEST(Channel, TwoThreadsExchangeRecordsInOrder) {
         }
         channel.publish();
     };
-    // One thread for each direction and side would share a Channel; a side is one process, so: one thread a side.
     std::thread producer([&] { produce(pair.a, 1); });
     uint64_t expected = 0;
     bool in_order = true;
@@ -271,7 +280,8 @@ TEST(Channel, TwoThreadsExchangeRecordsInOrder) {
         }
         uint64_t number = 0;
         std::memcpy(&number, record.body.data(), sizeof(number));
-        in_order = in_order && number == expected && record.body.back() == static_cast<char>(number);
+        in_order =
+            in_order && number == expected && record.body.back() == static_cast<char>(number);
         ++expected;
     }
     pair.b.release();
@@ -281,7 +291,8 @@ TEST(Channel, TwoThreadsExchangeRecordsInOrder) {
     EXPECT_FALSE(pair.a.broken());
 }
 
-// The child fills its ring for ever and is killed wherever it happens to be: what is visible is whole.
+// The child fills its ring for ever and is killed wherever it happens to be: what is visible is
+// whole.
 TEST(Channel, AProducerKilledMidWriteLeavesNothingHalfVisible) {
 #if defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "fork beside TSan's threads";
@@ -313,7 +324,8 @@ TEST(Channel, AProducerKilledMidWriteLeavesNothingHalfVisible) {
             Channel::Record record;
             while (channel.receive(record)) {
                 ASSERT_EQ(record.body.size(), number % 3000);
-                ASSERT_EQ(record.body.find_first_not_of(static_cast<char>('A' + number % 26)), std::string_view::npos);
+                ASSERT_EQ(record.body.find_first_not_of(static_cast<char>('A' + number % 26)),
+                          std::string_view::npos);
                 ++number;
                 channel.release();
                 if (number > 2000 + 137 * static_cast<uint64_t>(round)) return;

@@ -1,15 +1,13 @@
 #include "runtime/control.h"
 
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-
-#include <fcntl.h>
-#include <poll.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 namespace posthaste {
 namespace {
@@ -22,11 +20,13 @@ struct Frame {
     uint16_t type;
     uint16_t version;
 };
+
 static_assert(sizeof(Frame) == kFrameBytes);
 
 // Takes every descriptor the kernel has put into this process, wanted or not: none may leak.
 void take_descriptors(msghdr& message, std::vector<Fd>& out) {
-    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
+    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
+         part = CMSG_NXTHDR(&message, part)) {
         if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
         const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (size_t i = 0; i < count; ++i) {
@@ -39,7 +39,8 @@ void take_descriptors(msghdr& message, std::vector<Fd>& out) {
 
 }  // namespace
 
-Result<void> send_control_bytes(int socket, uint16_t type, std::string_view body, std::span<const int> fds) {
+Result<void> send_control_bytes(int socket, uint16_t type, std::string_view body,
+                                std::span<const int> fds) {
     ASSERT(body.size() <= kControlBytesMax);
     ASSERT(fds.size() <= kControlFdsMax);
     Frame frame{type, kVersion};
@@ -85,7 +86,8 @@ Result<bool> receive_control(int socket, ControlMessage& out, ControlWait wait) 
         if (errno == EINTR) continue;
         if (errno == EAGAIN && wait == ControlWait::yes) {
             pollfd readable{socket, POLLIN, 0};
-            if (::poll(&readable, 1, -1) < 0 && errno != EINTR) return os_error("poll on a control socket");
+            if (::poll(&readable, 1, -1) < 0 && errno != EINTR)
+                return os_error("poll on a control socket");
             continue;
         }
         out.body.clear();
@@ -94,10 +96,12 @@ Result<bool> receive_control(int socket, ControlMessage& out, ControlWait wait) 
         return os_error("recvmsg on a control socket");
     }
     take_descriptors(message, out.fds);
-    out.body.resize(static_cast<size_t>(size) > kFrameBytes ? static_cast<size_t>(size) - kFrameBytes : 0);
+    out.body.resize(
+        static_cast<size_t>(size) > kFrameBytes ? static_cast<size_t>(size) - kFrameBytes : 0);
     // A message of no bytes and end of file look the same; neither is an answer.
     if (size == 0) return Error{Errc::closed, 0, "control socket"};
-    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) return Error{Errc::too_large, 0, "control message"};
+    if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+        return Error{Errc::too_large, 0, "control message"};
     if (static_cast<size_t>(size) < kFrameBytes || frame.version != kVersion) {
         return Error{Errc::malformed, 0, "control message"};
     }
@@ -123,7 +127,8 @@ Result<Fd> make_snapshot(std::string_view text) {
         if (written <= 0) return os_error("write settings snapshot");
         text.remove_prefix(static_cast<size_t>(written));
     }
-    if (::fcntl(memfd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
+    if (::fcntl(memfd.get(), F_ADD_SEALS,
+                F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) {
         return os_error("seal settings snapshot");
     }
     return memfd;
@@ -131,8 +136,11 @@ Result<Fd> make_snapshot(std::string_view text) {
 
 Result<std::string> read_snapshot(int memfd) {
     const int seals = ::fcntl(memfd, F_GET_SEALS);
-    if (seals < 0 || (seals & F_SEAL_WRITE) == 0) return Error{Errc::malformed, 0, "settings snapshot: not sealed"};
-    struct stat status{};
+    if (seals < 0 || (seals & F_SEAL_WRITE) == 0)
+        return Error{Errc::malformed, 0, "settings snapshot: not sealed"};
+
+    struct stat status {};
+
     if (::fstat(memfd, &status) != 0) return os_error("fstat settings snapshot");
     if (status.st_size < 0 || static_cast<size_t>(status.st_size) > kSnapshotBytesMax) {
         return Error{Errc::too_large, 0, "settings snapshot"};
@@ -140,7 +148,8 @@ Result<std::string> read_snapshot(int memfd) {
     std::string text(static_cast<size_t>(status.st_size), '\0');
     size_t done = 0;
     while (done < text.size()) {
-        const ssize_t size = ::pread(memfd, text.data() + done, text.size() - done, static_cast<off_t>(done));
+        const ssize_t size =
+            ::pread(memfd, text.data() + done, text.size() - done, static_cast<off_t>(done));
         if (size < 0 && errno == EINTR) continue;
         if (size < 0) return os_error("read settings snapshot");
         if (size == 0) return Error{Errc::malformed, 0, "settings snapshot: short"};

@@ -1,13 +1,11 @@
 #include "runtime/control.h"
 
-#include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <fcntl.h>
-
+#include <gtest/gtest.h>
 #include <string>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace posthaste {
 namespace {
@@ -19,6 +17,7 @@ struct Control : testing::Test {
         near = std::move(pair->first);
         far = std::move(pair->second);
     }
+
     Fd near;
     Fd far;
     ControlMessage message;
@@ -75,9 +74,11 @@ TEST_F(Control, BrokenFramingIsAnErrorAndKeepsNoDescriptor) {
     ASSERT_EQ(::send(near.get(), "x", 1, 0), 1);
     EXPECT_EQ(receive_control(far.get(), message).error().code, Errc::malformed);
     ASSERT_EQ(::send(near.get(), "\1\0\2\0", 4, 0), 4);
-    EXPECT_EQ(receive_control(far.get(), message).error().code, Errc::malformed) << "another version";
+    EXPECT_EQ(receive_control(far.get(), message).error().code, Errc::malformed)
+        << "another version";
     const std::string large(kControlBytesMax + 5, 'x');
-    ASSERT_EQ(::send(near.get(), large.data(), large.size(), 0), static_cast<ssize_t>(large.size()));
+    ASSERT_EQ(::send(near.get(), large.data(), large.size(), 0),
+              static_cast<ssize_t>(large.size()));
     EXPECT_EQ(receive_control(far.get(), message).error().code, Errc::too_large);
 
     ASSERT_TRUE(send_control(near.get(), control::Drain{}, {STDERR_FILENO, STDERR_FILENO}));

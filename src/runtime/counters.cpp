@@ -1,13 +1,11 @@
 #include "runtime/counters.h"
 
+#include <algorithm>
+#include <fcntl.h>
+#include <new>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fcntl.h>
-
-#include <algorithm>
-#include <new>
 
 #include "base/assert.h"
 
@@ -34,14 +32,18 @@ Counters::Counters(CounterPage& page, std::span<const CounterRow> rows) : page_(
 Result<Fd> create_counter_page() {
     Fd memfd(::memfd_create("posthaste-counters", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (!memfd) return os_error("memfd_create");
-    if (::ftruncate(memfd.get(), sizeof(CounterPage)) != 0) return os_error("ftruncate counter page");
-    if (::fcntl(memfd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) return os_error("seal counter page");
+    if (::ftruncate(memfd.get(), sizeof(CounterPage)) != 0)
+        return os_error("ftruncate counter page");
+    if (::fcntl(memfd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0)
+        return os_error("seal counter page");
     return memfd;
 }
 
 Result<CounterMapping> CounterMapping::map(int memfd, Access access) {
     const int seals = ::fcntl(memfd, F_GET_SEALS);
-    struct stat status{};
+
+    struct stat status {};
+
     if (::fstat(memfd, &status) != 0) return os_error("fstat counter page");
     if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || status.st_size != sizeof(CounterPage)) {
         return Error{Errc::malformed, 0, "counter page"};
@@ -50,7 +52,8 @@ Result<CounterMapping> CounterMapping::map(int memfd, Access access) {
     void* base = ::mmap(nullptr, sizeof(CounterPage), protection, MAP_SHARED, memfd, 0);
     if (base == MAP_FAILED) return os_error("mmap counter page");
     CounterMapping out;
-    out.page_ = access == Access::write ? new (base) CounterPage{} : static_cast<CounterPage*>(base);
+    out.page_ =
+        access == Access::write ? new (base) CounterPage{} : static_cast<CounterPage*>(base);
     return out;
 }
 

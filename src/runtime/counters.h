@@ -1,7 +1,9 @@
-// runtime/counters.h: what a process counts about itself, in a page of shared memory that `posthaste status` reads
-// without asking anybody. A counter is a row: name, unit, one sentence; the row is its documentation.
+// runtime/counters.h: what a process counts about itself, in a page of shared memory that
+// `posthaste status` reads without asking anybody. A counter is a row: name, unit, one sentence;
+// the row is its documentation.
 //
-// The page is written by its owner with relaxed stores, read by others with relaxed loads; a value may be one event old.
+// The page is written by its owner with relaxed stores, read by others with relaxed loads; a value
+// may be one event old.
 #pragma once
 
 #include <atomic>
@@ -18,20 +20,22 @@
 namespace posthaste {
 
 struct CounterRow {
-    std::string_view name;        // "messages_accepted"
-    std::string_view unit;        // "messages", "bytes", "us"
+    std::string_view name;  // "messages_accepted"
+    std::string_view unit;  // "messages", "bytes", "us"
     std::string_view sentence;
 };
 
 inline constexpr size_t kCountersMax = 48;
 
-// Layout of the page, version 1. Names travel in the page, so that a reader needs no knowledge of the writer.
+// Layout of the page, version 1. Names travel in the page, so that a reader needs no knowledge of
+// the writer.
 struct CounterPage {
-    static constexpr uint64_t kMagic = 0x3130'7265'746e'7563;   // "cunter01"
+    static constexpr uint64_t kMagic = 0x3130'7265'746e'7563;  // "cunter01"
     uint64_t magic = kMagic;
     uint32_t count = 0;
     uint32_t pid = 0;
     char role[24] = {};
+
     struct Slot {
         char name[48];
         char unit[16];
@@ -39,7 +43,8 @@ struct CounterPage {
     } slots[kCountersMax] = {};
 };
 
-// The page's memfd, sealed against shrinking: made by master, which gives it to the child with Start and keeps it to read.
+// The page's memfd, sealed against shrinking: made by master, which gives it to the child with
+// Start and keeps it to read.
 Result<Fd> create_counter_page();
 
 class CounterMapping {
@@ -47,12 +52,16 @@ class CounterMapping {
     enum class Access : uint8_t { read, write };
     // write: also empties it. The descriptor may be closed afterwards.
     static Result<CounterMapping> map(int memfd, Access access);
+
     CounterMapping(CounterMapping&& other) noexcept : page_(std::exchange(other.page_, nullptr)) {}
+
     CounterMapping& operator=(CounterMapping&& other) noexcept {
         std::swap(page_, other.page_);
         return *this;
     }
+
     ~CounterMapping();
+
     CounterPage& page() const noexcept { return *page_; }
 
  private:
@@ -68,6 +77,7 @@ struct CounterValue {
     std::string unit;
     uint64_t value = 0;
 };
+
 std::vector<CounterValue> read_counters(const CounterPage& page);
 
 class Counters {
@@ -79,8 +89,14 @@ class Counters {
         auto& value = page_.slots[row].value;
         value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
     }
-    void set(size_t row, uint64_t value) noexcept { page_.slots[row].value.store(value, std::memory_order_relaxed); }
-    uint64_t get(size_t row) const noexcept { return page_.slots[row].value.load(std::memory_order_relaxed); }
+
+    void set(size_t row, uint64_t value) noexcept {
+        page_.slots[row].value.store(value, std::memory_order_relaxed);
+    }
+
+    uint64_t get(size_t row) const noexcept {
+        return page_.slots[row].value.load(std::memory_order_relaxed);
+    }
 
  private:
     CounterPage& page_;

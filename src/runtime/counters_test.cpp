@@ -1,8 +1,7 @@
 #include "runtime/counters.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
+#include <gtest/gtest.h>
 #include <memory>
 #include <string>
 
@@ -39,7 +38,8 @@ TEST(Counters, AForeignPageIsNotBelieved) {
     page->count = UINT32_MAX;
     std::memset(page->slots[0].name, 'x', sizeof(page->slots[0].name));
     EXPECT_EQ(read_counters(*page).size(), kCountersMax);
-    EXPECT_EQ(read_counters(*page)[0].name.size(), sizeof(page->slots[0].name)) << "no end within its place";
+    EXPECT_EQ(read_counters(*page)[0].name.size(), sizeof(page->slots[0].name))
+        << "no end within its place";
     page->magic = 0;
     EXPECT_TRUE(read_counters(*page).empty());
     EXPECT_FALSE(CounterMapping::map(0, CounterMapping::Access::read));

@@ -1,13 +1,11 @@
 #include "runtime/introduction.h"
 
+#include <algorithm>
+#include <fcntl.h>
+#include <optional>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-
-#include <fcntl.h>
-
-#include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "base/assert.h"
@@ -17,10 +15,11 @@ namespace {
 
 constexpr int kMessagesATurn = 64;
 
-// We write 8 bytes to it without looking: it must be something that takes them at once. An eventfd is an inode of
-// no type; of its kin none else can be written.
+// We write 8 bytes to it without looking: it must be something that takes them at once. An eventfd
+// is an inode of no type; of its kin none else can be written.
 bool is_doorbell(int descriptor) noexcept {
-    struct stat status{};
+    struct stat status {};
+
     const int flags = ::fcntl(descriptor, F_GETFL);
     return flags >= 0 && (flags & O_NONBLOCK) != 0 && ::fstat(descriptor, &status) == 0 &&
            (status.st_mode & S_IFMT) == 0;
@@ -54,27 +53,42 @@ class Introductions::Link {
     void close_for(const Error& error);
 
     uint32_t incarnation() const noexcept { return terms_.peer_incarnation; }
+
     State state() const noexcept { return state_; }
+
     bool reads_arena() const noexcept { return terms_.we_read_arena; }
-    bool is_idle() const noexcept { return !socket_done_.in_flight() && !doorbell_done_.in_flight(); }
+
+    bool is_idle() const noexcept {
+        return !socket_done_.in_flight() && !doorbell_done_.in_flight();
+    }
 
  private:
-    bool has_rings() const noexcept { return terms_.own_ring_bytes != 0 || terms_.peer_ring_bytes != 0; }
-    uint32_t own_bytes() const noexcept { return segment_bytes(terms_.own_ring_bytes, terms_.peer_ring_bytes); }
-    uint32_t peer_bytes() const noexcept { return segment_bytes(terms_.peer_ring_bytes, terms_.own_ring_bytes); }
+    bool has_rings() const noexcept {
+        return terms_.own_ring_bytes != 0 || terms_.peer_ring_bytes != 0;
+    }
+
+    uint32_t own_bytes() const noexcept {
+        return segment_bytes(terms_.own_ring_bytes, terms_.peer_ring_bytes);
+    }
+
+    uint32_t peer_bytes() const noexcept {
+        return segment_bytes(terms_.peer_ring_bytes, terms_.own_ring_bytes);
+    }
+
     Result<void> greet();
     Result<void> establish(ControlMessage& message);
     Result<void> handle(ControlMessage& message);
     void read();
     void on_socket(const Event& event);
     void on_doorbell(const Event& event);
+
     void on_patience() { close_for(std::string_view("no handshake in time")); }
 
     Introductions& owner_;
     control::Introduce terms_;
     State state_ = State::greeting;
     Fd socket_;
-    Fd own_doorbell_;                   // the peer rings it
+    Fd own_doorbell_;  // the peer rings it
     Fd peer_doorbell_;
     std::optional<Segment> own_segment_;
     Completion socket_done_;
@@ -106,7 +120,8 @@ Result<void> Introductions::Link::greet() {
         fds = {own_segment_->memfd(), own_doorbell_.get()};
     }
     if (terms_.we_lend_arena) {
-        if (owner_.self_.arena == nullptr) return Error{Errc::malformed, 0, "introduced to lend an arena we have not"};
+        if (owner_.self_.arena == nullptr)
+            return Error{Errc::malformed, 0, "introduced to lend an arena we have not"};
         fds.push_back(owner_.self_.arena->memfd());
     }
     return send_control(socket_.get(), hello, std::span<const int>(fds));
@@ -142,10 +157,11 @@ void Introductions::Link::read() {
 }
 
 Result<void> Introductions::Link::handle(ControlMessage& message) {
-    if (state_ == State::greeting && message.type == handshake::Hello::kType) return establish(message);
+    if (state_ == State::greeting && message.type == handshake::Hello::kType)
+        return establish(message);
     handshake::Forgotten forgotten;
-    if (state_ != State::established || message.type != handshake::Forgotten::kType || !terms_.we_lend_arena ||
-        !message.fds.empty() || !wire::decode(message.body, forgotten)) {
+    if (state_ != State::established || message.type != handshake::Forgotten::kType ||
+        !terms_.we_lend_arena || !message.fds.empty() || !wire::decode(message.body, forgotten)) {
         return Error{Errc::misbehaved, 0, "unexpected message on the link"};
     }
     owner_.peers_.forgotten(incarnation(), forgotten.incarnation);
@@ -168,10 +184,13 @@ Result<void> Introductions::Link::establish(ControlMessage& message) {
     if (message.fds.size() != ring_fds + (terms_.we_read_arena ? 1 : 0)) {
         return Error{Errc::misbehaved, 0, "wrong number of descriptors in its hello"};
     }
-    PeerParts parts{terms_.peer_role, terms_.peer_instance, incarnation(), std::nullopt, std::nullopt, -1};
+    PeerParts parts{terms_.peer_role, terms_.peer_instance, incarnation(),
+                    std::nullopt,     std::nullopt,         -1};
     if (has_rings()) {
-        ASSIGN_OR_RETURN(Segment peer_segment, Segment::map_foreign(message.fds[0].get(), peer_bytes()));
-        if (!is_doorbell(message.fds[1].get())) return Error{Errc::misbehaved, 0, "its doorbell is none"};
+        ASSIGN_OR_RETURN(Segment peer_segment,
+                         Segment::map_foreign(message.fds[0].get(), peer_bytes()));
+        if (!is_doorbell(message.fds[1].get()))
+            return Error{Errc::misbehaved, 0, "its doorbell is none"};
         peer_doorbell_ = std::move(message.fds[1]);
         parts.channel.emplace(std::move(*own_segment_), std::move(peer_segment));
         parts.doorbell = peer_doorbell_.get();
@@ -199,15 +218,16 @@ void Introductions::Link::close_for(std::string_view what) {
     if (state_ == State::leaving) return;
     if (state_ == State::established) {
         // Reported by Peers' hook, with what else it has to say about this peer.
-        if (Peer* const peer = owner_.peers_.find(incarnation())) owner_.peers_.misbehaved(*peer, what);
+        if (Peer* const peer = owner_.peers_.find(incarnation()))
+            owner_.peers_.misbehaved(*peer, what);
         return;
     }
     leave();
     owner_.listener_.on_misbehaviour(terms_.peer_role, incarnation(), what);
 }
 
-// The doorbell stays open until the loop has surely submitted what it had queued for it: its number must not mean
-// something else by then.
+// The doorbell stays open until the loop has surely submitted what it had queued for it: its number
+// must not mean something else by then.
 void Introductions::Link::leave() {
     if (state_ == State::leaving) return;
     state_ = State::leaving;
@@ -247,7 +267,8 @@ Introductions::~Introductions() { peers_.set_hooks({}); }
 
 Introductions::Link* Introductions::find(uint32_t incarnation) noexcept {
     for (auto& link : links_) {
-        if (link->incarnation() == incarnation && link->state() != Link::State::leaving) return link.get();
+        if (link->incarnation() == incarnation && link->state() != Link::State::leaving)
+            return link.get();
     }
     return nullptr;
 }
@@ -261,7 +282,7 @@ void Introductions::introduce(const control::Introduce& terms, Fd socket) {
 void Introductions::forget(uint32_t incarnation) {
     Link* const link = find(incarnation);
     if (link != nullptr && link->state() == Link::State::established) {
-        peers_.remove(incarnation);     // comes back as on_removed()
+        peers_.remove(incarnation);  // comes back as on_removed()
         return;
     }
     if (link != nullptr) link->leave();
@@ -277,7 +298,8 @@ void Introductions::tell_forgotten(uint32_t incarnation) {
     for (size_t i = 0; i < links_.size(); ++i) {
         Link& link = *links_[i];
         if (link.state() != Link::State::established || !link.reads_arena()) continue;
-        if (!link.tell_forgotten(incarnation)) link.close_for(std::string_view("it does not read its link"));
+        if (!link.tell_forgotten(incarnation))
+            link.close_for(std::string_view("it does not read its link"));
     }
 }
 
@@ -295,8 +317,9 @@ void Introductions::reap() {
     std::erase_if(links_, [](const auto& link) {
         return link->state() == Link::State::leaving && link->is_idle();
     });
-    const bool more = std::any_of(links_.begin(), links_.end(),
-                                  [](const auto& link) { return link->state() == Link::State::leaving; });
+    const bool more = std::any_of(links_.begin(), links_.end(), [](const auto& link) {
+        return link->state() == Link::State::leaving;
+    });
     if (more) loop_.timers().set(reap_timer_, loop_.now_us() + 2 * TimerWheel::kTickUs);
 }
 

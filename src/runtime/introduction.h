@@ -1,18 +1,20 @@
-// runtime/introduction.h: the links of this process to the peers master has introduced it to, from the handshake to the
-// end. Owned by service_main.cpp; feeds Peers.
+// runtime/introduction.h: the links of this process to the peers master has introduced it to, from
+// the handshake to the end. Owned by service_main.cpp; feeds Peers.
 //
-// One link is one SOCK_SEQPACKET pair with runtime/control.h's framing. Both sides speak first, nobody waits:
+// One link is one SOCK_SEQPACKET pair with runtime/control.h's framing. Both sides speak first,
+// nobody waits:
 //
-//   ─► Hello {+ ring segment, doorbell} {+ arena}          each side what master has promised the other
+//   ─► Hello {+ ring segment, doorbell} {+ arena}     what master has promised the other side
 //   ◄─ Hello …
-//   ◄─► Forgotten {incarnation}                            only from an arena's reader to its owner
-//   end of file                                            the peer died, or has closed the link
+//   ◄─► Forgotten {incarnation}                       only from an arena's reader to its owner
+//   end of file                                       the peer died, or has closed the link
 //
-//   greeting ──its Hello is right──► established ──end of file, misbehaviour, Forget──► leaving ──idle──► gone
-//       └──────── wrong, end of file, or kPatienceUs ────────────────────────────────────┘
+//   greeting ──right Hello──► established ──end of file, misbehaviour, Forget──► leaving ──► gone
+//      └───────── wrong Hello, end of file, kPatienceUs ──────────────────────────┘
 //
-// What comes from the peer is foreign: descriptors are verified (seals, size, kind) before use, numbers must be what master
-// said, and whoever is wrong loses the link, is reported to master and logged. A link never blocks the loop.
+// What comes from the peer is foreign: descriptors are verified (seals, size, kind) before use,
+// numbers must be what master said, and whoever is wrong loses the link, is reported to master and
+// logged. A link never blocks the loop.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +24,7 @@
 
 #include "base/fd.h"
 #include "base/units.h"
+
 #include "runtime/arena.h"
 #include "runtime/control.h"
 #include "runtime/loop.h"
@@ -32,17 +35,18 @@ namespace posthaste {
 
 namespace handshake {
 
-inline constexpr uint32_t kLayoutVersion = 1;       // of rings, arenas and these messages
+inline constexpr uint32_t kLayoutVersion = 1;  // of rings, arenas and these messages
 
-// Descriptors, in this order: own segment and own doorbell (a link with rings), own arena (when it is lent).
+// Descriptors, in this order: own segment and own doorbell (a link with rings), own arena (when it
+// is lent).
 struct Hello {
     static constexpr uint16_t kType = 40;
-    static constexpr uint32_t kMagic = 0x6f6c'6568;   // "helo"
+    static constexpr uint32_t kMagic = 0x6f6c'6568;  // "helo"
     uint32_t magic = kMagic;
     uint32_t layout_version = kLayoutVersion;
     Role role = Role::master;
     uint32_t incarnation = 0;
-    uint32_t ring_bytes = 0;                        // of the sender's own segment
+    uint32_t ring_bytes = 0;  // of the sender's own segment
 
     template <class Codec>
     void visit(Codec& codec) {
@@ -54,7 +58,8 @@ struct Hello {
     }
 };
 
-// The sender maps the receiver's arena and holds nothing any more that the dead process `incarnation` had told it.
+// The sender maps the receiver's arena and holds nothing any more that the dead process
+// `incarnation` had told it.
 struct Forgotten {
     static constexpr uint16_t kType = 41;
     uint32_t incarnation = 0;
@@ -74,7 +79,7 @@ class Introductions {
     struct Self {
         Role role = Role::master;
         uint32_t incarnation = 0;
-        Arena* arena = nullptr;             // ours, lent where master says so
+        Arena* arena = nullptr;  // ours, lent where master says so
     };
 
     class Listener {
@@ -96,6 +101,7 @@ class Introductions {
 
     // Closes every link; has_links() is false when the loop holds nothing of them any more.
     void leave_all();
+
     bool has_links() const noexcept { return !links_.empty(); }
 
  private:

@@ -1,14 +1,12 @@
 #include "runtime/introduction.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <memory>
+#include <string>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <fcntl.h>
-
-#include <memory>
-#include <string>
 #include <vector>
 
 #include "runtime/testing_loop.h"
@@ -30,11 +28,13 @@ struct Process : PeerListener, Introductions::Listener {
         introductions = std::make_unique<Introductions>(
             loop, peers, Introductions::Self{role, incarnation, arena.get()}, *this);
     }
+
     ~Process() {
         introductions->leave_all();
         for (int i = 0; i < 100 && introductions->has_links(); ++i) run();
         EXPECT_FALSE(introductions->has_links());
     }
+
     void run() {
         loop.wake();
         // A rung doorbell stays readable: it is an edge to the real loop, which nobody reads.
@@ -42,16 +42,21 @@ struct Process : PeerListener, Introductions::Listener {
         loop.pass_time(2 * TimerWheel::kTickUs);
         loop.turn();
     }
+
     Said take() { return std::exchange(said, {}); }
 
     void on_peer_up(Peer& peer) override { said.push_back("up " + peer.name()); }
+
     void on_peer_down(Peer& peer) override { said.push_back("down " + peer.name()); }
+
     void on_record(Peer& peer, uint16_t, std::string_view body) override {
         said.push_back(peer.name() + " says " + std::string(body));
     }
+
     void on_forgotten(Peer& reader, uint32_t incarnation) override {
         said.push_back(reader.name() + " forgot " + std::to_string(incarnation));
     }
+
     void on_misbehaviour(Role, uint32_t incarnation, std::string_view what) override {
         said.push_back(std::to_string(incarnation) + ": " + std::string(what));
     }
@@ -74,7 +79,8 @@ control::Introduce terms(Role role, uint32_t incarnation) {
     return out;
 }
 
-void introduce(Process& a, const control::Introduce& to_a, Process& b, const control::Introduce& to_b) {
+void introduce(Process& a, const control::Introduce& to_a, Process& b,
+               const control::Introduce& to_b) {
     auto pair = make_control_pair();
     ASSERT_TRUE(pair);
     a.introductions->introduce(to_a, std::move(pair->first));
@@ -119,7 +125,8 @@ TEST(Introductions, AnArenaGoesToItsReaderOnly) {
     Process store(Role::store, 2);
     auto to_smtpd = terms(Role::store, 2);
     auto to_store = terms(Role::smtpd, 1);
-    to_smtpd.own_ring_bytes = to_smtpd.peer_ring_bytes = to_store.own_ring_bytes = to_store.peer_ring_bytes = 0;
+    to_smtpd.own_ring_bytes = to_smtpd.peer_ring_bytes = to_store.own_ring_bytes =
+        to_store.peer_ring_bytes = 0;
     to_smtpd.we_lend_arena = true;
     to_store.we_read_arena = true;
     introduce(smtpd, to_smtpd, store, to_store);
@@ -150,7 +157,8 @@ TEST(Introductions, AReaderTellsTheOwnerWhatItHasForgotten) {
     Process store(Role::store, 3);
     auto to_smtpd = terms(Role::store, 3);
     auto to_store = terms(Role::smtpd, 1);
-    to_smtpd.own_ring_bytes = to_smtpd.peer_ring_bytes = to_store.own_ring_bytes = to_store.peer_ring_bytes = 0;
+    to_smtpd.own_ring_bytes = to_smtpd.peer_ring_bytes = to_store.own_ring_bytes =
+        to_store.peer_ring_bytes = 0;
     to_smtpd.we_lend_arena = true;
     to_store.we_read_arena = true;
     introduce(smtpd, to_smtpd, store, to_store);
@@ -161,7 +169,7 @@ TEST(Introductions, AReaderTellsTheOwnerWhatItHasForgotten) {
         smtpd.take();
         store.take();
     }
-    store.run();        // the reader notices first
+    store.run();  // the reader notices first
     EXPECT_EQ(store.take(), Said{"down cleanup/0"});
     smtpd.run();
     const auto said = smtpd.take();
@@ -232,10 +240,12 @@ struct ForgedHello : testing::Test {
         far = std::move(pair->second);
         smtpd.introductions->introduce(terms(Role::cleanup, 2), std::move(pair->first));
     }
+
     Said answer() {
         for (int i = 0; i < 3; ++i) smtpd.run();
         return smtpd.take();
     }
+
     Process smtpd{Role::smtpd, 1};
     std::unique_ptr<Segment> segment;
     Fd doorbell;
@@ -286,7 +296,8 @@ TEST_F(ForgedHello, OfGarbage) {
 
 TEST_F(ForgedHello, OfTooManyBytes) {
     const std::string large(100'000, 'x');
-    ASSERT_EQ(::send(far.get(), large.data(), large.size(), MSG_DONTWAIT), static_cast<ssize_t>(large.size()));
+    ASSERT_EQ(::send(far.get(), large.data(), large.size(), MSG_DONTWAIT),
+              static_cast<ssize_t>(large.size()));
     EXPECT_EQ(answer(), Said{"2: control message: too large"});
 }
 
@@ -294,7 +305,8 @@ TEST_F(ForgedHello, AfterItNothingButForgottenFromAReader) {
     ASSERT_TRUE(send_control(far.get(), hello, {segment->memfd(), doorbell.get()}));
     handshake::Forgotten forgotten;
     ASSERT_TRUE(send_control(far.get(), forgotten));
-    EXPECT_EQ(answer(), (Said{"up cleanup/0", "2: unexpected message on the link", "down cleanup/0"}))
+    EXPECT_EQ(answer(),
+              (Said{"up cleanup/0", "2: unexpected message on the link", "down cleanup/0"}))
         << "we lend it no arena";
 }
 

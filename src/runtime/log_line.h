@@ -1,5 +1,5 @@
-// runtime/log_line.h: everybody → postlogd. The text is whole: "postfix/smtpd[123]: connect from …" is built by
-// postlogd from these fields, so that the time is the event's and not the writer's.
+// runtime/log_line.h: everybody → postlogd. The text is whole: "postfix/smtpd[123]: connect from …"
+// is built by postlogd from these fields, so that the time is the event's and not the writer's.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ struct LogLine {
     int64_t wall_us = 0;
     uint32_t pid = 0;
     Severity severity = Severity::info;
-    std::string_view program;           // "postfix/smtpd": syslog_name/program
-    std::string_view text;              // printable, one line
+    std::string_view program;  // "postfix/smtpd": syslog_name/program
+    std::string_view text;     // printable, one line
 
     template <class Codec>
     void visit(Codec& codec) {

@@ -8,7 +8,8 @@
 namespace posthaste {
 namespace {
 
-// Of a dead peer, which published them while it lived. A live one that we drop could go on writing: hence a bound.
+// Of a dead peer, which published them while it lived. A live one that we drop could go on writing:
+// hence a bound.
 constexpr size_t kLastRecordsMax = 64 * 1024;
 
 }  // namespace
@@ -25,10 +26,14 @@ bool Peer::send_bytes(uint16_t type, std::string_view body) {
     return !condemned_ && channel_->send(type, body);
 }
 
-bool Peer::has_room(size_t body_bytes) { return channel_ && !condemned_ && channel_->has_room(body_bytes); }
+bool Peer::has_room(size_t body_bytes) {
+    return channel_ && !condemned_ && channel_->has_room(body_bytes);
+}
 
 Peers::Peers(Loop& loop, PeerListener& listener)
-    : loop_(loop), listener_(listener), linger_timer_(timer_calls<&Peers::on_linger_over, Peers>(), this) {
+    : loop_(loop),
+      listener_(listener),
+      linger_timer_(timer_calls<&Peers::on_linger_over, Peers>(), this) {
     loop_.add_listener(*this);
 }
 
@@ -87,12 +92,13 @@ std::vector<Peer*> Peers::all(Role role) {
     for (auto& peer : peers_) {
         if (peer->role_ == role) out.push_back(peer.get());
     }
-    std::sort(out.begin(), out.end(), [](const Peer* a, const Peer* b) { return a->instance_ < b->instance_; });
+    std::sort(out.begin(), out.end(),
+              [](const Peer* a, const Peer* b) { return a->instance_ < b->instance_; });
     return out;
 }
 
-std::optional<std::string_view> Peers::bytes(uint32_t incarnation, uint32_t first_block, uint32_t offset,
-                                             uint32_t length) const noexcept {
+std::optional<std::string_view> Peers::bytes(uint32_t incarnation, uint32_t first_block,
+                                             uint32_t offset, uint32_t length) const noexcept {
     for (const auto& peer : peers_) {
         if (peer->incarnation_ != incarnation) continue;
         return peer->arena_ ? peer->arena_->bytes(first_block, offset, length) : std::nullopt;
@@ -105,7 +111,8 @@ void Peers::forgotten(uint32_t reader_incarnation, uint32_t incarnation) {
     if (reader == nullptr) return;
     if (find(incarnation) == nullptr) return listener_.on_forgotten(*reader, incarnation);
     for (const auto& early : early_forgotten_) {
-        if (early.reader_incarnation == reader_incarnation && early.incarnation == incarnation) return;
+        if (early.reader_incarnation == reader_incarnation && early.incarnation == incarnation)
+            return;
     }
     early_forgotten_.push_back({reader_incarnation, incarnation});
 }
@@ -193,12 +200,14 @@ void Peers::remove_now(Peer& peer) {
         return early.incarnation == incarnation || early.reader_incarnation == incarnation;
     });
     for (const auto& early : told) {
-        if (Peer* const reader = find(early.reader_incarnation)) listener_.on_forgotten(*reader, incarnation);
+        if (Peer* const reader = find(early.reader_incarnation))
+            listener_.on_forgotten(*reader, incarnation);
     }
     if (hooks_.on_removed != nullptr) hooks_.on_removed(hooks_.owner, incarnation);
 }
 
-// A sleep count that stayed odd over a turn would not be rung for again: raised and lowered once for each sleep.
+// A sleep count that stayed odd over a turn would not be rung for again: raised and lowered once
+// for each sleep.
 void Peers::wake_all() noexcept {
     if (!std::exchange(asleep_, false)) return;
     for (auto& peer : peers_) {
@@ -210,7 +219,8 @@ bool Peers::announce_sleep() noexcept {
     bool safe = true;
     asleep_ = true;
     for (auto& peer : peers_) {
-        // What a paused peer writes waits for resume(), which happens in a turn: it need not wake us.
+        // What a paused peer writes waits for resume(), which happens in a turn: it need not wake
+        // us.
         if (!peer->channel_ || peer->condemned_ || peer->paused_) continue;
         if (!peer->channel_->prepare_sleep()) safe = false;
     }

@@ -1,7 +1,6 @@
 #include "runtime/peers.h"
 
 #include <gtest/gtest.h>
-
 #include <string>
 #include <vector>
 
@@ -19,14 +18,18 @@ struct FarEnd {
         : near_segment(Segment::create_private(kRing)),
           far_segment(Segment::create_private(kRing)),
           channel(Segment::alias(far_segment), Segment::alias(near_segment)) {}
+
     PeerParts parts(Role role, uint32_t incarnation, int doorbell) {
-        return {role, static_cast<uint16_t>(incarnation % 10), incarnation,
-                Channel(Segment::alias(near_segment), Segment::alias(far_segment)), std::nullopt, doorbell};
+        return {role,         static_cast<uint16_t>(incarnation % 10),
+                incarnation,  Channel(Segment::alias(near_segment), Segment::alias(far_segment)),
+                std::nullopt, doorbell};
     }
+
     void say(std::string_view body) {
         ASSERT_TRUE(channel.send(1, body));
         rings += channel.publish() ? 1 : 0;
     }
+
     std::vector<std::string> hear() {
         std::vector<std::string> out;
         Channel::Record record;
@@ -34,6 +37,7 @@ struct FarEnd {
         near_waits_for_room |= channel.release();
         return out;
     }
+
     Segment near_segment;
     Segment far_segment;
     Channel channel;
@@ -43,17 +47,23 @@ struct FarEnd {
 
 struct Recorder : PeerListener {
     void on_peer_up(Peer& peer) override { said.push_back("up " + peer.name()); }
+
     void on_peer_down(Peer& peer) override { said.push_back("down " + peer.name()); }
+
     void on_record(Peer& peer, uint16_t, std::string_view body) override {
         said.push_back(std::string(body));
         if (body == "bad") peers->misbehaved(peer, "said bad");
         if (body == "pause") peer.pause();
     }
+
     void on_room(Peer& peer) override { said.push_back("room " + peer.name()); }
+
     void on_forgotten(Peer& reader, uint32_t incarnation) override {
         said.push_back(reader.name() + " forgot " + std::to_string(incarnation));
     }
+
     std::vector<std::string> take() { return std::exchange(said, {}); }
+
     std::vector<std::string> said;
     Peers* peers = nullptr;
 };
@@ -66,10 +76,11 @@ struct PeersTest : testing::Test {
                              static_cast<PeersTest*>(self)->removed.push_back(incarnation);
                          },
                          [](void* self, Peer& peer, std::string_view what) {
-                             static_cast<PeersTest*>(self)->recorder.said.push_back(peer.name() + ": " +
-                                                                                    std::string(what));
+                             static_cast<PeersTest*>(self)->recorder.said.push_back(
+                                 peer.name() + ": " + std::string(what));
                          }});
     }
+
     using Said = std::vector<std::string>;
     TestingLoop loop;
     Recorder recorder;
@@ -113,8 +124,10 @@ TEST_F(PeersTest, LastWordsAreVisibleAtOnceAndRungForAtTheEndOfTheTurn) {
 TEST_F(PeersTest, WhatAnotherListenerSendsAfterOurTurnEndIsPublishedBeforeSleep) {
     struct Late : TurnListener {
         void on_turn_end() override { EXPECT_TRUE(peer->send_bytes(1, "late")); }
+
         Peer* peer = nullptr;
     } late;
+
     late.peer = &peers.add(far.parts(Role::cleanup, 11, 5));
     loop.add_listener(late);
     loop.turn();
@@ -140,10 +153,12 @@ TEST_F(PeersTest, SleepsOnlyWhenEveryRingIsEmptyAndIsRungForThen) {
 TEST_F(PeersTest, ATalkativePeerDoesNotStarveAnother) {
     peers.add(far.parts(Role::cleanup, 11, 5));
     peers.add(other.parts(Role::cleanup, 12, 6));
-    // 1024 bytes hold 64 records of 8 bytes; a turn takes them all. A bound of kRecordsATurn needs a larger ring.
+    // 1024 bytes hold 64 records of 8 bytes; a turn takes them all. A bound of kRecordsATurn needs
+    // a larger ring.
     Segment talker = Segment::create_private(64 * 1024);
     Segment listener = Segment::create_private(kRing);
-    peers.add({Role::smtpd, 3, 13, Channel(Segment::alias(listener), Segment::alias(talker)), std::nullopt, 7});
+    peers.add({Role::smtpd, 3, 13, Channel(Segment::alias(listener), Segment::alias(talker)),
+               std::nullopt, 7});
     Channel talking(Segment::alias(talker), Segment::alias(listener));
     for (size_t i = 0; i < 2 * Peers::kRecordsATurn; ++i) ASSERT_TRUE(talking.send(1, "talk"));
     talking.publish();
@@ -203,7 +218,8 @@ TEST_F(PeersTest, AMisbehavingPeerIsClosedAtTheEndOfTheTurn) {
     far.say("bad");
     far.say("never read");
     EXPECT_TRUE(loop.turn());
-    EXPECT_EQ(recorder.take(), (Said{"up cleanup/1", "bad", "cleanup/1: said bad", "down cleanup/1"}));
+    EXPECT_EQ(recorder.take(),
+              (Said{"up cleanup/1", "bad", "cleanup/1: said bad", "down cleanup/1"}));
     EXPECT_EQ(removed, std::vector<uint32_t>{11});
     (void)peer;
 }
@@ -213,7 +229,8 @@ TEST_F(PeersTest, ABrokenRingIsMisbehaviour) {
     far.far_segment.header()->tail.store(3, std::memory_order_relaxed);
     loop.turn();
     loop.turn();
-    EXPECT_EQ(recorder.take(), (Said{"up cleanup/1", "cleanup/1: its tail lies outside its ring", "down cleanup/1"}));
+    EXPECT_EQ(recorder.take(), (Said{"up cleanup/1", "cleanup/1: its tail lies outside its ring",
+                                     "down cleanup/1"}));
 }
 
 TEST_F(PeersTest, ForgottenWaitsForOurOwnNoticeOfTheDeath) {
@@ -260,7 +277,8 @@ TEST_F(PeersTest, ALingererIsNotRungForWhileRecordsCome) {
     EXPECT_EQ(far.rings, 1);
     loop.turn();
     EXPECT_EQ(recorder.take().size(), 1 + 1 + 10U);
-    // A whole period without a record, and it sleeps as everybody does: no timer, and it is rung for.
+    // A whole period without a record, and it sleeps as everybody does: no timer, and it is rung
+    // for.
     loop.pass_time(25 * kMsUs);
     EXPECT_TRUE(loop.turn());
     EXPECT_EQ(loop.timers().size(), 0U);

@@ -9,11 +9,12 @@
 namespace posthaste {
 namespace {
 
-constexpr size_t kTextBytesMax = 4096;      // as LogLine's own bound
+constexpr size_t kTextBytesMax = 4096;  // as LogLine's own bound
 constexpr size_t kProgramBytesMax = 128;
-constexpr size_t kNoticeBytes = 256;        // a record's fixed part and program, with room to spare
+constexpr size_t kNoticeBytes = 256;  // a record's fixed part and program, with room to spare
 
-// How many bytes of well-formed, printable UTF-8 stand at the front (RFC 3629; no C1 controls); 0: none.
+// How many bytes of well-formed, printable UTF-8 stand at the front (RFC 3629; no C1 controls); 0:
+// none.
 size_t utf8_bytes_at(std::string_view text) noexcept {
     const auto at = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char first = at(0);
@@ -36,7 +37,8 @@ void make_printable(std::string_view text, size_t size_max, std::string& out) {
     text = text.substr(0, size_max);
     while (!text.empty()) {
         // Nearly always all of it.
-        const auto plain = std::find_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; });
+        const auto plain =
+            std::find_if(text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; });
         out.append(text.begin(), plain);
         text.remove_prefix(static_cast<size_t>(plain - text.begin()));
         if (text.empty()) return;
@@ -56,9 +58,12 @@ RingLog::RingLog(Loop& loop, std::string program, uint32_t pid)
     : loop_(loop), program_(std::move(program)), pid_(pid) {}
 
 void RingLog::line(wire::Severity severity, std::string_view text) {
-    // Told when there is room for the notice and a line behind it: a nearly full ring is no place for notices alone.
-    if (postlogd_ != nullptr && lines_dropped_ != dropped_told_ && postlogd_->has_room(2 * kNoticeBytes + text.size())) {
-        write(wire::Severity::warning, std::to_string(lines_dropped_ - dropped_told_) + " log lines were dropped");
+    // Told when there is room for the notice and a line behind it: a nearly full ring is no place
+    // for notices alone.
+    if (postlogd_ != nullptr && lines_dropped_ != dropped_told_ &&
+        postlogd_->has_room(2 * kNoticeBytes + text.size())) {
+        write(wire::Severity::warning,
+              std::to_string(lines_dropped_ - dropped_told_) + " log lines were dropped");
         dropped_told_ = lines_dropped_;
     }
     write(severity, text);
@@ -81,8 +86,10 @@ void RingLog::write(wire::Severity severity, std::string_view text) {
 }
 
 bool RingLog::send(std::string_view encoded) {
-    // Asked first: a refused send() would make postlogd ring when it has made room, and nobody here waits for that.
-    return postlogd_->has_room(encoded.size()) && postlogd_->send_bytes(wire::LogLine::kType, encoded);
+    // Asked first: a refused send() would make postlogd ring when it has made room, and nobody here
+    // waits for that.
+    return postlogd_->has_room(encoded.size()) &&
+           postlogd_->send_bytes(wire::LogLine::kType, encoded);
 }
 
 void RingLog::keep(std::string_view encoded) {

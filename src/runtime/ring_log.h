@@ -1,8 +1,10 @@
-// runtime/ring_log.h: the Log of a service process: lines become LogLine records in the ring to postlogd.
+// runtime/ring_log.h: the Log of a service process: lines become LogLine records in the ring to
+// postlogd.
 //
-// Owned by service_main.cpp (and the simulation); it is told when postlogd comes and goes. While there is none, lines wait in
-// a bounded buffer (kWaitingBytesMax) and are written when there is one. A full ring or buffer drops the line and
-// counts it; the count is logged with the next line that fits.
+// Owned by service_main.cpp (and the simulation); it is told when postlogd comes and goes. While
+// there is none, lines wait in a bounded buffer (kWaitingBytesMax) and are written when there is
+// one. A full ring or buffer drops the line and counts it; the count is logged with the next line
+// that fits.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +27,20 @@ class RingLog final : public Log {
     void line(wire::Severity severity, std::string_view text) override;
 
     void on_postlogd_up(Peer& postlogd);
+
     void on_postlogd_down() noexcept { postlogd_ = nullptr; }
+
     void set_program(std::string program) { program_ = std::move(program); }
+
     // For postlogd's own lines: who returns true has taken the line.
-    void set_own_reader(void* owner, bool (*take)(void* owner, const wire::LogLine& line)) noexcept {
+    void set_own_reader(void* owner,
+                        bool (*take)(void* owner, const wire::LogLine& line)) noexcept {
         own_reader_ = owner;
         take_ = take;
     }
+
     uint64_t lines_dropped() const noexcept { return lines_dropped_; }
+
     // Not yet written to a ring: for stderr, when the process ends before postlogd came.
     template <class Visitor>
     void visit_waiting(Visitor visit) const {
@@ -47,6 +55,7 @@ class RingLog final : public Log {
     void write(wire::Severity severity, std::string_view text);
     bool send(std::string_view encoded);
     void keep(std::string_view encoded);
+
     // Stops when `each` returns false; returns how many bytes of waiting_ were visited.
     template <class Each>
     size_t for_each_waiting(Each each) const {
@@ -66,12 +75,13 @@ class RingLog final : public Log {
     bool (*take_)(void*, const wire::LogLine&) = nullptr;
     std::string text_;
     std::string encoded_;
-    std::string waiting_;               // {u32 length, LogLine} …
+    std::string waiting_;  // {u32 length, LogLine} …
     uint64_t lines_dropped_ = 0;
     uint64_t dropped_told_ = 0;
 };
 
-// Replaces what a terminal or a log parser could stumble over; well-formed UTF-8 stays. Replaces `out`.
+// Replaces what a terminal or a log parser could stumble over; well-formed UTF-8 stays. Replaces
+// `out`.
 void make_printable(std::string_view text, size_t size_max, std::string& out);
 
 }  // namespace posthaste

@@ -1,7 +1,6 @@
 #include "runtime/ring_log.h"
 
 #include <gtest/gtest.h>
-
 #include <string>
 #include <vector>
 
@@ -14,13 +13,17 @@ using Lines = std::vector<std::string>;
 
 struct RingLogTest : testing::Test, PeerListener {
     void on_peer_up(Peer& peer) override { log.on_postlogd_up(peer); }
+
     void on_peer_down(Peer&) override { log.on_postlogd_down(); }
+
     void on_record(Peer&, uint16_t, std::string_view) override {}
 
     void introduce_postlogd() {
-        peers.add({Role::postlogd, 0, 9, Channel(Segment::alias(near_segment), Segment::alias(far_segment)),
-                   std::nullopt, 1});
+        peers.add({Role::postlogd, 0, 9,
+                   Channel(Segment::alias(near_segment), Segment::alias(far_segment)), std::nullopt,
+                   1});
     }
+
     Lines written() {
         loop.turn();
         Lines out;
@@ -67,7 +70,8 @@ TEST_F(RingLogTest, AFullRingDropsCountsAndSaysSo) {
 }
 
 TEST_F(RingLogTest, WaitingLinesAreBounded) {
-    for (int i = 0; i < 10'000; ++i) log.info("a line of some length, so that the buffer is full at last");
+    for (int i = 0; i < 10'000; ++i)
+        log.info("a line of some length, so that the buffer is full at last");
     EXPECT_GT(log.lines_dropped(), 8'000U);
     size_t waiting = 0;
     log.visit_waiting([&](const wire::LogLine&) { ++waiting; });

@@ -4,9 +4,9 @@ namespace posthaste {
 namespace {
 
 constexpr std::string_view kNames[kRoles] = {
-    "master", "smtpd", "pickup", "cleanup", "store", "qmgr", "trivial-rewrite", "smtp", "postlogd",
-    "local", "virtual", "pipe", "bounce", "error", "discard", "anvil", "tlsproxy", "proxymap",
-};
+    "master",          "smtpd", "pickup",   "cleanup", "store",    "qmgr",
+    "trivial-rewrite", "smtp",  "postlogd", "local",   "virtual",  "pipe",
+    "bounce",          "error", "discard",  "anvil",   "tlsproxy", "proxymap"};
 
 }  // namespace
 

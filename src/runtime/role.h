@@ -8,8 +8,23 @@
 namespace posthaste {
 
 enum class Role : uint8_t {
-    master = 0, smtpd = 1, pickup = 2, cleanup = 3, store = 4, qmgr = 5, rewrite = 6, smtp = 7, postlogd = 8,
-    local = 9, virtual_ = 10, pipe = 11, bounce = 12, error = 13, discard = 14, anvil = 15, tlsproxy = 16,
+    master = 0,
+    smtpd = 1,
+    pickup = 2,
+    cleanup = 3,
+    store = 4,
+    qmgr = 5,
+    rewrite = 6,
+    smtp = 7,
+    postlogd = 8,
+    local = 9,
+    virtual_ = 10,
+    pipe = 11,
+    bounce = 12,
+    error = 13,
+    discard = 14,
+    anvil = 15,
+    tlsproxy = 16,
     proxymap = 17,
 };
 inline constexpr unsigned kRoles = 18;

@@ -1,22 +1,21 @@
 #include "runtime/sandbox.h"
 
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-
-#include <fcntl.h>
-#include <grp.h>
-#include <sched.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-
 #include "base/fd.h"
+
 #include "runtime/control.h"
 #include "runtime/landlock.h"
 #include "runtime/system_call_filter.h"
@@ -58,19 +57,24 @@ Result<void> Sandbox::enter() {
 
 void Sandbox::close() {
     if (options_.profile.programs) return;
-    if (const int failed = install_system_call_filter(options_.profile); failed != 0) missed("seccomp", failed);
+    if (const int failed = install_system_call_filter(options_.profile); failed != 0)
+        missed("seccomp", failed);
 }
 
 void Sandbox::enter_chroot() {
     if (options_.chroot_dir.empty()) return;
     const Fd directory(::open(options_.chroot_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    struct stat status{};
+
+    struct stat status {};
+
     if (!directory || ::fstat(directory.get(), &status) != 0) return missed("chroot", errno);
     // A directory that a service could fill is no empty room; one that works on files has its own.
-    if (!options_.profile.files && (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)) {
+    if (!options_.profile.files &&
+        (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)) {
         return missed("chroot", EPERM);
     }
-    if (::fchdir(directory.get()) != 0 || ::chroot(".") != 0 || ::chdir("/") != 0) missed("chroot", errno);
+    if (::fchdir(directory.get()) != 0 || ::chroot(".") != 0 || ::chdir("/") != 0)
+        missed("chroot", errno);
 }
 
 void Sandbox::enter_namespaces() {
@@ -81,10 +85,12 @@ void Sandbox::enter_namespaces() {
 // Needs CAP_SETPCAP, so it comes before the user changes.
 void Sandbox::limit_capabilities_to_come() {
     for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
-        if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return missed("capability bounding set", errno);
+        if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
+            return missed("capability bounding set", errno);
     }
     constexpr unsigned long kBits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                                    SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+                                    SECBIT_NO_CAP_AMBIENT_RAISE |
+                                    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
     if (::prctl(PR_SET_SECUREBITS, kBits, 0, 0, 0) != 0) missed("secure bits", errno);
 }
 
@@ -92,13 +98,15 @@ Result<void> Sandbox::become_user() {
     const uid_t uid = options_.user_id;
     const gid_t gid = options_.group_id;
     const bool was_root = ::geteuid() == 0;
-    if (was_root && (uid == 0 || gid == 0)) return Error{Errc::invalid_setting, 0, "this service must not run as root"};
+    if (was_root && (uid == 0 || gid == 0))
+        return Error{Errc::invalid_setting, 0, "this service must not run as root"};
     if (::setgroups(0, nullptr) != 0 && was_root) return os_error("setgroups");
     if (::setresgid(gid, gid, gid) != 0 && was_root) return os_error("setresgid");
     if (::setresuid(uid, uid, uid) != 0 && was_root) return os_error("setresuid");
     if (!was_root && (::getuid() != uid || ::getgid() != gid)) missed("own user", EPERM);
     // Believed only when there is no way back.
-    if (::setresuid(0, 0, 0) == 0 || ::setresgid(0, 0, 0) == 0 || ::getuid() == 0 || ::geteuid() == 0) {
+    if (::setresuid(0, 0, 0) == 0 || ::setresgid(0, 0, 0) == 0 || ::getuid() == 0 ||
+        ::geteuid() == 0) {
         return Error{Errc::os, EPERM, "root could be regained"};
     }
     return {};
@@ -108,7 +116,8 @@ void Sandbox::drop_capabilities() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
     if (::syscall(SYS_capset, &header, none) != 0) missed("capabilities", errno);
-    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) missed("ambient capabilities", errno);
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
+        missed("ambient capabilities", errno);
 }
 
 // Its memory holds mail: no core, no ptrace or /proc/PID/mem by another process of the same user.
@@ -124,7 +133,8 @@ void Sandbox::forbid_new_privileges() {
 
 void Sandbox::restrict_with_landlock() {
     LandlockRules rules;
-    // Files without a chroot: this process's root is the host's, of which Landlock has nothing to take away by place.
+    // Files without a chroot: this process's root is the host's, of which Landlock has nothing to
+    // take away by place.
     rules.below_root = options_.profile.files;
     if (rules.below_root && options_.chroot_dir.empty()) return;
     rules.tcp = options_.profile.connects || options_.profile.sockets;

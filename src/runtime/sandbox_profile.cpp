@@ -9,17 +9,25 @@ constexpr SandboxProfile row(Role role) { return {.role = role}; }
 
 // In the order of Role.
 constexpr SandboxProfile kProfiles[kRoles] = {
-    {.role = Role::master, .network = true, .connects = true, .sockets = true, .files = true, .programs = true},
-    row(Role::smtpd),       // serves inherited sockets: these belong to the host's network wherever smtpd is
+    {.role = Role::master,
+     .network = true,
+     .connects = true,
+     .sockets = true,
+     .files = true,
+     .programs = true},
+    // Serves inherited sockets: these belong to the host's network wherever smtpd is.
+    row(Role::smtpd),
     {.role = Role::pickup, .files = true},
     row(Role::cleanup),
     {.role = Role::store, .files = true, .threads = true},
     row(Role::qmgr),
-    {.role = Role::rewrite, .network = true, .sockets = true, .threads = true},      // libunbound
+    {.role = Role::rewrite, .network = true, .sockets = true, .threads = true},  // libunbound
     {.role = Role::smtp, .network = true, .connects = true},
     {.role = Role::postlogd, .files = true},
     {.role = Role::local, .files = true, .programs = true},
-    {.role = Role::virtual_, .files = true, .programs = true},      // one child, with its mailbox's user, per delivery
+    {.role = Role::virtual_,
+     .files = true,
+     .programs = true},  // one child, with its mailbox's user, per delivery
     {.role = Role::pipe, .files = true, .programs = true},
     row(Role::bounce),
     row(Role::error),
@@ -35,6 +43,7 @@ constexpr bool in_order() {
     }
     return true;
 }
+
 static_assert(in_order());
 
 }  // namespace

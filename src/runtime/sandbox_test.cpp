@@ -1,7 +1,14 @@
 // Each act is tried in a child of its own, which ends in it or exits with what came of it.
 #include "runtime/sandbox.h"
 
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <functional>
 #include <gtest/gtest.h>
+#include <net/if.h>
+#include <string>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -9,17 +16,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-#include <fcntl.h>
-#include <net/if.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <csignal>
-#include <cstdlib>
-#include <functional>
-#include <string>
 #include <thread>
+#include <unistd.h>
 
 #include "runtime/channel.h"
 #include "runtime/uring_loop.h"
@@ -42,7 +40,8 @@ Outcome in_child(const std::function<int()>& act) {
     }
     int status = 0;
     ::waitpid(child, &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+            WIFSIGNALED(status) ? WTERMSIG(status) : 0};
 }
 
 struct SandboxTest : testing::Test {
@@ -55,6 +54,7 @@ struct SandboxTest : testing::Test {
         ASSERT_NE(::mkdtemp(name), nullptr);
         directory = name;
     }
+
     void TearDown() override {
         ::unlink((directory + "/file").c_str());
         ::rmdir(directory.c_str());
@@ -65,7 +65,8 @@ struct SandboxTest : testing::Test {
         const uid_t owner = sandbox_profile(role).files ? kNobody : 0;
         if (::chown(directory.c_str(), owner, owner) != 0) return {};
         return in_child([&] {
-            Sandbox sandbox({sandbox_profile(role), kNobody, kNobody, directory, sandbox_profile(role).network});
+            Sandbox sandbox({sandbox_profile(role), kNobody, kNobody, directory,
+                             sandbox_profile(role).network});
             if (!sandbox.enter()) return 200;
             sandbox.close();
             if (!sandbox.missing().empty()) {
@@ -83,15 +84,23 @@ struct SandboxTest : testing::Test {
 bool opens(const char* path, int flags) { return ::open(path, flags | O_CLOEXEC, 0600) >= 0; }
 
 TEST_F(SandboxTest, AServiceWithoutFilesOpensNone) {
-    EXPECT_EQ(confined(Role::cleanup, [] { return opens("/etc/passwd", O_RDONLY); }).exit_status, EPERM);
-    EXPECT_EQ(confined(Role::smtpd, [] { return opens("/file", O_RDWR | O_CREAT); }).exit_status, EPERM);
+    EXPECT_EQ(confined(Role::cleanup, [] { return opens("/etc/passwd", O_RDONLY); }).exit_status,
+              EPERM);
+    EXPECT_EQ(confined(Role::smtpd, [] { return opens("/file", O_RDWR | O_CREAT); }).exit_status,
+              EPERM);
 }
 
 TEST_F(SandboxTest, TheStoreSeesItsDirectoryAlone) {
-    EXPECT_EQ(confined(Role::store, [] { return opens("/file", O_RDWR | O_CREAT); }).exit_status, 0);
-    EXPECT_EQ(confined(Role::store, [] { return opens("/etc/passwd", O_RDONLY); }).exit_status, ENOENT);
-    EXPECT_EQ(confined(Role::store, [] { return opens("/../../etc/passwd", O_RDONLY); }).exit_status, ENOENT);
-    EXPECT_EQ(confined(Role::store, [] { return ::mknod("/file", S_IFCHR | 0600, 0x101) == 0; }).exit_status, EPERM);
+    EXPECT_EQ(confined(Role::store, [] { return opens("/file", O_RDWR | O_CREAT); }).exit_status,
+              0);
+    EXPECT_EQ(confined(Role::store, [] { return opens("/etc/passwd", O_RDONLY); }).exit_status,
+              ENOENT);
+    EXPECT_EQ(
+        confined(Role::store, [] { return opens("/../../etc/passwd", O_RDONLY); }).exit_status,
+        ENOENT);
+    EXPECT_EQ(confined(Role::store, [] { return ::mknod("/file", S_IFCHR | 0600, 0x101) == 0; })
+                  .exit_status,
+              EPERM);
 }
 
 TEST_F(SandboxTest, OnlyWhoConnectsMakesSockets) {
@@ -106,7 +115,8 @@ TEST_F(SandboxTest, AServiceWithoutNetworkStandsInAnEmptyOne) {
     const auto outcome = in_child([&] {
         Sandbox sandbox({sandbox_profile(Role::cleanup), kNobody, kNobody, directory, false});
         if (!sandbox.enter()) return 200;
-        // Before close(), which refuses the question itself. A new namespace has a loopback that is down.
+        // Before close(), which refuses the question itself. A new namespace has a loopback that is
+        // down.
         const int probe = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         const struct if_nameindex* interfaces = ::if_nameindex();
         if (probe < 0 || interfaces == nullptr) return 202;
@@ -116,7 +126,8 @@ TEST_F(SandboxTest, AServiceWithoutNetworkStandsInAnEmptyOne) {
         loopback.sin_family = AF_INET;
         loopback.sin_port = htons(9);
         loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(probe, reinterpret_cast<sockaddr*>(&loopback), sizeof(loopback)) == 0) return 203;
+        if (::connect(probe, reinterpret_cast<sockaddr*>(&loopback), sizeof(loopback)) == 0)
+            return 203;
         return count;
     });
     EXPECT_EQ(outcome.exit_status, 1);
@@ -136,13 +147,14 @@ TEST_F(SandboxTest, WhatOnlyAnIntruderTriesKills) {
     dies("mount", [] { return ::syscall(SYS_mount, "x", "/", "proc", 0, nullptr) == 0; });
     dies("unshare", [] { return ::syscall(SYS_unshare, 0x10000000) == 0; });
     dies("setuid", [] { return ::setuid(0) == 0; });
-    dies("process_vm_readv", [] { return ::syscall(SYS_process_vm_readv, 1, nullptr, 0, nullptr, 0, 0) >= 0; });
+    dies("process_vm_readv",
+         [] { return ::syscall(SYS_process_vm_readv, 1, nullptr, 0, nullptr, 0, 0) >= 0; });
 }
 
 TEST_F(SandboxTest, NoMemoryBecomesCode) {
     const auto outcome = confined(Role::smtpd, [] {
-        return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
-               MAP_FAILED;
+        return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
     });
     EXPECT_EQ(outcome.exit_status, EPERM);
 }
@@ -151,11 +163,14 @@ TEST_F(SandboxTest, NobodyForksAndOnlySomeStartThreads) {
     const auto forks = [] { return ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) >= 0; };
     EXPECT_EQ(confined(Role::smtpd, forks).exit_status, EPERM);
     EXPECT_EQ(confined(Role::store, forks).exit_status, EPERM);
-    EXPECT_EQ(confined(Role::store, [] {
-                  bool ran = false;
-                  std::thread([&] { ran = true; }).join();
-                  return ran;
-              }).exit_status, 0);
+    EXPECT_EQ(confined(Role::store,
+                       [] {
+                           bool ran = false;
+                           std::thread([&] { ran = true; }).join();
+                           return ran;
+                       })
+                  .exit_status,
+              0);
 }
 
 TEST_F(SandboxTest, HasNoCapabilityLeftAndCanNotBeDumped) {
@@ -169,7 +184,8 @@ TEST_F(SandboxTest, HasNoCapabilityLeftAndCanNotBeDumped) {
         if (::read(status_file, text, sizeof(text) - 1) <= 0) return 204;
         const std::string status(text);
         for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}) {
-            if (status.find(std::string(set) + ":\t0000000000000000") == std::string::npos) return 205;
+            if (status.find(std::string(set) + ":\t0000000000000000") == std::string::npos)
+                return 205;
         }
         return status.find("\nGroups:\t \n") == std::string::npos ? 206 : 0;
     });
@@ -203,7 +219,8 @@ TEST_F(SandboxTest, RefusesToRemainRoot) {
 }
 
 TEST_F(SandboxTest, ALayerThatFailsIsNamedAndTheOthersHold) {
-    ASSERT_EQ(::chown(directory.c_str(), kNobody, kNobody), 0);      // an empty room its service could fill
+    ASSERT_EQ(::chown(directory.c_str(), kNobody, kNobody),
+              0);  // an empty room its service could fill
     const auto outcome = in_child([&] {
         Sandbox sandbox({sandbox_profile(Role::smtpd), kNobody, kNobody, directory, false});
         if (!sandbox.enter()) return 200;

@@ -1,5 +1,6 @@
-// runtime/service.h: a service and the world it lives in. A service takes its world as constructor arguments and
-// knows nothing of processes: run_service() (service_main.h) gives it the real one, the simulation another.
+// runtime/service.h: a service and the world it lives in. A service takes its world as constructor
+// arguments and knows nothing of processes: run_service() (service_main.h) gives it the real one,
+// the simulation another.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,10 @@ struct World {
     Loop& loop;
     Log& log;
     CounterPage& counter_page;
-    const Settings& settings;       // always the present ones: a reload changes them in place, before on_settings()
-    Arena* arena;                   // ours to write, null when the process table gives this role none
-    uint16_t instance;              // 0, 1, … among the processes of one master.cf line
+    const Settings&
+        settings;  // always the present ones: a reload changes them in place, before on_settings()
+    Arena* arena;  // ours to write, null when the process table gives this role none
+    uint16_t instance;  // 0, 1, … among the processes of one master.cf line
     uint32_t incarnation;
     std::string_view service_name;  // master.cf's first column: "smtp", "submission", "relay" …
 };
@@ -30,19 +32,27 @@ class Service : public PeerListener {
     virtual ~Service() = default;
     // Before any other call; the service keeps the pointer.
     virtual void attach(Peers& peers) = 0;
+
     // A listening socket inherited from master; `name` as in master.cf ("2525", "public/showq").
     virtual void on_listener(std::string_view name, Socket listener) {
         (void)name;
         (void)listener;
     }
-    // `posthaste reload`: the new values, in the object that World names; texts taken from it before are gone.
+
+    // `posthaste reload`: the new values, in the object that World names; texts taken from it
+    // before are gone.
     virtual void on_settings(const Settings& settings) { (void)settings; }
+
     // master.cf's wakeup column, or `posthaste flush`.
     virtual void on_wakeup() {}
-    // Stop taking new work, finish what is held. is_idle() is asked once a turn; the process ends when it is true.
+
+    // Stop taking new work, finish what is held. is_idle() is asked once a turn; the process ends
+    // when it is true.
     virtual void on_drain() = 0;
     virtual bool is_idle() const = 0;
-    // A line of this process's own log. Only postlogd takes them; true = taken, false = goes to postlogd.
+
+    // A line of this process's own log. Only postlogd takes them; true = taken, false = goes to
+    // postlogd.
     virtual bool on_own_line(const wire::LogLine& line) {
         (void)line;
         return false;

@@ -1,11 +1,9 @@
 #include "runtime/service_main.h"
 
-#include <sys/resource.h>
-
-#include <unistd.h>
-
 #include <csignal>
 #include <optional>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <utility>
 
 #include "runtime/counters.h"
@@ -24,7 +22,8 @@ constexpr int64_t kDrainLookUs = 5 * kMsUs;
 // How long a process that has nothing left to do waits for a peer that does not read.
 constexpr int64_t kDrainPatienceUs = 2 * kSecondUs;
 
-// Master speaks over the control socket; a signal is meant for the process group, or is none of ours.
+// Master speaks over the control socket; a signal is meant for the process group, or is none of
+// ours.
 void ignore_signals() {
     for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) std::signal(number, SIG_IGN);
 }
@@ -62,6 +61,7 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     void on_reload(ControlMessage& message);
     void drain();
     void look_at_drain();
+
     template <class Record>
     void tell_master(const Record& record) {
         // Master may be gone; then nobody needs it.
@@ -69,24 +69,37 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     }
 
     // Peers' words: the log's link stays here, everything else is the service's.
-    bool is_log(const Peer& peer) const noexcept { return peer.role() == Role::postlogd && role_ != Role::postlogd; }
-    void on_peer_up(Peer& peer) override { is_log(peer) ? log_->on_postlogd_up(peer) : service_->on_peer_up(peer); }
-    void on_peer_down(Peer& peer) override { is_log(peer) ? log_->on_postlogd_down() : service_->on_peer_down(peer); }
+    bool is_log(const Peer& peer) const noexcept {
+        return peer.role() == Role::postlogd && role_ != Role::postlogd;
+    }
+
+    void on_peer_up(Peer& peer) override {
+        is_log(peer) ? log_->on_postlogd_up(peer) : service_->on_peer_up(peer);
+    }
+
+    void on_peer_down(Peer& peer) override {
+        is_log(peer) ? log_->on_postlogd_down() : service_->on_peer_down(peer);
+    }
+
     void on_record(Peer& peer, uint16_t type, std::string_view body) override;
+
     void on_room(Peer& peer) override {
         if (!is_log(peer)) service_->on_room(peer);
     }
+
     void on_forgotten(Peer& reader, uint32_t incarnation) override {
         if (!is_log(reader)) service_->on_forgotten(reader, incarnation);
     }
+
     void on_misbehaviour(Role role, uint32_t incarnation, std::string_view what) override;
+
     void on_turn_end() override {
         if (draining_) look_at_drain();
     }
 
     const Role role_;
     const ServiceStages& stages_;
-    ControlMessage start_message_;              // start_ is views of it
+    ControlMessage start_message_;  // start_ is views of it
     control::Start start_;
     std::vector<Fd> listeners_;
     std::optional<Settings> settings_;
@@ -110,8 +123,9 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
 std::string ServiceProcess::start() {
     using Step = std::string (ServiceProcess::*)();
     constexpr Step kSteps[] = {
-        &ServiceProcess::take_start,    &ServiceProcess::read_settings, &ServiceProcess::map_memory,
-        &ServiceProcess::enter_sandbox, &ServiceProcess::make_loop,     &ServiceProcess::make_service,
+        &ServiceProcess::take_start,    &ServiceProcess::read_settings,
+        &ServiceProcess::map_memory,    &ServiceProcess::enter_sandbox,
+        &ServiceProcess::make_loop,     &ServiceProcess::make_service,
         &ServiceProcess::close_sandbox,
     };
     for (const Step step : kSteps) {
@@ -123,16 +137,22 @@ std::string ServiceProcess::start() {
 
 std::string ServiceProcess::take_start() {
     const auto received = receive_control(kControlDescriptor, start_message_, ControlWait::yes);
-    if (!received) return "started by hand? Services are started by 'posthaste start' (" + received.error().text() + ")";
-    if (start_message_.type != control::Start::kType || !wire::decode(start_message_.body, start_)) {
+    if (!received)
+        return "started by hand? Services are started by 'posthaste start' (" +
+               received.error().text() + ")";
+    if (start_message_.type != control::Start::kType ||
+        !wire::decode(start_message_.body, start_)) {
         return "master speaks another version of the control protocol";
     }
     if (start_.role != role_) {
-        return "this program is " + std::string(name_of(role_)) + ", not " + std::string(name_of(start_.role));
+        return "this program is " + std::string(name_of(role_)) + ", not " +
+               std::string(name_of(start_.role));
     }
     auto& fds = start_message_.fds;
-    if (fds.size() != control::Start::kFixedFds + start_.listeners.size()) return "wrong number of descriptors";
-    for (size_t i = control::Start::kFixedFds; i < fds.size(); ++i) listeners_.push_back(std::move(fds[i]));
+    if (fds.size() != control::Start::kFixedFds + start_.listeners.size())
+        return "wrong number of descriptors";
+    for (size_t i = control::Start::kFixedFds; i < fds.size(); ++i)
+        listeners_.push_back(std::move(fds[i]));
     return {};
 }
 
@@ -176,7 +196,7 @@ std::string ServiceProcess::make_loop() {
     options.accept = !listeners_.empty();
     options.connect = profile.connects;
     options.receive = options.accept || options.connect;
-    options.send = options.receive || profile.files;        // postlogd's file may be a socket
+    options.send = options.receive || profile.files;  // postlogd's file may be a socket
     options.files = profile.files;
     auto loop = UringLoop::create(options);
     if (!loop) return "io_uring: " + loop.error().text() + "; " + uring_remedy(loop.error());
@@ -185,11 +205,12 @@ std::string ServiceProcess::make_loop() {
     log_.emplace(*loop_, settings_->text("syslog_name") + "/" + std::string(name_of(role_)),
                  static_cast<uint32_t>(::getpid()));
     peers_.emplace(*loop_, static_cast<PeerListener&>(*this));
-    introductions_.emplace(*loop_, *peers_,
-                           Introductions::Self{role_, start_.incarnation, arena_ ? &*arena_ : nullptr},
-                           static_cast<Introductions::Listener&>(*this));
-    world_.emplace(World{*loop_, *log_, counters_->page(), *settings_, arena_ ? &*arena_ : nullptr, start_.instance,
-                         start_.incarnation, start_.service_name});
+    introductions_.emplace(
+        *loop_, *peers_,
+        Introductions::Self{role_, start_.incarnation, arena_ ? &*arena_ : nullptr},
+        static_cast<Introductions::Listener&>(*this));
+    world_.emplace(World{*loop_, *log_, counters_->page(), *settings_, arena_ ? &*arena_ : nullptr,
+                         start_.instance, start_.incarnation, start_.service_name});
     return {};
 }
 
@@ -224,7 +245,8 @@ void ServiceProcess::open_for_business() {
 
 void ServiceProcess::run() {
     loop_->run();
-    // What is left has nobody to answer to: completions are void, then the service goes, then the process.
+    // What is left has nobody to answer to: completions are void, then the service goes, then the
+    // process.
     loop_->abandon_all();
     service_.reset();
     tell_stderr();
@@ -234,7 +256,8 @@ void ServiceProcess::run() {
 void ServiceProcess::tell_stderr() {
     if (!log_) return;
     StderrLog last_resort(settings_->text("syslog_name") + "/" + std::string(name_of(role_)));
-    log_->visit_waiting([&](const wire::LogLine& line) { last_resort.line(line.severity, line.text); });
+    log_->visit_waiting(
+        [&](const wire::LogLine& line) { last_resort.line(line.severity, line.text); });
 }
 
 void ServiceProcess::on_control(const Event& event) {
@@ -255,20 +278,27 @@ void ServiceProcess::on_control(const Event& event) {
 
 void ServiceProcess::on_message(ControlMessage& message) {
     switch (message.type) {
-        case control::Introduce::kType: return on_introduce(message);
-        case control::Reload::kType: return on_reload(message);
-        case control::Drain::kType: return drain();
-        case control::Wakeup::kType: return service_->on_wakeup();
+        case control::Introduce::kType:
+            return on_introduce(message);
+        case control::Reload::kType:
+            return on_reload(message);
+        case control::Drain::kType:
+            return drain();
+        case control::Wakeup::kType:
+            return service_->on_wakeup();
         case control::Forget::kType:
-            if (control::Forget forget; wire::decode(message.body, forget)) introductions_->forget(forget.incarnation);
+            if (control::Forget forget; wire::decode(message.body, forget))
+                introductions_->forget(forget.incarnation);
             return;
-        default: log_->error("unknown message from master: type " + std::to_string(message.type));
+        default:
+            log_->error("unknown message from master: type " + std::to_string(message.type));
     }
 }
 
 void ServiceProcess::on_introduce(ControlMessage& message) {
     control::Introduce terms;
-    if (!wire::decode(message.body, terms) || message.fds.size() != 1) return log_->error("malformed introduction");
+    if (!wire::decode(message.body, terms) || message.fds.size() != 1)
+        return log_->error("malformed introduction");
     introductions_->introduce(terms, std::move(message.fds[0]));
 }
 
@@ -338,7 +368,8 @@ int run_service(Role role, const ServiceStages& stages) {
 }
 
 int run_service(Role role, const std::function<std::unique_ptr<Service>(World& world)>& make) {
-    return run_service(role, {.prepare = nullptr, .make = [&](World& world, std::string&) { return make(world); }});
+    return run_service(role, {.prepare = nullptr,
+                              .make = [&](World& world, std::string&) { return make(world); }});
 }
 
 }  // namespace posthaste

@@ -1,8 +1,10 @@
-// runtime/service_main.h: the life of a service process that master started, from its first instruction to its exit.
+// runtime/service_main.h: the life of a service process that master started, from its first
+// instruction to its exit.
 //
-//   Start ─► settings ─► prepare (as root) ─► arena ─► sandbox ─► loop ─► make ─► seccomp ─► Ready ─► introductions, run
-//     └────────┴────────────┴───────────────────┴─────────┴────────┴───────┴─► Failed{why}, exit 1
-//   run ── Drain, or master is gone ─► on_drain ─ is_idle ─► rings flushed ─► Drained, exit 0
+//   Start ─► settings ─► prepare ─► arena ─► sandbox ─► loop ─► make ─► seccomp ─► Ready ─► run
+//     └─────────┴──────────┴─────────┴─────────┴─────────┴───────┴─────────┴─► Failed{why}, exit 1
+//
+//   run ── Drain, or master is gone ─► on_drain ─ is_idle ─► rings are read ─► Drained, exit 0
 //
 // A main.cpp is one call:
 //     int main() {
@@ -12,10 +14,11 @@
 //     }
 //
 // A service that needs files gives both stages:
-//     prepare  as root, in the host's file system, before anything is dropped: open table files, read resolv.conf.
-//              Descriptors it opens stay; nothing foreign has been read yet, and nothing foreign may be read here.
-//     make     as the service's own user, in its chroot and network namespace, the loop made, seccomp not yet: opens its
-//              database, makes its own io_uring, starts its threads. After it returns no more rings, no new programs.
+//     prepare  as root, in the host's file system, before anything is dropped: opens table files,
+//              reads resolv.conf. Descriptors it opens stay. Reads nothing foreign.
+//     make     as the service's own user, in its chroot and network namespace, the loop made,
+//              seccomp not yet: opens its database, makes its own io_uring, starts its threads.
+//              After it returns: no more rings, no programs.
 #pragma once
 
 #include <functional>
@@ -29,7 +32,8 @@
 namespace posthaste {
 
 struct ServiceStages {
-    // Returns why the service can not start, shown to whoever called `posthaste start`; empty: all is well. May be null.
+    // Returns why the service can not start, shown to whoever called `posthaste start`; empty: all
+    // is well. May be null.
     std::function<std::string(const control::Start& start, const Settings& settings)> prepare;
     // Null with `why_not` filled in: the same.
     std::function<std::unique_ptr<Service>(World& world, std::string& why_not)> make;

@@ -1,18 +1,16 @@
 // A service process as master sees it: started in a child, spoken to over its control socket.
 #include "runtime/service_main.h"
 
-#include <gtest/gtest.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-
-#include <fcntl.h>
-#include <poll.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
+#include <gtest/gtest.h>
 #include <memory>
+#include <poll.h>
 #include <string>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "runtime/introduction.h"
 #include "runtime/testing_loop.h"
@@ -26,9 +24,13 @@ constexpr uid_t kNobody = 65534;
 class EchoService final : public Service {
  public:
     explicit EchoService(World& world) : world_(world) {}
+
     void attach(Peers& peers) override { peers_ = &peers; }
+
     void on_peer_up(Peer&) override {}
+
     void on_peer_down(Peer&) override {}
+
     void on_record(Peer& peer, uint16_t type, std::string_view body) override {
         if (body == "open a file") {
             const bool opened = ::open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0;
@@ -41,8 +43,11 @@ class EchoService final : public Service {
             (void)peer.send_bytes(type, body);
         }
     }
+
     void on_wakeup() override { world_.counter_page.slots[0].value.fetch_add(1); }
+
     void on_drain() override { draining_ = true; }
+
     bool is_idle() const override { return draining_; }
 
  private:
@@ -53,22 +58,31 @@ class EchoService final : public Service {
 
 struct Far : PeerListener, Introductions::Listener {
     Far() { loop.ring_for_real_ = true; }
+
     void on_peer_up(Peer& peer) override { up = &peer; }
+
     void on_peer_down(Peer&) override { up = nullptr; }
+
     void on_record(Peer&, uint16_t, std::string_view body) override { heard.emplace_back(body); }
-    void on_misbehaviour(Role, uint32_t, std::string_view what) override { heard.emplace_back(what); }
+
+    void on_misbehaviour(Role, uint32_t, std::string_view what) override {
+        heard.emplace_back(what);
+    }
+
     void step() {
         loop.wake();
         loop.poll_once(5);
         loop.pass_time(TimerWheel::kTickUs);
         loop.turn();
     }
+
     std::string ask(std::string_view question) {
         heard.clear();
         if (up == nullptr || !up->send_bytes(1, question)) return "not connected";
         for (int i = 0; i < 1000 && heard.empty(); ++i) step();
         return heard.empty() ? "no answer" : heard.front();
     }
+
     TestingLoop loop;
     Peers peers{loop, *this};
     Introductions introductions{loop, peers, {Role::smtpd, 7, nullptr}, *this};
@@ -97,6 +111,7 @@ struct ServiceMain : testing::Test {
         childs_end = std::move(pair->second);
         page = std::move(*create_counter_page());
     }
+
     void TearDown() override {
         if (child > 0) {
             ::kill(child, SIGKILL);
@@ -104,6 +119,7 @@ struct ServiceMain : testing::Test {
         }
         if (!directory.empty()) ::rmdir(directory.c_str());
     }
+
     void run(const ServiceStages& stages) {
         child = ::fork();
         if (child == 0) {
@@ -112,14 +128,18 @@ struct ServiceMain : testing::Test {
             run_service(Role::cleanup, stages);
         }
         childs_end.reset();
-        const auto snapshot = make_snapshot(Settings::initial("myhostname = one.example\n").snapshot());
+        const auto snapshot =
+            make_snapshot(Settings::initial("myhostname = one.example\n").snapshot());
         ASSERT_TRUE(snapshot);
         ASSERT_TRUE(send_control(control.get(), start, {snapshot->get(), page.get()}));
     }
+
     void run() {
-        run({.prepare = nullptr,
-             .make = [](World& world, std::string&) { return std::make_unique<EchoService>(world); }});
+        run({.prepare = nullptr, .make = [](World& world, std::string&) {
+                 return std::make_unique<EchoService>(world);
+             }});
     }
+
     uint16_t next_type() {
         message.type = 0;
         pollfd readable{control.get(), POLLIN, 0};
@@ -127,11 +147,14 @@ struct ServiceMain : testing::Test {
         const auto received = receive_control(control.get(), message);
         return received && *received ? message.type : 0;
     }
+
     std::string failure() {
         control::Failed failed;
-        if (next_type() != control::Failed::kType || !wire::decode(message.body, failed)) return "did not fail";
+        if (next_type() != control::Failed::kType || !wire::decode(message.body, failed))
+            return "did not fail";
         return std::string(failed.text);
     }
+
     void introduce(Far& far) {
         auto pair = make_control_pair();
         ASSERT_TRUE(pair);
@@ -146,6 +169,7 @@ struct ServiceMain : testing::Test {
         for (int i = 0; i < 1000 && far.up == nullptr; ++i) far.step();
         ASSERT_NE(far.up, nullptr);
     }
+
     int exit_status() {
         int status = 0;
         ::waitpid(std::exchange(child, -1), &status, 0);
@@ -232,10 +256,12 @@ TEST_F(ServiceMain, PreparesAsRootAndMakesAsItself) {
     run({.prepare =
              [](const control::Start&, const Settings& settings) {
                  prepared_as = ::geteuid();
-                 return settings.text("myhostname") == "one.example" ? std::string() : "wrong settings";
+                 return settings.text("myhostname") == "one.example" ? std::string()
+                                                                     : "wrong settings";
              },
          .make = [](World&, std::string& why_not) -> std::unique_ptr<Service> {
-             why_not = "prepared as " + std::to_string(prepared_as) + ", made as " + std::to_string(::geteuid());
+             why_not = "prepared as " + std::to_string(prepared_as) + ", made as " +
+                       std::to_string(::geteuid());
              return nullptr;
          }});
     EXPECT_EQ(failure(), "prepared as 0, made as 65534");
@@ -253,8 +279,9 @@ TEST_F(ServiceMain, StrictMeansEveryLayer) {
     const std::string missing = directory + "/missing";
     start.chroot_dir = missing;
     run();
-    EXPECT_EQ(failure(),
-              "sandbox = strict, but not all of it can be applied: chroot: No such file or directory");
+    EXPECT_EQ(
+        failure(),
+        "sandbox = strict, but not all of it can be applied: chroot: No such file or directory");
     EXPECT_EQ(exit_status(), 1);
 }
 

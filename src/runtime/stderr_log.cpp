@@ -1,8 +1,7 @@
 #include "runtime/stderr_log.h"
 
-#include <unistd.h>
-
 #include <cerrno>
+#include <unistd.h>
 
 #include "runtime/ring_log.h"
 
@@ -10,11 +9,16 @@ namespace posthaste {
 
 std::string_view name_of(wire::Severity severity) noexcept {
     switch (severity) {
-        case wire::Severity::info: return "info";
-        case wire::Severity::warning: return "warning";
-        case wire::Severity::error: return "error";
-        case wire::Severity::fatal: return "fatal";
-        case wire::Severity::panic: return "panic";
+        case wire::Severity::info:
+            return "info";
+        case wire::Severity::warning:
+            return "warning";
+        case wire::Severity::error:
+            return "error";
+        case wire::Severity::fatal:
+            return "fatal";
+        case wire::Severity::panic:
+            return "panic";
     }
     return "unknown";
 }
@@ -33,7 +37,7 @@ void StderrLog::line(wire::Severity severity, std::string_view text) {
     while (!rest.empty()) {
         const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
         if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return;       // nobody is left to tell
+        if (written <= 0) return;  // nobody is left to tell
         rest.remove_prefix(static_cast<size_t>(written));
     }
 }

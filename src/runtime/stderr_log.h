@@ -1,4 +1,5 @@
-// runtime/stderr_log.h: log lines on standard error, for the time before there is a loop, for commands and for tests.
+// runtime/stderr_log.h: log lines on standard error, for the time before there is a loop, for
+// commands and for tests.
 #pragma once
 
 #include <string>
@@ -13,6 +14,7 @@ std::string_view name_of(wire::Severity severity) noexcept;
 class StderrLog final : public Log {
  public:
     explicit StderrLog(std::string program) : program_(std::move(program)) {}
+
     // "postfix/master: warning: text"
     void line(wire::Severity severity, std::string_view text) override;
 

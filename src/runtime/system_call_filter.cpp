@@ -1,14 +1,12 @@
 #include "runtime/system_call_filter.h"
 
+#include <cerrno>
+#include <initializer_list>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-
-#include <sched.h>
-
-#include <cerrno>
-#include <initializer_list>
 
 namespace posthaste {
 namespace {
@@ -17,59 +15,207 @@ using Calls = std::initializer_list<int>;
 
 #define CALL(name) SCMP_SYS(name)
 
+// clang-format off: these lists are read as words, not as columns
+
 const Calls kKilled = {
-    CALL(execve), CALL(execveat), CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev), CALL(kcmp),
-    CALL(pidfd_getfd), CALL(io_uring_setup), CALL(mount), CALL(umount2), CALL(pivot_root),
-    CALL(chroot), CALL(move_mount), CALL(open_tree), CALL(fsopen), CALL(fsmount), CALL(setns), CALL(unshare), CALL(bpf),
-    CALL(keyctl), CALL(add_key), CALL(request_key), CALL(init_module), CALL(finit_module), CALL(delete_module),
-    CALL(kexec_load), CALL(kexec_file_load), CALL(userfaultfd), CALL(perf_event_open), CALL(open_by_handle_at),
-    CALL(name_to_handle_at), CALL(reboot), CALL(swapon), CALL(swapoff), CALL(acct), CALL(settimeofday),
-    CALL(clock_settime), CALL(iopl), CALL(ioperm), CALL(modify_ldt), CALL(personality), CALL(capset), CALL(setuid),
-    CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid), CALL(setgroups), CALL(setfsuid),
+    CALL(execve),
+    CALL(execveat),
+    CALL(ptrace),
+    CALL(process_vm_readv),
+    CALL(process_vm_writev),
+    CALL(kcmp),
+    CALL(pidfd_getfd),
+    CALL(io_uring_setup),
+    CALL(mount),
+    CALL(umount2),
+    CALL(pivot_root),
+    CALL(chroot),
+    CALL(move_mount),
+    CALL(open_tree),
+    CALL(fsopen),
+    CALL(fsmount),
+    CALL(setns),
+    CALL(unshare),
+    CALL(bpf),
+    CALL(keyctl),
+    CALL(add_key),
+    CALL(request_key),
+    CALL(init_module),
+    CALL(finit_module),
+    CALL(delete_module),
+    CALL(kexec_load),
+    CALL(kexec_file_load),
+    CALL(userfaultfd),
+    CALL(perf_event_open),
+    CALL(open_by_handle_at),
+    CALL(name_to_handle_at),
+    CALL(reboot),
+    CALL(swapon),
+    CALL(swapoff),
+    CALL(acct),
+    CALL(settimeofday),
+    CALL(clock_settime),
+    CALL(iopl),
+    CALL(ioperm),
+    CALL(modify_ldt),
+    CALL(personality),
+    CALL(capset),
+    CALL(setuid),
+    CALL(setgid),
+    CALL(setreuid),
+    CALL(setregid),
+    CALL(setresuid),
+    CALL(setresgid),
+    CALL(setgroups),
+    CALL(setfsuid),
     CALL(setfsgid),
 };
 
 const Calls kCommon = {
     // the loop
-    CALL(io_uring_enter), CALL(clock_gettime), CALL(close), CALL(shutdown), CALL(getpeername), CALL(getsockname),
-    CALL(setsockopt), CALL(getsockopt), CALL(read), CALL(write), CALL(readv), CALL(writev), CALL(accept4),
+    CALL(io_uring_enter),
+    CALL(clock_gettime),
+    CALL(close),
+    CALL(shutdown),
+    CALL(getpeername),
+    CALL(getsockname),
+    CALL(setsockopt),
+    CALL(getsockopt),
+    CALL(read),
+    CALL(write),
+    CALL(readv),
+    CALL(writev),
+    CALL(accept4),
     // introductions: rings, arenas, doorbells, reloads
-    CALL(recvmsg), CALL(sendmsg), CALL(recvfrom), CALL(sendto), CALL(memfd_create), CALL(ftruncate), CALL(fcntl),
-    CALL(fstat), CALL(newfstatat), CALL(fstatfs), CALL(eventfd2), CALL(pread64), CALL(poll), CALL(ppoll), CALL(lseek),
+    CALL(recvmsg),
+    CALL(sendmsg),
+    CALL(recvfrom),
+    CALL(sendto),
+    CALL(memfd_create),
+    CALL(ftruncate),
+    CALL(fcntl),
+    CALL(fstat),
+    CALL(newfstatat),
+    CALL(fstatfs),
+    CALL(eventfd2),
+    CALL(pread64),
+    CALL(poll),
+    CALL(ppoll),
+    CALL(lseek),
     // memory, threads' locks, time, the end
-    CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(futex), CALL(membarrier), CALL(rt_sigaction),
-    CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigaltstack), CALL(restart_syscall), CALL(clock_nanosleep),
-    CALL(nanosleep), CALL(gettimeofday), CALL(time), CALL(getrandom), CALL(getpid), CALL(gettid), CALL(getppid),
-    CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid), CALL(tgkill), CALL(exit), CALL(exit_group),
-    CALL(sched_yield), CALL(sched_getaffinity), CALL(getcpu), CALL(getrusage), CALL(sysinfo), CALL(uname),
-    CALL(getrlimit), CALL(set_robust_list), CALL(rseq),
+    CALL(munmap),
+    CALL(mremap),
+    CALL(madvise),
+    CALL(brk),
+    CALL(futex),
+    CALL(membarrier),
+    CALL(rt_sigaction),
+    CALL(rt_sigprocmask),
+    CALL(rt_sigreturn),
+    CALL(sigaltstack),
+    CALL(restart_syscall),
+    CALL(clock_nanosleep),
+    CALL(nanosleep),
+    CALL(gettimeofday),
+    CALL(time),
+    CALL(getrandom),
+    CALL(getpid),
+    CALL(gettid),
+    CALL(getppid),
+    CALL(getuid),
+    CALL(geteuid),
+    CALL(getgid),
+    CALL(getegid),
+    CALL(tgkill),
+    CALL(exit),
+    CALL(exit_group),
+    CALL(sched_yield),
+    CALL(sched_getaffinity),
+    CALL(getcpu),
+    CALL(getrusage),
+    CALL(sysinfo),
+    CALL(uname),
+    CALL(getrlimit),
+    CALL(set_robust_list),
+    CALL(rseq),
 };
 
-const Calls kConnects = {CALL(socket), CALL(bind), CALL(connect)};
+const Calls kConnects = {
+    CALL(socket),
+    CALL(bind),
+    CALL(connect),
+};
 
 const Calls kSockets = {
-    CALL(socket), CALL(socketpair), CALL(bind), CALL(connect), CALL(listen), CALL(accept), CALL(sendmmsg),
-    CALL(recvmmsg), CALL(select), CALL(pselect6), CALL(epoll_create1), CALL(epoll_create), CALL(epoll_ctl),
-    CALL(epoll_wait), CALL(epoll_pwait), CALL(pipe2), CALL(pipe), CALL(dup), CALL(timerfd_create),
-    CALL(timerfd_settime),
+    CALL(socket),    CALL(socketpair), CALL(bind),           CALL(connect),
+    CALL(listen),    CALL(accept),     CALL(sendmmsg),       CALL(recvmmsg),
+    CALL(select),    CALL(pselect6),   CALL(epoll_create1),  CALL(epoll_create),
+    CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait),    CALL(pipe2),
+    CALL(pipe),      CALL(dup),        CALL(timerfd_create), CALL(timerfd_settime),
 };
 
 const Calls kFiles = {
-    CALL(openat), CALL(open), CALL(creat), CALL(pwrite64), CALL(pwritev), CALL(pwritev2), CALL(preadv), CALL(preadv2),
-    CALL(fdatasync), CALL(fsync), CALL(sync_file_range), CALL(syncfs), CALL(fallocate), CALL(truncate), CALL(rename),
-    CALL(renameat), CALL(renameat2), CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(mkdir), CALL(mkdirat), CALL(link),
-    CALL(linkat), CALL(symlinkat), CALL(getdents64), CALL(stat), CALL(lstat), CALL(statx), CALL(access),
-    CALL(faccessat), CALL(faccessat2), CALL(readlink), CALL(readlinkat), CALL(statfs), CALL(flock), CALL(fadvise64),
-    CALL(readahead), CALL(getcwd), CALL(chdir), CALL(fchdir), CALL(fchmod), CALL(fchmodat), CALL(chmod), CALL(umask),
-    CALL(utimensat), CALL(dup), CALL(copy_file_range), CALL(mincore), CALL(msync), CALL(mlock),
+    CALL(openat),
+    CALL(open),
+    CALL(creat),
+    CALL(pwrite64),
+    CALL(pwritev),
+    CALL(pwritev2),
+    CALL(preadv),
+    CALL(preadv2),
+    CALL(fdatasync),
+    CALL(fsync),
+    CALL(sync_file_range),
+    CALL(syncfs),
+    CALL(fallocate),
+    CALL(truncate),
+    CALL(rename),
+    CALL(renameat),
+    CALL(renameat2),
+    CALL(unlink),
+    CALL(unlinkat),
+    CALL(rmdir),
+    CALL(mkdir),
+    CALL(mkdirat),
+    CALL(link),
+    CALL(linkat),
+    CALL(symlinkat),
+    CALL(getdents64),
+    CALL(stat),
+    CALL(lstat),
+    CALL(statx),
+    CALL(access),
+    CALL(faccessat),
+    CALL(faccessat2),
+    CALL(readlink),
+    CALL(readlinkat),
+    CALL(statfs),
+    CALL(flock),
+    CALL(fadvise64),
+    CALL(readahead),
+    CALL(getcwd),
+    CALL(chdir),
+    CALL(fchdir),
+    CALL(fchmod),
+    CALL(fchmodat),
+    CALL(chmod),
+    CALL(umask),
+    CALL(utimensat),
+    CALL(dup),
+    CALL(copy_file_range),
+    CALL(mincore),
+    CALL(msync),
+    CALL(mlock),
     CALL(munlock),
 };
 
 const Calls kThreads = {
-    CALL(sched_setaffinity), CALL(sched_getparam), CALL(sched_getscheduler), CALL(sched_setscheduler),
-    CALL(setpriority), CALL(getpriority), CALL(ioprio_set), CALL(ioprio_get), CALL(set_tid_address),
+    CALL(sched_setaffinity),  CALL(sched_getparam), CALL(sched_getscheduler),
+    CALL(sched_setscheduler), CALL(setpriority),    CALL(getpriority),
+    CALL(ioprio_set),         CALL(ioprio_get),     CALL(set_tid_address),
 };
 
+// clang-format on
 #undef CALL
 
 class Filter {
@@ -77,26 +223,33 @@ class Filter {
     Filter() noexcept : context_(seccomp_init(SCMP_ACT_ERRNO(EPERM))) {
         if (context_ == nullptr) failed_ = ENOMEM;
     }
+
     Filter(const Filter&) = delete;
     Filter& operator=(const Filter&) = delete;
+
     ~Filter() {
         if (context_ != nullptr) seccomp_release(context_);
     }
 
     void allow(const Calls& calls) noexcept { all(SCMP_ACT_ALLOW, calls); }
+
     void kill(const Calls& calls) noexcept { all(SCMP_ACT_KILL_PROCESS, calls); }
+
     void rule(uint32_t action, int call, std::initializer_list<scmp_arg_cmp> when) noexcept {
         // Calls that this machine has not (negative numbers) need no rule.
         if (failed_ != 0 || call < 0) return;
-        const int result =
-            seccomp_rule_add_array(context_, action, call, static_cast<unsigned>(when.size()), when.begin());
+        const int result = seccomp_rule_add_array(context_, action, call,
+                                                  static_cast<unsigned>(when.size()), when.begin());
         // The same call in two lists.
         if (result != 0 && result != -EEXIST) failed_ = -result;
     }
+
     void attribute(scmp_filter_attr name, uint32_t value) noexcept {
         if (failed_ != 0) return;
-        if (const int result = seccomp_attr_set(context_, name, value); result != 0) failed_ = -result;
+        if (const int result = seccomp_attr_set(context_, name, value); result != 0)
+            failed_ = -result;
     }
+
     int load() noexcept {
         if (failed_ != 0) return failed_;
         return -seccomp_load(context_);
@@ -116,7 +269,8 @@ class Filter {
 int install_system_call_filter(const SandboxProfile& profile) noexcept {
     Filter filter;
     filter.attribute(SCMP_FLTATR_CTL_TSYNC, 1);
-    filter.attribute(SCMP_FLTATR_CTL_OPTIMIZE, 2);      // a binary tree: the hot calls should not pay for a long list
+    filter.attribute(SCMP_FLTATR_CTL_OPTIMIZE,
+                     2);  // a binary tree: the hot calls should not pay for a long list
     filter.attribute(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     filter.kill(kKilled);
     filter.allow(kCommon);
@@ -136,7 +290,8 @@ int install_system_call_filter(const SandboxProfile& profile) noexcept {
     filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(prctl), {SCMP_A0_64(SCMP_CMP_EQ, PR_GET_THP_DISABLE, 0)});
     if (profile.threads) {
         filter.allow(kThreads);
-        // clone3 keeps its flags in memory, where no filter sees them: glibc falls back to clone on ENOSYS.
+        // clone3 keeps its flags in memory, where no filter sees them: glibc falls back to clone on
+        // ENOSYS.
         filter.rule(SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), {});
         filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(clone),
                     {SCMP_A0_64(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});

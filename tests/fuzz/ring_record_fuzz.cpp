@@ -1,7 +1,9 @@
-// A peer's segment as a hostile process may fill it, indices and records, changed again between our looks. We read what
-// it lets us, send through it, sleep and wake: the channel ends broken or clean, never elsewhere, and never loops.
+// A peer's segment as a hostile process may fill it, indices and records, changed again between our
+// looks. We read what it lets us, send through it, sleep and wake: the channel ends broken or
+// clean, never elsewhere, and never loops.
 //
-// Input: {choice, 8 bytes} steps that set an index or write a slot of the peer's segment; between them we act.
+// Input: {choice, 8 bytes} steps that set an index or write a slot of the peer's segment; between
+// them we act.
 #include <cstring>
 #include <string>
 
@@ -41,7 +43,8 @@ void act(Channel& ours) {
     if (ours.prepare_sleep()) ASSERT(!ours.broken());
     ours.wake();
     if (ours.broken()) {
-        ASSERT(!ours.send(1, {}) && !ours.receive(record) && !ours.has_input() && !ours.has_room(0));
+        ASSERT(!ours.send(1, {}) && !ours.receive(record) && !ours.has_input() &&
+               !ours.has_room(0));
     }
 }
 
@@ -52,8 +55,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static const Segment own = Segment::create_private(kRingBytes);
     static const Segment foreign = Segment::create_private(kRingBytes);
     for (const Segment* segment : {&own, &foreign}) {
-        for (auto* index : {&segment->header()->tail, &segment->header()->head, &segment->header()->sleep_count,
-                            &segment->header()->wants_room}) {
+        for (auto* index : {&segment->header()->tail, &segment->header()->head,
+                            &segment->header()->sleep_count, &segment->header()->wants_room}) {
             index->store(0);
         }
         std::memset(segment->slots(), 0, kRingBytes);
@@ -63,13 +66,27 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         const uint8_t choice = fuzz::take_choice(input);
         const uint64_t number = take_number(input);
         switch (choice % 8) {
-            case 0: foreign.header()->tail.store(number % (2 * kRingBytes)); break;
-            case 1: foreign.header()->head.store(number % (2 * kRingBytes)); break;
-            case 2: foreign.header()->tail.store(number); break;
-            case 3: foreign.header()->sleep_count.store(number); break;
-            case 4: foreign.header()->wants_room.store(number); break;
-            case 5: act(ours); break;
-            default: std::memcpy(foreign.slots() + choice / 8 * 32U, &number, sizeof(number)); break;
+            case 0:
+                foreign.header()->tail.store(number % (2 * kRingBytes));
+                break;
+            case 1:
+                foreign.header()->head.store(number % (2 * kRingBytes));
+                break;
+            case 2:
+                foreign.header()->tail.store(number);
+                break;
+            case 3:
+                foreign.header()->sleep_count.store(number);
+                break;
+            case 4:
+                foreign.header()->wants_room.store(number);
+                break;
+            case 5:
+                act(ours);
+                break;
+            default:
+                std::memcpy(foreign.slots() + choice / 8 * 32U, &number, sizeof(number));
+                break;
         }
     }
     act(ours);

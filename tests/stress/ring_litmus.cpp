@@ -1,9 +1,9 @@
-// The two decisions on which every sleep rests, each raced against its counterpart, round by round: a consumer that goes to
-// sleep and a producer that publishes, a producer that is refused and a consumer that makes room. One of the two must
-// see the other; if neither does, nobody will ever be woken.
-#include <gtest/gtest.h>
-
+// The two decisions on which every sleep rests, each raced against its counterpart, round by round:
+// a consumer that goes to sleep and a producer that publishes, a producer that is refused and a
+// consumer that makes room. One of the two must see the other; if neither does, nobody will ever be
+// woken.
 #include <atomic>
+#include <gtest/gtest.h>
 #include <string>
 #include <thread>
 
@@ -37,7 +37,8 @@ class Barrier {
 
 // A little later on one side, then on the other.
 void stagger(uint64_t steps) noexcept {
-    for (std::atomic<uint64_t> i{0}; i.load(std::memory_order_relaxed) < steps;) i.fetch_add(1, std::memory_order_relaxed);
+    for (std::atomic<uint64_t> i{0}; i.load(std::memory_order_relaxed) < steps;)
+        i.fetch_add(1, std::memory_order_relaxed);
 }
 
 struct RingLitmus : testing::Test {
@@ -83,8 +84,8 @@ TEST_F(RingLitmus, WhoIsRefusedSeesTheRoomOrWhoMakesRoomSeesTheWish) {
         for (uint64_t round = 0; round < kRounds; ++round) {
             while (producer.has_room(body.size())) (void)producer.send(1, body);
             (void)producer.publish();
-            barrier.wait();         // the consumer takes everything …
-            barrier.wait();         // … and gives the room back while we ask for it
+            barrier.wait();  // the consumer takes everything …
+            barrier.wait();  // … and gives the room back while we ask for it
             stagger(round % kStagger);
             refused = !producer.send(1, body);
             (void)producer.publish();

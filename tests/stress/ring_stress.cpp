@@ -1,22 +1,22 @@
-// Two sides of one channel, each sending and receiving as fast as it can through a ring that is nearly always full or
-// empty, and each asleep in poll() whenever the protocol of runtime/channel.h says that it may. A wake-up that is lost
-// shows as a sleep that nobody ends: nothing else here waits.
-#include <gtest/gtest.h>
-#include <sys/eventfd.h>
-#include <sys/wait.h>
-
-#include <poll.h>
-#include <unistd.h>
-
+// Two sides of one channel, each sending and receiving as fast as it can through a ring that is
+// nearly always full or empty, and each asleep in poll() whenever the protocol of runtime/channel.h
+// says that it may. A wake-up that is lost shows as a sleep that nobody ends: nothing else here
+// waits.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <gtest/gtest.h>
+#include <poll.h>
 #include <random>
 #include <string>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <thread>
 #include <tuple>
+#include <unistd.h>
 
 #include "base/fd.h"
+
 #include "runtime/channel.h"
 
 namespace posthaste {
@@ -46,14 +46,17 @@ struct Side {
     void ring() {
         ++rings;
         const uint64_t one = 1;
-        if (::write(peer_bell, &one, sizeof(one)) != sizeof(one)) failure = "the doorbell does not ring";
+        if (::write(peer_bell, &one, sizeof(one)) != sizeof(one))
+            failure = "the doorbell does not ring";
     }
 
     void send_some() {
         // A body says its number and fills itself with it, so that a mixed-up one shows.
-        for (uint64_t left = random() % 40; left > 0 && sent < to_send && !channel.was_refused(); --left) {
-            std::string body(sizeof(sent) + 1 + random() % (channel.record_bytes_max() - sizeof(sent)),
-                             static_cast<char>(sent));
+        for (uint64_t left = random() % 40; left > 0 && sent < to_send && !channel.was_refused();
+             --left) {
+            std::string body(
+                sizeof(sent) + 1 + random() % (channel.record_bytes_max() - sizeof(sent)),
+                static_cast<char>(sent));
             std::memcpy(body.data(), &sent, sizeof(sent));
             if (channel.send(1, body)) ++sent;
         }
@@ -65,7 +68,8 @@ struct Side {
         for (uint64_t left = 1 + random() % 40; left > 0 && channel.receive(record); --left) {
             uint64_t number = 0;
             std::memcpy(&number, record.body.data(), sizeof(number));
-            if (number != received || record.body.back() != static_cast<char>(number)) failure = "out of order";
+            if (number != received || record.body.back() != static_cast<char>(number))
+                failure = "out of order";
             ++received;
         }
         if (channel.release()) ring();
@@ -99,8 +103,8 @@ struct Bells {
     Fd b{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
 };
 
-// One way only, nothing but room wakes the sender and nothing but a record the receiver; both ways, each wakes the other
-// for two reasons.
+// One way only, nothing but room wakes the sender and nothing but a record the receiver; both ways,
+// each wakes the other for two reasons.
 enum class Ways : uint8_t { one, both };
 
 struct RingStress : testing::TestWithParam<std::tuple<uint32_t, Ways>> {
@@ -110,8 +114,11 @@ struct RingStress : testing::TestWithParam<std::tuple<uint32_t, Ways>> {
         back = ways() == Ways::one ? 0 : records;
         std::printf("POSTHASTE_SEED=%llu\n", static_cast<unsigned long long>(seed));
     }
+
     static uint32_t ring_bytes() { return std::get<0>(GetParam()); }
+
     static Ways ways() { return std::get<1>(GetParam()); }
+
     uint64_t seed = 0;
     uint64_t records = 0;
     uint64_t back = 0;
@@ -121,10 +128,18 @@ TEST_P(RingStress, ThreadsLoseNoWakeUpAndNoRecord) {
     const Bells bells;
     const Segment segment_a = Segment::create_private(ring_bytes());
     const Segment segment_b = Segment::create_private(ring_bytes());
-    Side a{{Segment::alias(segment_a), Segment::alias(segment_b)}, bells.a.get(), bells.b.get(),
-           std::mt19937_64(seed), records, back};
-    Side b{{Segment::alias(segment_b), Segment::alias(segment_a)}, bells.b.get(), bells.a.get(),
-           std::mt19937_64(seed + 1), back, records};
+    Side a{{Segment::alias(segment_a), Segment::alias(segment_b)},
+           bells.a.get(),
+           bells.b.get(),
+           std::mt19937_64(seed),
+           records,
+           back};
+    Side b{{Segment::alias(segment_b), Segment::alias(segment_a)},
+           bells.b.get(),
+           bells.a.get(),
+           std::mt19937_64(seed + 1),
+           back,
+           records};
     std::thread other([&] { b.run(); });
     a.run();
     other.join();
@@ -147,7 +162,8 @@ TEST_P(RingStress, ProcessesLoseNoWakeUpAndNoRecord) {
     const pid_t child = ::fork();
     const bool is_child = child == 0;
     Segment& own = is_child ? *segment_b : *segment_a;
-    auto foreign = Segment::map_foreign(is_child ? segment_a->memfd() : segment_b->memfd(), ring_bytes());
+    auto foreign =
+        Segment::map_foreign(is_child ? segment_a->memfd() : segment_b->memfd(), ring_bytes());
     if (is_child && !foreign) ::_exit(2);
     ASSERT_TRUE(foreign);
     Side side{{std::move(own), std::move(*foreign)},
