@@ -171,7 +171,9 @@ TEST(Scheduler, ProbesADeadSiteWithOneJobAndRevivesIt) {
     ASSERT_EQ(world.scheduler().dead_destinations(), 1U);
     const size_t before = world.starts_.size();
     EXPECT_LE(before, 12U);
-    world.run_for(400 * kSecondUs);  // dead for 300 s and a spread
+    // Slow to refuse: the others come up behind the probe while it lasts.
+    world.sites_["dead.example"].delay_us = kMinuteUs;
+    world.run_for(400 * kSecondUs);  // dead for 300 s and a spread; the probe takes its minute
     EXPECT_EQ(world.starts_.size(), before + 1) << "one probe";
     world.sites_["dead.example"].refuses = false;
     world.run_for(4 * kHourUs);
@@ -291,6 +293,20 @@ TEST(Scheduler, KeepsHeldAndWaitingRecipientsOfOneMessage) {
     EXPECT_EQ(count_recipient(world, "1@ok.example"), 1U);
     EXPECT_EQ(count_recipient(world, "3@later.example"), 1U);
     EXPECT_EQ(world.count_log("placed on hold"), 1U) << "said once";
+}
+
+TEST(Scheduler, ForgetsAMessageOfWhichOnlyHeldRecipientsAreLeft) {
+    TestingWorld world;
+    world.start();
+    const MessageId id = world.submit("a@x.example", {"b@y.example"});
+    QueueState state;
+    state.queue = QueueName::deferred;
+    state.groups.push_back({kNeverDue, 3, {0}});
+    encode_queue_state(state, world.store_.at(id).state);
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.starts_.size(), 0U);
+    EXPECT_EQ(world.scheduler().messages(), 0U);
+    EXPECT_EQ(world.store_.count(id), 1U);
 }
 
 TEST(Scheduler, AnswersErrorRetryAndDiscardItself) {
