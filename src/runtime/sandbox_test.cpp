@@ -159,6 +159,19 @@ TEST_F(SandboxTest, NoMemoryBecomesCode) {
     EXPECT_EQ(outcome.exit_status, EPERM);
 }
 
+TEST_F(SandboxTest, ItEndsItselfAndSignalsNobody) {
+    const pid_t parent = ::getpid();
+    const auto signals_parent = [parent] { return ::tgkill(parent, parent, 0) == 0; };
+    EXPECT_EQ(confined(Role::smtpd, signals_parent).exit_status, EPERM);
+    EXPECT_EQ(confined(Role::smtpd,
+                       [] {
+                           std::abort();
+                           return true;
+                       })
+                  .signal,
+              SIGABRT);
+}
+
 TEST_F(SandboxTest, NobodyForksAndOnlySomeStartThreads) {
     const auto forks = [] { return ::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) >= 0; };
     EXPECT_EQ(confined(Role::smtpd, forks).exit_status, EPERM);
