@@ -44,7 +44,7 @@ ZeroedFiles::ZeroedFiles(std::string directory, uint64_t file_bytes, bool direct
       direct_(direct) {
     remove_spares(directory_);
     if (auto first = make_one(next_number_++, std::min(file_bytes_, kFirstZeroedBytes))) {
-        ready_.push_back(std::move(*first));
+        ready_ = std::move(*first);
     } else {
         failed_ = true;
     }
@@ -58,17 +58,14 @@ ZeroedFiles::~ZeroedFiles() {
     }
     wanted_.notify_one();
     thread_.join();
-    for (const std::string& path : ready_) ::unlink(path.c_str());
+    if (ready_) ::unlink(ready_->c_str());
 }
 
 std::optional<std::string> ZeroedFiles::take() {
     std::optional<std::string> taken;
     {
         const std::lock_guard lock(mutex_);
-        if (!ready_.empty()) {
-            taken = std::move(ready_.front());
-            ready_.pop_front();
-        }
+        taken = std::exchange(ready_, std::nullopt);
     }
     wanted_.notify_one();
     return taken;
@@ -77,13 +74,13 @@ std::optional<std::string> ZeroedFiles::take() {
 void ZeroedFiles::run() {
     std::unique_lock lock(mutex_);
     while (true) {
-        wanted_.wait(lock, [this] { return stopping_ || (ready_.size() < kReady && !failed_); });
+        wanted_.wait(lock, [this] { return stopping_ || (!ready_ && !failed_); });
         if (stopping_) return;
         lock.unlock();
         auto made = make_one(next_number_++, file_bytes_);
         lock.lock();
         if (made) {
-            ready_.push_back(std::move(*made));
+            ready_ = std::move(*made);
         } else {
             failed_ = true;
         }

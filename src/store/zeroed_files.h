@@ -1,13 +1,12 @@
-// store/zeroed_files.h: keeps files of zeros ready to become the next write-ahead logs.
+// store/zeroed_files.h: keeps a file of zeros ready to become the next write-ahead log.
 //
 // A thread of its own writes the zeros (4 KiB of them for each 4 KiB logged: about half a microsecond of CPU a message, and
 // twice the bytes on the disk; in return a sync takes half the time). take() never waits: without a ready file
-// the log gets space that was only reserved. Files are called zeroed-N.spare; what an earlier process left is removed.
+// the log gets space that is only reserved. Files are called zeroed-N.spare; what an earlier process left is removed.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -19,8 +18,6 @@ namespace posthaste::store {
 
 class ZeroedFiles {
  public:
-    static constexpr size_t kReady = 2;
-
     // `direct`: past the page cache. The first file is made before this returns, zeroed only in its first part.
     ZeroedFiles(std::string directory, uint64_t file_bytes, bool direct);
     ~ZeroedFiles();
@@ -39,7 +36,7 @@ class ZeroedFiles {
     const bool direct_;
     std::mutex mutex_;
     std::condition_variable wanted_;
-    std::deque<std::string> ready_;             // under mutex_
+    std::optional<std::string> ready_;          // under mutex_
     bool stopping_ = false;                     // under mutex_
     bool failed_ = false;                       // under mutex_: no more of them, logs grow instead
     uint64_t next_number_ = 1;                  // the thread's, after the constructor
