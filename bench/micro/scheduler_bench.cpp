@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "micro/bench_size.h"
+#include "bench_size.h"
 #include "scheduler/fair_queue.h"
 #include "scheduler/hash.h"
 #include "scheduler/scheduler.h"
