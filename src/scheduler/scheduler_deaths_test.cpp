@@ -1,0 +1,235 @@
+// What the scheduler does when those around it are slow, die, or tell lies.
+#include "scheduler/scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <set>
+
+#include "scheduler/testing_world.h"
+
+namespace posthaste {
+namespace {
+
+TEST(Scheduler, WaitsForRewriteAndBouncesNothing) {
+    TestingWorld world;
+    world.rewrite_is_up_ = false;
+    world.start();
+    world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kHourUs);
+    EXPECT_EQ(world.scheduler().active(), 1U);
+    EXPECT_EQ(world.log_.size(), 1U);
+    world.rewrite_is_up_ = true;
+    world.scheduler().on_rewrite_up();
+    world.run_for(kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+}
+
+TEST(Scheduler, GivesTheJobsOfADeadAgentToAnotherAfterAShortWhile) {
+    TestingWorld world;
+    world.start(2);
+    world.sites_["y.example"].delay_us = 10 * kSecondUs;
+    for (int i = 0; i < 10; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(kSecondUs);
+    ASSERT_GT(world.scheduler().jobs_out(), 0U);
+    world.sites_["y.example"].delay_us = kMsUs;
+    const int64_t died_us = world.now_us();
+    world.agent_down(100);
+    world.agent_down(101);
+    EXPECT_EQ(world.scheduler().jobs_out(), 0U);
+    EXPECT_EQ(world.scheduler().lanes(), 0U);
+    world.agent_up(102);
+    const size_t before = world.starts_.size();
+    world.run_for(500 * kMsUs);
+    EXPECT_LE(world.starts_.size(), before);
+    world.run_for(10 * kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 10U);
+    EXPECT_GE(world.deliveries_.front().at_us, died_us + kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+}
+
+TEST(Scheduler, KeepsResultsOverTheDeathOfTheStoreAndLoadsTheRestAgain) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"].delay_us = 100 * kMsUs;
+    for (int i = 0; i < 100; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(500 * kMsUs);
+    world.store_down();
+    const size_t delivered = world.deliveries_.size();
+    ASSERT_LT(delivered, 80U);
+    world.run_for(10 * kSecondUs);
+    EXPECT_EQ(world.scheduler().jobs_out(), 0U);
+    EXPECT_EQ(world.scheduler().active(), 0U) << "without bytes nothing stays active";
+    EXPECT_GT(world.scheduler().stats().recipients_sent, 0U);
+    world.store_up();
+    world.run_for(60 * kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+    std::set<std::string> recipients;
+    for (const auto& delivery : world.deliveries_) recipients.insert(delivery.recipient);
+    EXPECT_EQ(recipients.size(), 100U);
+    EXPECT_EQ(world.deliveries_.size(), 100U) << "none twice: the results were replayed";
+}
+
+TEST(Scheduler, DoesNotStartTwiceWhatAnAgentHoldsForTheQmgrBefore) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"].delay_us = 100 * kMsUs;
+    for (int i = 0; i < 20; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(50 * kMsUs);
+    std::set<std::string> held;
+    for (const auto& [id, lane] : world.lanes_) {
+        if (lane.working)
+            held.insert(
+                world.store_.at(lane.jobs.front().second.first).envelope.recipients[0].address);
+    }
+    ASSERT_GE(held.size(), 5U);
+    world.starts_.clear();
+    world.restart_scheduler();
+    world.run_for(10 * kSecondUs);
+    for (const auto& start : world.starts_)
+        EXPECT_FALSE(held.contains(start.recipient)) << start.recipient;
+    EXPECT_EQ(world.store_.size(), held.size());
+    world.finish_orphans();
+    world.run_for(10 * kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+    EXPECT_EQ(world.deliveries_.size(), 20U);
+    EXPECT_EQ(world.scheduler().messages(), 0U);
+}
+
+TEST(Scheduler, TakesUpHeldJobsOfAnAgentThatDiesAfterTheRestart) {
+    TestingWorld world;
+    world.start(2);
+    world.sites_["y.example"].hangs = true;
+    for (int i = 0; i < 20; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(50 * kMsUs);
+    world.restart_scheduler();
+    world.sites_["y.example"].hangs = false;
+    world.run_for(kSecondUs);
+    EXPECT_FALSE(world.store_.empty());
+    world.agent_down(100);
+    world.agent_down(101);
+    world.agent_up(102);
+    world.run_for(10 * kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+}
+
+TEST(Scheduler, IgnoresAndForgetsAReportOfAMessageThatIsGone) {
+    TestingWorld world;
+    world.start();
+    wire::DeliveryReport report;
+    report.sequence = 77;
+    report.id = 12345;
+    report.results.push_back({0, Outcome::sent, "2.0.0", "Ok"});
+    world.scheduler().on_report(100, report);
+    EXPECT_EQ(world.covered_.at(77), 0U);
+}
+
+TEST(Scheduler, BelievesAnAgentOnlyAboutWhatItWasGiven) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"].hangs = true;
+    world.sites_["z.example"].hangs = true;
+    const MessageId id = world.submit("a@x.example", {"1@y.example", "2@z.example"});
+    world.run_for(kSecondUs);
+    ASSERT_EQ(world.lanes_.size(), 2U);
+    const auto& [lane_id, lane] = *world.lanes_.begin();
+    wire::DeliveryReport report;
+    report.sequence = 1;
+    report.lane = lane_id;
+    report.job = lane.jobs.front().first;
+    report.id = id;
+    for (uint32_t number : {0U, 1U, 2U, 4'000'000'000U})
+        report.results.push_back({number, Outcome::sent, "2.0.0", "Ok"});
+    world.scheduler().on_report(100, report);
+    world.scheduler().on_report(100, report);
+    report.lane = 99;
+    world.scheduler().on_report(100, report);
+    world.scheduler().on_lane_closed(55, {lane_id, true, "", ""});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.scheduler().stats().recipients_sent, 1U);
+    EXPECT_EQ(world.state_of(id).groups.at(0).recipients.size(), 1U);
+    EXPECT_EQ(world.scheduler().jobs_out(), 1U);
+}
+
+TEST(Scheduler, LosesNothingWhateverDies) {
+    for (uint64_t seed = 1; seed <= 40; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        SchedulerConfig config;
+        config.active_limit = 40;
+        config.backoff = {2 * kSecondUs, 20 * kSecondUs};
+        TestingWorld world(config, seed * 1000);
+        uint64_t state = seed;
+        const auto draw = [&](uint64_t below) {
+            return hash_of(state++ * 0x9e3779b97f4a7c15) % below;
+        };
+        world.start(2);
+        size_t recipients = 0;
+        for (int step = 0; step < 150; ++step) {
+            for (uint64_t n = draw(6); n > 0; --n) {
+                std::vector<std::string> to;
+                for (uint64_t r = 1 + draw(4); r > 0; --r) {
+                    to.push_back("u" + std::to_string(recipients++) + "@d" +
+                                 std::to_string(draw(6)) + ".example");
+                }
+                world.submit("a@s" + std::to_string(draw(3)) + ".example", to);
+            }
+            auto& site = world.sites_["d" + std::to_string(draw(6)) + ".example"];
+            switch (draw(12)) {
+                case 0:
+                    site.refuses = !site.refuses;
+                    break;
+                case 1:
+                    site.outcome =
+                        site.outcome == Outcome::sent ? Outcome::deferred : Outcome::sent;
+                    break;
+                case 2:
+                    site.delay_us = static_cast<int64_t>(1 + draw(500)) * kMsUs;
+                    break;
+                case 3:
+                    if (!world.agents_.empty())
+                        world.agent_down(world.agents_[draw(world.agents_.size())]);
+                    break;
+                case 4:
+                    if (world.agents_.size() < 3) world.agent_up(world.next_incarnation_++);
+                    break;
+                case 5:
+                    world.store_down();
+                    world.run_for(static_cast<int64_t>(draw(1000)) * kMsUs);
+                    world.store_up();
+                    break;
+                case 6:
+                    world.restart_scheduler();
+                    world.run_for(static_cast<int64_t>(draw(1000)) * kMsUs);
+                    world.finish_orphans();
+                    break;
+                case 7:
+                    world.arena_full_ = !world.arena_full_;
+                    break;
+                default:
+                    break;
+            }
+            world.run_for(static_cast<int64_t>(draw(2000)) * kMsUs);
+        }
+        world.sites_.clear();
+        world.arena_full_ = false;
+        if (world.agents_.empty()) world.agent_up(world.next_incarnation_++);
+        world.run_for(kHourUs);
+        EXPECT_TRUE(world.store_.empty()) << world.store_.size();
+        std::set<std::string> reached;
+        for (const auto& delivery : world.deliveries_) reached.insert(delivery.recipient);
+        reached.erase("?");
+        EXPECT_EQ(reached.size(), recipients);
+        EXPECT_EQ(world.lent_of_removed_, 0);
+        EXPECT_EQ(world.scheduler().active(), 0U);
+        EXPECT_EQ(world.scheduler().messages(), 0U);
+        EXPECT_EQ(world.scheduler().jobs_out(), 0U);
+        EXPECT_LE(world.active_max_, 40U);
+        EXPECT_TRUE(world.warnings_.empty()) << world.warnings_.front();
+    }
+}
+
+}  // namespace
+}  // namespace posthaste
