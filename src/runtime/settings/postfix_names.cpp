@@ -149,7 +149,7 @@ constexpr std::string_view kNames[] = {
     "smtp_delivery_slot_discount", "smtp_delivery_slot_loan", "smtp_delivery_status_filter",
     "smtp_discard_ehlo_keyword_address_maps", "smtp_discard_ehlo_keywords", "smtp_dns_reply_filter",
     "smtp_dns_resolver_options", "smtp_dns_support_level", "smtp_enforce_tls", "smtp_extra_recipient_limit",
-    "smtp_generic_maps", "smtp_header_checks", "smtp_line_length_limit", "smtp_mime_header_checks",
+    "smtp_generic_maps", "smtp_header_checks", "smtp_mime_header_checks",
     "smtp_min_data_rate", "smtp_minimum_delivery_slots", "smtp_nested_header_checks", "smtp_per_request_deadline",
     "smtp_pix_workaround_delay_time", "smtp_pix_workaround_maps", "smtp_pix_workaround_threshold_time",
     "smtp_pix_workarounds", "smtp_quote_rfc821_envelope", "smtp_recipient_limit", "smtp_recipient_refill_delay",

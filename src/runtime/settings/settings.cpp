@@ -57,8 +57,9 @@ Result<Settings> Settings::parse_snapshot(std::string_view lines) {
             return Error{Errc::invalid_setting, 0, "settings snapshot"};
         out.values_.insert_or_assign(name, std::string(value));
     }
-    for (const ParameterRow& row : parameter_table())
-        if (!out.values_.contains(row.name)) return Error{Errc::not_found, 0, "settings snapshot"};
+    if (out.values_.empty()) return Error{Errc::not_found, 0, "settings snapshot"};
+    // A master of another release, still running after an upgrade, does not know the newest names.
+    for (const auto& [name, value] : initial().values_) out.values_.try_emplace(name, value);
     return out;
 }
 
