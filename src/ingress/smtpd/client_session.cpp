@@ -69,7 +69,8 @@ void ClientSession::on_closed() { owner_.on_gone(*this); }
 
 size_t ClientSession::on_bytes(std::string_view bytes) {
     const size_t used = session_.consume(bytes);
-    set_reading();
+    // Half a line is no command: a client that drips bytes is as silent as one that says nothing.
+    if (used > 0 || !session_.takes_input()) set_reading();
     return used;
 }
 

@@ -114,7 +114,6 @@ class ClientSession final : private SessionWorld,
     // After whatever may have changed it: reads from the client or not, holds silence against it or
     // not.
     void set_reading();
-    void keep_deadline();
 
     Shared& shared_;
     Owner& owner_;

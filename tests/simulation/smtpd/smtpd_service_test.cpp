@@ -550,7 +550,11 @@ class SmtpdServiceWithAlmostNoRoom : public SmtpdServiceTest {
         ASSERT_TRUE(until([&] { return taken.size() == 1; }));
         ASSERT_EQ(arena->blocks_free(), 1U);
         whole = &client_in_rcpt();
-        run_a_message(*whole, std::string(20'000, 'w') + "\r\n");
+        ask(*whole, "DATA\r\n");
+        whole->heard.clear();
+        whole->say(std::string(kBlockBytes - 10, 'w'));
+        pass(kSecondUs);
+        whole->say(std::string(100, 'w') + "\r\n.\r\n");
         pass(kSecondUs);
         ASSERT_EQ(taken.size(), 1U);
         ASSERT_EQ(arena->blocks_free(), 0U);
@@ -567,7 +571,7 @@ TEST_F(SmtpdServiceWithAlmostNoRoom, SubmitsTheRestWhenThereIsRoom) {
     answer(*cleanups[0], taken[0], 250, "2.0.0", "");
     ASSERT_TRUE(hears(*whole, 1));
     EXPECT_THAT(whole->heard, StartsWith("250 2.0.0 Ok"));
-    EXPECT_EQ(taken.at(1).content, std::string(20'000, 'w') + "\r\n");
+    EXPECT_EQ(taken.at(1).content, std::string(kBlockBytes + 90, 'w') + "\r\n");
     EXPECT_EQ(arena->blocks_free(), 8U);
 }
 
@@ -668,6 +672,19 @@ TEST_F(SmtpdServiceTest, HangsUpAfterSilence) {
     ASSERT_TRUE(until([&] { return client.closed; }));
     EXPECT_EQ(client.heard, "421 4.4.2 mx.example.com Error: timeout exceeded\r\n");
     EXPECT_THAT(log.lines, Contains("timeout after NOOP from unknown[10.0.0.2]"));
+}
+
+TEST_F(SmtpdServiceTest, TakesDrippedBytesForSilence) {
+    start("smtpd_timeout = 30s\n");
+    add_cleanup(1);
+    TestClient& client = connect();
+    ASSERT_TRUE(hears(client, 1));
+    for (int i = 0; i < 4 && !client.closed; ++i) {
+        client.say("N");
+        pass(10 * kSecondUs);
+    }
+    EXPECT_TRUE(client.closed);
+    EXPECT_THAT(client.heard, EndsWith("421 4.4.2 mx.example.com Error: timeout exceeded\r\n"));
 }
 
 TEST_F(SmtpdServiceTest, HoldsNoSilenceAgainstAClientWhileItMustWait) {
