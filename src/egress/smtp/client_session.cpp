@@ -108,7 +108,8 @@ void ClientSession::say_hello(Step step) {
 
 void ClientSession::on_hello(const SmtpReply& reply, Step step) {
     if (!reply.is_positive()) {
-        if (step == Step::ehlo && reply.is_permanent()) return say_hello(Step::helo);
+        // As Postfix does: an EHLO that is refused for now is as good as one that is not known.
+        if (step == Step::ehlo && reply.code != 421) return say_hello(Step::helo);
         DeliveryStatus why = said(reply, step);
         why.text = "host " + peer_ + " refused to talk to me: " + std::to_string(reply.code) + " " +
                    reply.text;

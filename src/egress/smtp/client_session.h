@@ -1,7 +1,7 @@
 // egress/smtp/client_session.h: the client's side of an SMTP conversation, without sockets.
 //
 //   greeting ──220──► hello ──250──► ready ◄──────────────┐
-//                       │5xx to EHLO   │begin()            │every recipient settled
+//                       │no to EHLO    │begin()            │every recipient settled
 //                       └─► HELO ─►    └─► transaction ────┘        any state ──► dead (told once)
 //
 // Commands go out as far ahead as the server allows. With PIPELINING (RFC 2920) that is MAIL, every RCPT and DATA at
@@ -98,6 +98,7 @@ class ClientSession {
     void send_mail(Transaction& transaction, uint8_t index);
     void send_rcpt(Transaction& transaction, uint8_t index);
     void send_chunk(Transaction& transaction, uint8_t index);
+    void send_content(std::string_view piece);
     void send_body(Transaction& transaction, uint8_t index);
     bool fits_server(Job& job);
     void expect(Step step, uint8_t transaction = 0, uint32_t recipient = 0);

@@ -1,6 +1,7 @@
 // The sending half of ClientSession: what may go out now, and in which words.
 #include "base/assert.h"
 #include "egress/smtp/client_session.h"
+#include "mail/line_folder.h"
 #include "mail/xtext.h"
 
 namespace posthaste::smtp {
@@ -146,20 +147,26 @@ void ClientSession::send_rcpt(Transaction& transaction, uint8_t index) {
     ++transaction.next_recipient;
 }
 
+void ClientSession::send_content(std::string_view piece) {
+    if (piece.size() < kBorrowBytesMin) {
+        line_.send(piece);
+    } else {
+        line_.send_borrowed(piece);
+    }
+}
+
 void ClientSession::send_chunk(Transaction& transaction, uint8_t index) {
     uint64_t size_bytes = 0;
-    for (const std::string_view piece : transaction.job->content) size_bytes += piece.size();
+    LineFolder counted(config_.line_bytes_max);
+    for (const std::string_view content : transaction.job->content)
+        counted.feed(content, [&](std::string_view piece) { size_bytes += piece.size(); });
     out_ = "BDAT ";
     out_ += std::to_string(size_bytes);
     out_ += " LAST\r\n";
     line_.send(out_);
-    for (const std::string_view piece : transaction.job->content) {
-        if (piece.size() < kBorrowBytesMin) {
-            line_.send(piece);
-        } else {
-            line_.send_borrowed(piece);
-        }
-    }
+    LineFolder folder(config_.line_bytes_max);
+    for (const std::string_view content : transaction.job->content)
+        folder.feed(content, [this](std::string_view piece) { send_content(piece); });
     transaction.phase = Phase::body;
     transaction.body_sent = true;
     expect(Step::chunk, index);
@@ -168,13 +175,11 @@ void ClientSession::send_chunk(Transaction& transaction, uint8_t index) {
 
 void ClientSession::send_body(Transaction& transaction, uint8_t index) {
     stuffer_.reset();
+    // Behind the stuffer: what the folder puts in begins with a blank and needs no dot.
+    LineFolder folder(config_.line_bytes_max);
     for (const std::string_view content : transaction.job->content) {
-        stuffer_.feed(content, [this](std::string_view piece) {
-            if (piece.size() < kBorrowBytesMin) {
-                line_.send(piece);
-            } else {
-                line_.send_borrowed(piece);
-            }
+        stuffer_.feed(content, [&](std::string_view stuffed) {
+            folder.feed(stuffed, [this](std::string_view piece) { send_content(piece); });
         });
     }
     line_.send(stuffer_.end());

@@ -166,12 +166,44 @@ TEST(ClientSession, ResetsBeforeTheNextMessageWhenDataWasRefused) {
     EXPECT_EQ(said.substr(0, 10), "RSET\r\nMAIL");
 }
 
-TEST(ClientSession, FallsBackToHeloWhenEhloIsUnknown) {
+TEST(ClientSession, FallsBackToHeloWhenEhloIsRefused) {
+    for (const char* refusal : {"502 what\r\n", "450 not now\r\n"}) {
+        Talk talk;
+        talk.hears("220 mx\r\n");
+        EXPECT_EQ(talk.hears(refusal), "HELO client.test\r\n");
+        talk.hears("250 mx\r\n");
+        EXPECT_TRUE(talk.session.idle());
+    }
+}
+
+TEST(ClientSession, GoesWhenTheServerSaysThatItIsClosing) {
     Talk talk;
     talk.hears("220 mx\r\n");
-    EXPECT_EQ(talk.hears("502 what\r\n"), "HELO client.test\r\n");
-    talk.hears("250 mx\r\n");
-    EXPECT_TRUE(talk.session.idle());
+    EXPECT_EQ(talk.hears("421 4.3.2 closing\r\n"), "");
+    EXPECT_TRUE(talk.dead);
+    EXPECT_EQ(talk.why.outcome, Outcome::deferred);
+}
+
+TEST(ClientSession, BreaksLinesThatAreTooLongForSmtp) {
+    SmtpConfig config;
+    config.line_bytes_max = 20;
+    const std::string content = "." + std::string(29, 'x') + "\r\n" + std::string(20, 'y') + "\r\n";
+    const std::string broken = std::string(19, 'x') + "\r\n " + std::string(10, 'x') + "\r\n" + std::string(20, 'y') + "\r\n";
+    Talk by_data(config);
+    auto first = make_job({"a@dest"}, content);
+    by_data.jobs = {first.get()};
+    by_data.hears("220 mx\r\n");
+    by_data.hears(kPipelining);
+    // The doubled dot makes the first piece one shorter.
+    EXPECT_EQ(by_data.hears("250 ok\r\n250 ok\r\n354 go\r\n"),
+              ".." + std::string(18, 'x') + "\r\n " + std::string(11, 'x') + "\r\n" + std::string(20, 'y') + "\r\n.\r\n");
+    Talk by_chunk(config);
+    auto second = make_job({"a@dest"}, content);
+    by_chunk.jobs = {second.get()};
+    by_chunk.hears("220 mx\r\n");
+    const std::string said = by_chunk.hears("250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
+    const std::string wanted = "BDAT " + std::to_string(broken.size() + 1) + " LAST\r\n." + broken;
+    EXPECT_EQ(said.substr(said.find("BDAT")), wanted);
 }
 
 TEST(ClientSession, ARefusedGreetingIsTemporaryUnlessMainCfSaysOtherwise) {
