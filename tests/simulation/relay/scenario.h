@@ -3,7 +3,7 @@
 // A handful of clients send tagged messages to a few destinations while, as the seed has it, processes are killed, the power is
 // cut, connections are reset and destinations misbehave. Then the weather clears and everything must come home:
 //   - every message that was answered 250 was taken by its destination
-//   - none twice, unless something died or broke in this run; then no more than could have been in flight
+//   - none twice, unless a server's answer or an agent's report was lost in this run
 //   - the queue is empty, and all lent memory is back with its owner
 //   - no queue id was given out twice
 #pragma once
