@@ -81,6 +81,7 @@ class Child {
     int64_t ready_us = 0;
     int64_t kill_at_us = 0;      // 0: no limit
     std::string failure;         // what Failed said
+    std::string last_words;      // the last line on its standard error
     std::string missing_layers;  // what Ready said
 
  private:

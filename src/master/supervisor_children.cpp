@@ -4,6 +4,8 @@
 
 #include "base/units.h"
 
+#include "runtime/stderr_log.h"
+
 #include "master/supervisor.h"
 
 namespace posthaste {
@@ -18,6 +20,18 @@ constexpr unsigned kMessagesATurn = 64;
 int64_t back_off_us(unsigned failures, int64_t limit_us) {
     const int64_t wait_us = kSecondUs << std::min(failures - 1, 20U);
     return std::min(wait_us, limit_us);
+}
+
+// Takes "warning: " and the like from the front; info when there is none.
+wire::Severity take_severity(std::string_view& text) {
+    for (const auto severity : {wire::Severity::warning, wire::Severity::error,
+                                wire::Severity::fatal, wire::Severity::panic}) {
+        const std::string word = std::string(name_of(severity)) + ": ";
+        if (!text.starts_with(word)) continue;
+        text.remove_prefix(word.size());
+        return severity;
+    }
+    return wire::Severity::info;
 }
 
 }  // namespace
@@ -146,10 +160,21 @@ void Supervisor::on_quarrel(Child& accuser, uint32_t accused, std::string_view w
     introduce(accuser, *other);
 }
 
+// Lines that a service could not hand to postlogd come as "postfix/smtpd: warning: text" and are
+// log lines still; whatever else stands on its standard error is worth a warning.
 void Supervisor::on_error_output(Child& child) {
-    for (const std::string& line : child.take_error_lines())
-        log_.line_of(name_of(child.role()), static_cast<uint32_t>(child.pid()),
-                     wire::Severity::warning, line);
+    for (const std::string& line : child.take_error_lines()) {
+        const std::string tag = "/" + std::string(name_of(child.role())) + ": ";
+        const size_t at = line.find(tag);
+        auto severity = wire::Severity::warning;
+        std::string_view text = line;
+        if (at != std::string::npos && line.find(' ') > at) {
+            text.remove_prefix(at + tag.size());
+            severity = take_severity(text);
+        }
+        log_.line_of(name_of(child.role()), static_cast<uint32_t>(child.pid()), severity, text);
+        child.last_words = text;
+    }
 }
 
 void Supervisor::on_exit(Child& child) {
@@ -197,7 +222,9 @@ void Supervisor::settle_slot(const Child& child, bool expected) {
     const bool worked = child.ready_us > 0 && now_us - child.ready_us >= kWorkedUs;
     const std::string fault =
         child.name() + ": " +
-        (child.failure.empty() ? "died at start; see the log" : child.failure);
+        (child.failure.empty()
+             ? "died at start" + (child.last_words.empty() ? "" : ": " + child.last_words)
+             : child.failure);
     const bool failed_at_start = child.state == Child::State::starting;
     slot->child.reset();
     slot->start_at_us = now_us;

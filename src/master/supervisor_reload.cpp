@@ -68,7 +68,8 @@ void Supervisor::apply(Plan plan) {
 
 void Supervisor::replace(Slot& slot) {
     if (!slot.child) return;
-    if (slot.child->identity().row->many && slot.child->state == Child::State::ready) {
+    const RoleRow& row = *slot.child->identity().row;
+    if ((row.many || row.role == Role::postlogd) && slot.child->state == Child::State::ready) {
         // Side by side: the old one goes on until the new one is ready, then finishes (on_ready).
         retired_.push_back(std::move(slot.child));
         slot.start_at_us = steady_us();

@@ -206,6 +206,12 @@ TEST_F(SupervisorTest, AServiceThatCannotStartEndsTheStartWithItsReason) {
     EXPECT_EQ(wait_for_end(), 1);
 }
 
+TEST_F(SupervisorTest, OneThatDiesWithoutAReasonIsQuotedByItsLastWords) {
+    behave("store", "die");
+    EXPECT_THAT(start(), HasSubstr("store/0: died at start: aaargh"));
+    EXPECT_EQ(wait_for_end(), 1);
+}
+
 TEST_F(SupervisorTest, WhatDiesAtStartLaterIsTriedAgain) {
     ASSERT_EQ(start(), "ready\n");
     behave("smtp", "die");

@@ -28,7 +28,10 @@ class RingLog final : public Log {
 
     void on_postlogd_up(Peer& postlogd);
 
-    void on_postlogd_down() noexcept { postlogd_ = nullptr; }
+    // A reload starts a new postlogd before the old one goes: `gone` may no longer be ours.
+    void on_postlogd_down(const Peer* gone = nullptr) noexcept {
+        if (gone == nullptr || gone == postlogd_) postlogd_ = nullptr;
+    }
 
     void set_program(std::string program) { program_ = std::move(program); }
 

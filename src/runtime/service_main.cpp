@@ -78,7 +78,7 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     }
 
     void on_peer_down(Peer& peer) override {
-        is_log(peer) ? log_->on_postlogd_down() : service_->on_peer_down(peer);
+        is_log(peer) ? log_->on_postlogd_down(&peer) : service_->on_peer_down(peer);
     }
 
     void on_record(Peer& peer, uint16_t type, std::string_view body) override;
@@ -122,13 +122,13 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
 
 std::string ServiceProcess::start() {
     using Step = std::string (ServiceProcess::*)();
-    constexpr Step kSteps[] = {
+    constexpr Step steps[] = {
         &ServiceProcess::take_start,    &ServiceProcess::read_settings,
         &ServiceProcess::map_memory,    &ServiceProcess::enter_sandbox,
         &ServiceProcess::make_loop,     &ServiceProcess::make_service,
         &ServiceProcess::close_sandbox,
     };
-    for (const Step step : kSteps) {
+    for (const Step step : steps) {
         if (std::string why = (this->*step)(); !why.empty()) return why;
     }
     open_for_business();

@@ -21,6 +21,8 @@ constexpr CounterRow kCounters[] = {
 
 // Producers need not wake postlogd for each line; nobody waits for one.
 constexpr int64_t kLingerUs = 5 * kMsUs;
+constexpr int64_t kQuietUs = 100 * kMsUs;
+constexpr int64_t kDrainUsMax = 2 * kSecondUs;
 
 }  // namespace
 
@@ -29,6 +31,7 @@ Postlogd::Postlogd(World& world, LogTarget target, LogText text)
       target_(std::move(target)),
       text_(std::move(text)),
       counters_(world.counter_page, kCounters),
+      drain_timer_(timer_calls<&Postlogd::on_drain_look, Postlogd>(), this),
       write_done_(runner_of<&Postlogd::on_written, Postlogd>(), this),
       datagram_done_(runner_of<&Postlogd::on_datagram, Postlogd>(), this) {}
 
@@ -83,12 +86,14 @@ void Postlogd::take(const wire::LogLine& line) {
     target_.is_syslog ? text_.append_for_syslog(line, out) : text_.append(line, out);
     collected_bytes_ += out.size() - before;
     ++lines_collected_;
+    last_line_us_ = loop_.now_us();
     loop_.request_turn_end(*this);
 }
 
 void Postlogd::on_turn_end() {
     if (!write_done_.in_flight() && lines_collected_ > 0) start_write();
     pause_or_resume();
+    if (draining_) loop_.timers().set(drain_timer_, loop_.now_us() + kQuietUs);
 }
 
 void Postlogd::start_write() {
@@ -149,13 +154,24 @@ void Postlogd::pause_or_resume() {
             full ? peer->pause() : peer->resume();
 }
 
+bool Postlogd::has_peers() const {
+    for (unsigned role = 0; peers_ != nullptr && role < kRoles; ++role)
+        if (!peers_->all(static_cast<Role>(role)).empty()) return true;
+    return false;
+}
+
 void Postlogd::on_drain() {
     draining_ = true;
+    drained_us_ = last_line_us_ = loop_.now_us();
     if (datagram_done_.in_flight()) loop_.cancel(datagram_done_);
+    loop_.request_turn_end(*this);
 }
 
 bool Postlogd::is_idle() const {
-    return lines_collected_ == 0 && !write_done_.in_flight() && !datagram_done_.in_flight();
+    if (lines_collected_ > 0 || write_done_.in_flight() || datagram_done_.in_flight()) return false;
+    const int64_t now_us = loop_.now_us();
+    return !draining_ || !has_peers() || now_us - last_line_us_ >= kQuietUs ||
+           now_us - drained_us_ >= kDrainUsMax;
 }
 
 }  // namespace posthaste

@@ -5,6 +5,10 @@
 // drops the line and counts it. What the file does not take (disk full) is dropped and counted too,
 // and the count is logged when it takes some again: mail never waits for its log.
 //
+// Its end: a reload starts the next postlogd first, and writers go over to it as they hear of it.
+// The old one stays until its rings have been quiet for a while; when no writer is left, as at a
+// stop, it goes at once.
+//
 // The target is opened by the prepare stage, as root; a reload starts a new process
 // (master/supervisor_reload.cpp), which is how a rotated file is let go.
 #pragma once
@@ -51,6 +55,9 @@ class Postlogd final : public Service, private TurnListener {
     void take(const wire::LogLine& line);
     void start_write();
     void pause_or_resume();
+    bool has_peers() const;
+
+    void on_drain_look() {}  // the turn it wakes asks is_idle()
 
     Loop& loop_;
     LogTarget target_;
@@ -68,6 +75,9 @@ class Postlogd final : public Service, private TurnListener {
     int lost_errno_ = 0;
     bool paused_ = false;
     bool draining_ = false;
+    int64_t drained_us_ = 0;  // when it was asked for
+    int64_t last_line_us_ = 0;
+    Timer drain_timer_;
     iovec piece_{};
     Completion write_done_;
     Completion datagram_done_;

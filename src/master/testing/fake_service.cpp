@@ -52,7 +52,10 @@ void note_introduction(const control::Introduce& peer) {
 
 int main(int, char** argv) {
     const std::string program = argv[0];
-    if (behaviour(program) == "die") return 3;
+    if (behaviour(program) == "die") {
+        (void)!::write(2, "aaargh\n", 7);
+        return 3;
+    }
     ControlMessage message;
     const auto got = receive_control(kControlDescriptor, message, ControlWait::yes);
     control::Start start;
