@@ -21,9 +21,7 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 
-Error malformed(const char* where) {
-    return {Errc::malformed, 0, where};
-}
+Error malformed(const char* where) { return {Errc::malformed, 0, where}; }
 
 // Reads the head; the groups follow. False: not ours.
 bool read_head(ByteReader& in, QueueName& queue, uint32_t& group_count) {
@@ -55,10 +53,14 @@ GroupHead read_group_head(ByteReader& in) {
 
 const char* name_of(QueueName queue) noexcept {
     switch (queue) {
-        case QueueName::active: return "active";
-        case QueueName::deferred: return "deferred";
-        case QueueName::hold: return "hold";
-        case QueueName::corrupt: return "corrupt";
+        case QueueName::active:
+            return "active";
+        case QueueName::deferred:
+            return "deferred";
+        case QueueName::hold:
+            return "hold";
+        case QueueName::corrupt:
+            return "corrupt";
     }
     return "unknown";
 }

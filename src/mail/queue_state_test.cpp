@@ -1,7 +1,6 @@
 #include "mail/queue_state.h"
 
 #include <gtest/gtest.h>
-
 #include <string>
 
 namespace posthaste {
@@ -42,7 +41,8 @@ TEST(QueueState, BytesOfVersionOneNeverChange) {
                                           "\x04\x03\x02\x01"
                                           "\x06\x05"
                                           "\x01\0\0\0"
-                                          "\x11\0\0\0", 20));
+                                          "\x11\0\0\0",
+                                          20));
 }
 
 TEST(QueueState, SummaryAgreesWithTheWhole) {
@@ -80,7 +80,7 @@ TEST(QueueState, RefusesRecipientsOutOfRangeOrNamedTwice) {
     EXPECT_FALSE(decode_queue_state(encoded(twice)));
 
     std::string beyond = encoded(sample());
-    beyond.replace(beyond.size() - 4, 4, std::string("\x10\x27\0\0", 4));   // 10000
+    beyond.replace(beyond.size() - 4, 4, std::string("\x10\x27\0\0", 4));  // 10000
     EXPECT_FALSE(decode_queue_state(beyond));
 }
 

@@ -18,11 +18,13 @@ constexpr std::array<uint32_t, 256> make_table() {
     std::array<uint32_t, 256> table{};
     for (uint32_t i = 0; i < 256; ++i) {
         uint32_t crc = i;
-        for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? kPolynomialReversed : 0);
+        for (int bit = 0; bit < 8; ++bit)
+            crc = (crc >> 1) ^ ((crc & 1) != 0 ? kPolynomialReversed : 0);
         table[i] = crc;
     }
     return table;
 }
+
 constexpr std::array<uint32_t, 256> kTable = make_table();
 
 uint32_t extend_by_table(uint32_t state, const char* bytes, size_t size) noexcept {
@@ -42,7 +44,8 @@ __attribute__((target("sse4.2"))) uint32_t extend_by_instruction(uint32_t state,
         wide = _mm_crc32_u64(wide, word);
     }
     state = static_cast<uint32_t>(wide);
-    for (; size > 0; ++bytes, --size) state = _mm_crc32_u8(state, static_cast<unsigned char>(*bytes));
+    for (; size > 0; ++bytes, --size)
+        state = _mm_crc32_u8(state, static_cast<unsigned char>(*bytes));
     return state;
 }
 #endif

@@ -1,7 +1,6 @@
 #include "store/crc32c.h"
 
 #include <gtest/gtest.h>
-
 #include <string>
 
 #include "store/store_testing.h"

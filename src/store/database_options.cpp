@@ -33,13 +33,14 @@ rocksdb::DBOptions database_options(const QueueStoreOptions& options, rocksdb::E
     db.create_missing_column_families = true;
     // False would make RocksDB forget a failed log write and go on.
     db.paranoid_checks = true;
-    // Refuses to open when the log is damaged anywhere but at its tail: we want to know (queue_store.cpp).
+    // Refuses to open when the log is damaged anywhere but at its tail: we want to know
+    // (queue_store.cpp).
     db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
     // One writer: everything that serves many writers only costs.
     db.allow_concurrent_memtable_write = false;
     db.enable_write_thread_adaptive_yield = false;
     db.enable_pipelined_write = false;
-    db.track_and_verify_wals_in_manifest = false;   // refuses healthy queues in 7.8 (rocksdb #10892)
+    db.track_and_verify_wals_in_manifest = false;  // refuses healthy queues in 7.8 (rocksdb #10892)
     db.avoid_unnecessary_blocking_io = true;
     db.max_background_jobs = 2;
     db.max_subcompactions = 1;

@@ -1,11 +1,10 @@
 // store/database_options.h: how RocksDB is told to behave, column family by column family, and why.
 #pragma once
 
-#include <rocksdb/db.h>
-#include <rocksdb/options.h>
-
 #include <array>
 #include <memory>
+#include <rocksdb/db.h>
+#include <rocksdb/options.h>
 #include <vector>
 
 #include "store/queue_store.h"
@@ -13,6 +12,7 @@
 namespace posthaste::store {
 
 enum Family : size_t { kMeta, kContent, kEnvelope, kState, kReason, kQuarantine };
+
 inline constexpr size_t kFamilies = 6;
 // By Family. RocksDB insists on a family called "default"; it is our `meta`.
 inline constexpr std::array<const char*, kFamilies> kFamilyNames = {

@@ -1,9 +1,8 @@
 #include "store/free_space.h"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
-
 #include <memory>
+#include <sys/statvfs.h>
 
 #include "base/fd.h"
 

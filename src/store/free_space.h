@@ -1,5 +1,6 @@
-// store/free_space.h: is there room on the disk to take more mail? Asked for every message, answered from memory; the
-// disk itself is asked every kAskEveryUs. Delivery goes on below the floor: it is what makes room.
+// store/free_space.h: is there room on the disk to take more mail? Asked for every message,
+// answered from memory; the disk itself is asked every kAskEveryUs. Delivery goes on below the
+// floor: it is what makes room.
 #pragma once
 
 #include <algorithm>
@@ -8,17 +9,20 @@
 #include <optional>
 
 #include "base/units.h"
+
 #include "runtime/settings/settings.h"
 
 namespace posthaste::store {
 
-// The largest of what Postfix asks for and our own floor, which leaves RocksDB room for logs and tables.
+// The largest of what Postfix asks for and our own floor, which leaves RocksDB room for logs and
+// tables.
 inline uint64_t free_space_floor(const Settings& settings) {
     const auto bytes = [&](std::string_view name) {
         return static_cast<uint64_t>(std::max<int64_t>(settings.integer(name), 0));
     };
     const uint64_t message = bytes("message_size_limit");
-    return std::max({bytes("queue_minfree"), message + message / 2, bytes("store_free_space_floor")});
+    return std::max(
+        {bytes("queue_minfree"), message + message / 2, bytes("store_free_space_floor")});
 }
 
 class FreeSpace {
@@ -28,10 +32,12 @@ class FreeSpace {
     using Ask = std::function<std::optional<uint64_t>()>;
 
     FreeSpace(Ask ask, uint64_t floor_bytes) : ask_(std::move(ask)), floor_bytes_(floor_bytes) {}
+
     void set_floor(uint64_t floor_bytes) {
         floor_bytes_ = floor_bytes;
         asked_at_us_ = INT64_MIN;
     }
+
     bool is_enough(int64_t now_us) {
         if (asked_at_us_ == INT64_MIN || now_us - asked_at_us_ >= kAskEveryUs) {
             asked_at_us_ = now_us;

@@ -16,8 +16,9 @@ MessageId IdBook::lease(int64_t wall_us) {
 
 IdBook::Claim IdBook::claim(MessageId id) {
     if (id == kNoMessage || id >= mark_) return Claim::refused;
-    auto after = std::upper_bound(blocks_.begin(), blocks_.end(), id,
-                                  [](MessageId wanted, const Block& block) { return wanted < block.first; });
+    auto after =
+        std::upper_bound(blocks_.begin(), blocks_.end(), id,
+                         [](MessageId wanted, const Block& block) { return wanted < block.first; });
     if (after != blocks_.begin()) {
         Block& block = *std::prev(after);
         if (id - block.first < wire::kLeaseIds) {

@@ -1,11 +1,13 @@
 // store/id_book.h: gives out message ids in leases and knows which were used.
 //
-// Owned by the store service. Promises that an id is put into the queue once at most, whatever cleanup and smtpd ask
-// for: SingleDelete's contract and the meaning of "queued as" depend on it. Ids leased in this life are ticked off in
-// a bitmap; of those leased before (their smtpd outlived the store) the queue itself must be asked.
+// Owned by the store service. Promises that an id is put into the queue once at most, whatever
+// cleanup and smtpd ask for: SingleDelete's contract and the meaning of "queued as" depend on it.
+// Ids leased in this life are ticked off in a bitmap; of those leased before (their smtpd outlived
+// the store) the queue itself must be asked.
 //
-// A lease starts at the present microsecond, or where the last one ended if that is later; so an id tells about
-// when it was given out, and ids ascend. mark() must be on disk before a lease is told to anybody.
+// A lease starts at the present microsecond, or where the last one ended if that is later; so an id
+// tells about when it was given out, and ids ascend. mark() must be on disk before a lease is told
+// to anybody.
 #pragma once
 
 #include <bitset>
@@ -20,7 +22,7 @@ namespace posthaste::store {
 
 class IdBook {
  public:
-    static constexpr size_t kBlocksMax = 4096;             // half a megabyte of bitmaps, four million ids
+    static constexpr size_t kBlocksMax = 4096;  // half a megabyte of bitmaps, four million ids
     static constexpr size_t kOldIdsMax = 1024 * 1024;
 
     // `mark`: as stored; the first id that was never leased.
@@ -28,12 +30,13 @@ class IdBook {
 
     // The first of kLeaseIds ids; kNoMessage when there are no more until the year 2596.
     MessageId lease(int64_t wall_us);
+
     MessageId mark() const noexcept { return mark_; }
 
     enum class Claim : uint8_t {
-        fresh,          // never used
-        ask_queue,      // leased before our time: fresh if the queue does not have it
-        refused,        // used, or never leased
+        fresh,      // never used
+        ask_queue,  // leased before our time: fresh if the queue does not have it
+        refused,    // used, or never leased
     };
     // Ticks the id off unless it is refused.
     Claim claim(MessageId id);
@@ -43,9 +46,10 @@ class IdBook {
         MessageId first;
         std::bitset<wire::kLeaseIds> used;
     };
+
     MessageId mark_;
-    std::deque<Block> blocks_;                  // ascending
-    std::unordered_set<MessageId> old_ids_;     // claimed, of no block
+    std::deque<Block> blocks_;               // ascending
+    std::unordered_set<MessageId> old_ids_;  // claimed, of no block
 };
 
 }  // namespace posthaste::store

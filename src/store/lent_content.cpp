@@ -38,13 +38,13 @@ std::optional<Place> LentContent::take(std::span<const std::string_view> pieces,
     } else {
         for (uint32_t i = 0; i < block_count; ++i) {
             const auto block = arena_->allocate();
-            ASSERT(block.has_value());      // blocks_free() said so
+            ASSERT(block.has_value());  // blocks_free() said so
             place.more_.push_back({*block, 1});
         }
     }
     // Block by block, since only neighbours of one run are contiguous.
     auto piece = pieces.begin();
-    size_t taken = 0;                       // of *piece
+    size_t taken = 0;  // of *piece
     each_run(place, [&](uint32_t first_block, uint32_t count, uint32_t) {
         for (uint32_t i = 0; i < count; ++i) {
             std::span<char> room = arena_->block(first_block + i);

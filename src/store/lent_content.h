@@ -1,9 +1,10 @@
-// store/lent_content.h: message bytes in the store's arena, and which of them are lent to qmgr (who passes their
-// place on to the agents).
+// store/lent_content.h: message bytes in the store's arena, and which of them are lent to qmgr (who
+// passes their place on to the agents).
 //
-// A message's bytes come into the arena when it is committed or loaded, and go when qmgr releases them. If qmgr dies, agents
-// may still be sending from them: they stay until the next qmgr has said which ones (HeldContent).
-// Without an arena, or when it is full, there is no place: the message is stored all the same and loaded later.
+// A message's bytes come into the arena when it is committed or loaded, and go when qmgr releases
+// them. If qmgr dies, agents may still be sending from them: they stay until the next qmgr has said
+// which ones (HeldContent). Without an arena, or when it is full, there is no place: the message is
+// stored all the same and loaded later.
 #pragma once
 
 #include <cstdint>
@@ -28,16 +29,19 @@ class Place {
     Place& operator=(Place&&) noexcept = default;
 
     bool empty() const noexcept { return length_ == 0; }
+
     uint32_t length() const noexcept { return length_; }
 
  private:
     friend class LentContent;
+
     struct Run {
         uint32_t first_block;
         uint32_t block_count;
     };
+
     Run first_{0, 0};
-    std::vector<Run> more_;         // the arena had no run that was long enough
+    std::vector<Run> more_;  // the arena had no run that was long enough
     uint32_t length_ = 0;
 };
 
@@ -45,22 +49,31 @@ class LentContent {
  public:
     explicit LentContent(Arena* arena) noexcept : arena_(arena) {}
 
-    // Copies the pieces in. Nothing when fewer than `blocks_kept_free` would be left, or the pieces are empty.
+    // Copies the pieces in. Nothing when fewer than `blocks_kept_free` would be left, or the pieces
+    // are empty.
     std::optional<Place> take(std::span<const std::string_view> pieces, uint32_t blocks_kept_free);
     void give_back(Place place);
     // Our own copy, in order.
     void views(const Place& place, std::vector<std::string_view>& out) const;
     void extents(const Place& place, std::vector<wire::Extent>& out) const;
-    uint32_t blocks_total() const noexcept { return arena_ == nullptr ? 0 : arena_->blocks_total(); }
 
-    // Lent to the qmgr of that incarnation from now on. False: that id has content lent already; the place is free.
+    uint32_t blocks_total() const noexcept {
+        return arena_ == nullptr ? 0 : arena_->blocks_total();
+    }
+
+    // Lent to the qmgr of that incarnation from now on. False: that id has content lent already;
+    // the place is free.
     bool lend(MessageId id, Place place, uint32_t borrower);
     // What is lent already, now to this borrower; null when it is not.
     const Place* lend_again(MessageId id, uint32_t borrower);
+
     bool is_lent(MessageId id) const { return lent_.contains(id); }
+
     void release(MessageId id);
-    // The end of a new qmgr's list: whatever was lent to another and is not in `held` comes back. Returns how many.
+    // The end of a new qmgr's list: whatever was lent to another and is not in `held` comes back.
+    // Returns how many.
     size_t keep_only(const std::unordered_set<MessageId>& held, uint32_t borrower);
+
     size_t lent_count() const noexcept { return lent_.size(); }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/strings.h"
+
 #include "mail/envelope.h"
 #include "mail/queue_state.h"
 
@@ -13,7 +14,8 @@ namespace posthaste::store {
 
 namespace {
 
-// Postfix's own spacing needs a hand-made frame; the escaping is the library's. Bytes that are no UTF-8 become U+FFFD.
+// Postfix's own spacing needs a hand-made frame; the escaping is the library's. Bytes that are no
+// UTF-8 become U+FFFD.
 void append_text(std::string_view text, std::string& out) {
     out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -37,7 +39,8 @@ std::vector<uint32_t> pending_recipients(const Envelope& envelope, const QueueSt
 
 }  // namespace
 
-void append_listed_message(MessageId id, std::string_view envelope_bytes, std::string_view state_bytes,
+void append_listed_message(MessageId id, std::string_view envelope_bytes,
+                           std::string_view state_bytes,
                            const std::vector<QueueStore::StoredReason>& reasons, std::string& out) {
     const auto envelope = decode_envelope(envelope_bytes);
     if (!envelope) return;
@@ -81,12 +84,13 @@ class Listing::Client final : public Connection::Handler, public TurnListener {
         connection_.set_deadline(listing_.loop_.now_us() + kSilenceUs);
         connection_.start();
     }
+
     ~Client() { listing_.loop_.remove_listener(*this); }
 
     size_t on_bytes(std::string_view bytes) override {
         const size_t end = bytes.find('\n');
         if (end == std::string_view::npos && bytes.size() <= kCommandBytesMax) return 0;
-        connection_.pause();        // one command; what follows is not read
+        connection_.pause();  // one command; what follows is not read
         const auto command = trimmed(bytes.substr(0, std::min(end, kCommandBytesMax)));
         if (command == "list") {
             listing_all_ = true;
@@ -97,11 +101,14 @@ class Listing::Client final : public Connection::Handler, public TurnListener {
         }
         return bytes.size();
     }
+
     void on_end(Connection::End, int) override { connection_.abort(); }
+
     void on_sent() override {
         connection_.set_deadline(listing_.loop_.now_us() + kSilenceUs);
         if (listing_all_) continue_later();
     }
+
     void on_closed() override { listing_.remove(*this); }
 
     // A page a turn, and only as fast as the client takes it: the next one follows on_sent().
@@ -112,9 +119,9 @@ class Listing::Client final : public Connection::Handler, public TurnListener {
         for (const MessageId id : ids_) {
             after_ = id;
             const auto stored = listing_.store_.load(id);
-            if (!stored) continue;      // delivered meanwhile, or in quarantine now
-            append_listed_message(id, stored->envelope, stored->state,
-                                  listing_.store_.reasons(id), text_);
+            if (!stored) continue;  // delivered meanwhile, or in quarantine now
+            append_listed_message(id, stored->envelope, stored->state, listing_.store_.reasons(id),
+                                  text_);
         }
         if (!text_.empty()) connection_.send(text_);
         if (listed && ids_.size() == kMessagesATurn) {
@@ -125,6 +132,7 @@ class Listing::Client final : public Connection::Handler, public TurnListener {
         if (!listed) connection_.send("error: the queue can not be read\n");
         connection_.close();
     }
+
     void abort() { connection_.abort(); }
 
  private:

@@ -1,11 +1,12 @@
 // store/listing.h: what lies in the queue, for people: the public socket "showq".
 //
-//   client: list\n      store: one JSON object a line, as `postqueue -j` prints them, then end of stream
-//   anything else       store: error: …\n
+//   client: list\n      store: one JSON object a line, as `postqueue -j` prints them, then end of
+//   stream anything else       store: error: …\n
 //
-// One command a connection, one line; more commands (hold ID, release ID, delete ID, requeue ID) will answer "ok" or
-// "error: …". Anybody on the machine may ask, so nothing here may stall the queue: a few messages a turn, no more than
-// the client has taken, a handful of clients, and a deadline for each.
+// One command a connection, one line; more commands (hold ID, release ID, delete ID, requeue ID)
+// will answer "ok" or "error: …". Anybody on the machine may ask, so nothing here may stall the
+// queue: a few messages a turn, no more than the client has taken, a handful of clients, and a
+// deadline for each.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +17,13 @@
 
 #include "runtime/connection.h"
 #include "runtime/loop.h"
+
 #include "store/queue_store.h"
 
 namespace posthaste::store {
 
-// One message as `postqueue -j` prints it, with the line's end. Only recipients still to be served are named.
-// `state` is empty when none was stored. What does not parse is left out.
+// One message as `postqueue -j` prints it, with the line's end. Only recipients still to be served
+// are named. `state` is empty when none was stored. What does not parse is left out.
 void append_listed_message(MessageId id, std::string_view envelope, std::string_view state,
                            const std::vector<QueueStore::StoredReason>& reasons, std::string& out);
 
@@ -38,6 +40,7 @@ class Listing {
     void listen(Socket listener);
     // No new clients; those being served are cut off.
     void stop();
+
     // Nobody is being served, and after stop() nothing is under way.
     bool is_idle() const noexcept {
         return clients_.empty() && !(stopping_ && accept_done_.in_flight());

@@ -1,14 +1,15 @@
 #include "store/listing.h"
 
 #include <gtest/gtest.h>
-
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+
+#include "store/store_testing.h"
+
 #include "simulation/sim_loop.h"
 #include "simulation/sim_world.h"
-#include "store/store_testing.h"
 
 namespace posthaste::store {
 namespace {
@@ -24,11 +25,13 @@ std::string listed(const Envelope& envelope, std::string_view state,
 
 TEST(ListedMessage, ReadsAsPostqueuePrintsIt) {
     Envelope envelope = envelope_for(1'700'000'000'123'456, "0123456789", 2);
-    EXPECT_EQ(listed(envelope, ""),
-              "{\"queue_name\": \"active\", \"queue_id\": \"" + queue_id_text(envelope.id) +
-                  "\", \"arrival_time\": 1700000000, \"message_size\": 10, \"forced_expire\": false, "
-                  "\"sender\": \"sender@example.org\", \"recipients\": [{\"address\": \"r0@example.com\"}, "
-                  "{\"address\": \"r1@example.com\"}]}\n");
+    EXPECT_EQ(
+        listed(envelope, ""),
+        "{\"queue_name\": \"active\", \"queue_id\": \"" + queue_id_text(envelope.id) +
+            "\", \"arrival_time\": 1700000000, \"message_size\": 10, \"forced_expire\": false, "
+            "\"sender\": \"sender@example.org\", \"recipients\": [{\"address\": "
+            "\"r0@example.com\"}, "
+            "{\"address\": \"r1@example.com\"}]}\n");
 }
 
 TEST(ListedMessage, NamesOnlyPendingRecipientsWithTheirReasons) {
@@ -38,7 +41,8 @@ TEST(ListedMessage, NamesOnlyPendingRecipientsWithTheirReasons) {
     state.groups.push_back({100, 1, {3}});
     state.groups.push_back({50, 2, {1}});
     const auto json = nlohmann::json::parse(
-        listed(envelope, encoded(state), {{0, "2.0.0", "was sent"}, {3, "4.4.1", "connect: \"refused\""}}));
+        listed(envelope, encoded(state),
+               {{0, "2.0.0", "was sent"}, {3, "4.4.1", "connect: \"refused\""}}));
     EXPECT_EQ(json["queue_name"], "deferred");
     ASSERT_EQ(json["recipients"].size(), 2u);
     EXPECT_EQ(json["recipients"][0]["address"], "r1@example.com");
@@ -49,7 +53,8 @@ TEST(ListedMessage, NamesOnlyPendingRecipientsWithTheirReasons) {
 TEST(ListedMessage, IsJsonWhateverTheTextsHold) {
     Envelope envelope = envelope_for(5, "x");
     envelope.sender = "\xff\"\\@example.org";
-    const auto json = nlohmann::json::parse(listed(envelope, deferred_state(1), {{0, "", "a\nb\xc3"}}));
+    const auto json =
+        nlohmann::json::parse(listed(envelope, deferred_state(1), {{0, "", "a\nb\xc3"}}));
     EXPECT_NE(json["sender"].get<std::string>().find("\"\\@"), std::string::npos);
     envelope.sender = "";
     EXPECT_EQ(nlohmann::json::parse(listed(envelope, ""))["sender"], "MAILER-DAEMON");
@@ -67,18 +72,23 @@ class Client final : public Connection::Handler {
           connected_(runner_of<&Client::on_connect, Client>(), this) {
         loop_.connect(connected_, kShowq, nullptr);
     }
+
     void on_connect(const Event& event) {
         ASSERT_GE(event.result, 0);
         connection_ = std::make_unique<Connection>(loop_, static_cast<Socket>(event.result), *this);
         connection_->start();
         connection_->send(command_);
     }
+
     size_t on_bytes(std::string_view bytes) override {
         heard += bytes;
         return bytes.size();
     }
+
     void on_end(Connection::End, int) override { connection_->close(); }
+
     void on_closed() override { closed = true; }
+
     void hang_up() { connection_->abort(); }
 
     std::string heard;
@@ -94,11 +104,14 @@ class Client final : public Connection::Handler {
 class ListingTest : public testing::Test {
  protected:
     ListingTest() { listing_.listen(world_.network().listen(kShowq)); }
+
     ~ListingTest() override {
         listing_.stop();
         run();
     }
+
     void run() { world_.run_for(kMinuteUs, 3'000'000); }
+
     size_t lines(const std::string& text) { return split(text, "\n").size(); }
 
     simulation::SimWorld world_{7};

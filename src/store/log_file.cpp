@@ -1,10 +1,9 @@
 #include "store/log_file.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <unistd.h>
 
 #include "base/assert.h"
 
@@ -64,8 +63,8 @@ rocksdb::IOStatus LogFile::Flush(const rocksdb::IOOptions&, rocksdb::IODebugCont
 
 rocksdb::IOStatus LogFile::Sync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) {
     if (!dirty_) return rocksdb::IOStatus::OK();
-    const auto status = write_out(written_unsynced_ ? LogRing::Sync::whole_file
-                                                    : LogRing::Sync::these_bytes);
+    const auto status =
+        write_out(written_unsynced_ ? LogRing::Sync::whole_file : LogRing::Sync::these_bytes);
     if (!status.ok()) return status;
     dirty_ = false;
     written_unsynced_ = false;
@@ -93,7 +92,8 @@ rocksdb::IOStatus LogFile::Truncate(uint64_t size, const rocksdb::IOOptions&,
     return rocksdb::IOStatus::OK();
 }
 
-rocksdb::IOStatus LogFile::Close(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) {
+rocksdb::IOStatus LogFile::Close(const rocksdb::IOOptions& options,
+                                 rocksdb::IODebugContext* debug) {
     if (!file_) return rocksdb::IOStatus::OK();
     auto status = Sync(options, debug);
     if (status.ok() && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {

@@ -1,23 +1,25 @@
-// store/log_file.h: one write-ahead log file as RocksDB sees it, written in whole 4 KiB blocks into a file that was
-// zeroed beforehand.
+// store/log_file.h: one write-ahead log file as RocksDB sees it, written in whole 4 KiB blocks into
+// a file that was zeroed beforehand.
 //
 //   |====== on disk ======|== buffer_ ===========|0000000000000000 zeros 0000000000000|
 //   0                     start_ (4 KiB aligned) size_                               zeroed end
 //
-// Append() only fills the buffer; Sync() writes it, padded to whole blocks, past the page cache and durably in one
-// operation. The file's size and extents do not change, so the file system has no journal to commit. The last
-// block, when partly filled, stays in the buffer and is written again with the next batch: its old bytes do not change.
-// Beyond the zeroed end the file grows and each sync costs more; nothing else changes.
+// Append() only fills the buffer; Sync() writes it, padded to whole blocks, past the page cache and
+// durably in one operation. The file's size and extents do not change, so the file system has no
+// journal to commit. The last block, when partly filled, stays in the buffer and is written again
+// with the next batch: its old bytes do not change. Beyond the zeroed end the file grows and each
+// sync costs more; nothing else changes.
 //
-// Bytes that were appended and not synced are lost with the process: whoever needs an answer asks for Sync().
+// Bytes that were appended and not synced are lost with the process: whoever needs an answer asks
+// for Sync().
 #pragma once
-
-#include <rocksdb/file_system.h>
 
 #include <cstdlib>
 #include <memory>
+#include <rocksdb/file_system.h>
 
 #include "base/fd.h"
+
 #include "store/log_ring.h"
 
 namespace posthaste::store {
@@ -27,34 +29,42 @@ class LogFile final : public rocksdb::FSWritableFile {
     static constexpr size_t kAlignment = 4096;
     static constexpr size_t kBufferBytes = 1 << 20;
 
-    // `file` is open for writing, with O_DIRECT when the file system has it. `ring` may be null: plain system calls.
+    // `file` is open for writing, with O_DIRECT when the file system has it. `ring` may be null:
+    // plain system calls.
     LogFile(Fd file, std::shared_ptr<LogRing> ring);
     ~LogFile() override;
 
     rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions&,
                              rocksdb::IODebugContext*) override;
+
     rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                              const rocksdb::DataVerificationInfo&,
                              rocksdb::IODebugContext* debug) override {
         return Append(data, options, debug);
     }
+
     rocksdb::IOStatus Flush(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override;
     rocksdb::IOStatus Sync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override;
     rocksdb::IOStatus Truncate(uint64_t size, const rocksdb::IOOptions&,
                                rocksdb::IODebugContext*) override;
     // Cuts the zeros off.
     rocksdb::IOStatus Close(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override;
+
     uint64_t GetFileSize(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
         return size_;
     }
+
     // The space is there already.
-    void PrepareWrite(size_t, size_t, const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {}
+    void PrepareWrite(size_t, size_t, const rocksdb::IOOptions&,
+                      rocksdb::IODebugContext*) override {}
+
     rocksdb::IOStatus InvalidateCache(size_t, size_t) override { return rocksdb::IOStatus::OK(); }
 
  private:
     struct Free {
         void operator()(char* memory) const noexcept { std::free(memory); }
     };
+
     rocksdb::IOStatus write_out(LogRing::Sync sync);
 
     Fd file_;
@@ -62,8 +72,8 @@ class LogFile final : public rocksdb::FSWritableFile {
     std::unique_ptr<char, Free> buffer_;
     uint64_t start_ = 0;
     uint64_t size_ = 0;
-    bool dirty_ = false;                    // appended since the last sync
-    bool written_unsynced_ = false;         // some of it written without sync: the buffer was too small
+    bool dirty_ = false;             // appended since the last sync
+    bool written_unsynced_ = false;  // some of it written without sync: the buffer was too small
 };
 
 }  // namespace posthaste::store

@@ -1,9 +1,10 @@
-// store/log_file_system.h: RocksDB's file system with our write-ahead log files (log_file.h) in the place of its own.
-// Everything else passes through.
+// store/log_file_system.h: RocksDB's file system with our write-ahead log files (log_file.h) in the
+// place of its own. Everything else passes through.
 //
-// Measured on ext4 over virtio, one batch of 400 KiB: RocksDB's own way 430 µs and 172 µs of CPU, this way 200 µs and 36 µs;
-// one of 8 KiB: 147 and 47 against 86 and 22 (bench/micro/store_bench.cpp). Half of it is the zeroed file, which spares the
-// journal; the other half is leaving the page cache aside.
+// Measured on ext4 over virtio, one batch of 400 KiB: RocksDB's own way 430 µs and 172 µs of CPU,
+// this way 200 µs and 36 µs; one of 8 KiB: 147 and 47 against 86 and 22
+// (bench/micro/store_bench.cpp). Half of it is the zeroed file, which spares the journal; the other
+// half is leaving the page cache aside.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +19,12 @@ class FileSystem;
 namespace posthaste::store {
 
 struct LogFileOptions {
-    uint64_t zeroed_bytes = 80 << 20;   // a little more than a log grows to; 0: none are prepared
-    bool direct = true;                 // O_DIRECT where the file system has it
+    uint64_t zeroed_bytes = 80 << 20;  // a little more than a log grows to; 0: none are prepared
+    bool direct = true;                // O_DIRECT where the file system has it
 };
 
-// `target` null: the operating system's. Falls back step by step, saying so: without io_uring plain system calls,
-// without O_DIRECT the page cache.
+// `target` null: the operating system's. Falls back step by step, saying so: without io_uring plain
+// system calls, without O_DIRECT the page cache.
 std::shared_ptr<rocksdb::FileSystem> make_log_file_system(
     const std::shared_ptr<rocksdb::FileSystem>& target, const LogFileOptions& options, Log& log);
 

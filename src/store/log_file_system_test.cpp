@@ -1,12 +1,11 @@
 #include "store/log_file_system.h"
 
-#include <gtest/gtest.h>
-#include <rocksdb/file_system.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <gtest/gtest.h>
 #include <iterator>
+#include <rocksdb/file_system.h>
 #include <string>
 
 #include "store/store_testing.h"
@@ -16,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A directory on the disk the tests are run on; tmpfs has no O_DIRECT everywhere, which is the fallback's test.
+// A directory on the disk the tests are run on; tmpfs has no O_DIRECT everywhere, which is the
+// fallback's test.
 class LogFileSystem : public testing::Test {
  protected:
     LogFileSystem() {
@@ -24,6 +24,7 @@ class LogFileSystem : public testing::Test {
         EXPECT_NE(mkdtemp(name.data()), nullptr);
         directory_ = name;
     }
+
     ~LogFileSystem() override { fs::remove_all(directory_); }
 
     std::unique_ptr<QueueStore> open(const std::string& directory, LogIo log_io = LogIo::uring) {
@@ -34,6 +35,7 @@ class LogFileSystem : public testing::Test {
         EXPECT_TRUE(opened.has_value()) << (log_.errors.empty() ? "" : log_.errors.back());
         return opened ? std::move(*opened) : nullptr;
     }
+
     // What a crash of the process leaves behind.
     std::string copy() {
         const std::string to = directory_ + "-copy";
@@ -41,6 +43,7 @@ class LogFileSystem : public testing::Test {
         fs::copy(directory_, to);
         return to;
     }
+
     static std::string bytes_of(const std::string& path) {
         std::ifstream in(path, std::ios::binary);
         return {std::istreambuf_iterator<char>(in), {}};

@@ -1,14 +1,14 @@
 #include "store/log_repair.h"
 
+#include <algorithm>
+#include <cstring>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "base/strings.h"
+
 #include "store/crc32c.h"
 
 namespace posthaste::store {
@@ -28,7 +28,7 @@ bool all_zero(std::string_view bytes) noexcept {
 
 // Does a sector that was never written lie (partly) within [begin, end)?
 bool has_unwritten_sector(std::string_view log, size_t begin, size_t end) noexcept {
-    if (end > log.size()) return true;      // the file was not even extended
+    if (end > log.size()) return true;  // the file was not even extended
     for (size_t at = begin / kSectorBytes * kSectorBytes; at < end; at += kSectorBytes) {
         if (all_zero(log.substr(at, kSectorBytes))) return true;
     }
@@ -37,7 +37,7 @@ bool has_unwritten_sector(std::string_view log, size_t begin, size_t end) noexce
 
 struct PhysicalRecord {
     RecordType type = kUnwritten;
-    size_t end = 0;               // as its header says
+    size_t end = 0;  // as its header says
     bool valid = false;
 };
 
@@ -107,14 +107,14 @@ LogEnd find_log_end(std::string_view log) noexcept {
                 }
                 end.torn |= in_batch || record.type != kUnwritten;
                 bad = true;
-                break;      // the rest of the block can not be followed
+                break;  // the rest of the block can not be followed
             }
             const bool begins = record.type == kFull || record.type == kFirst;
             if (bad && begins) {
                 end.damaged = true;
                 return end;
             }
-            if (!bad && begins == in_batch) {       // a first within a batch, or a rest without one
+            if (!bad && begins == in_batch) {  // a first within a batch, or a rest without one
                 end.damaged = true;
                 return end;
             }
@@ -149,7 +149,8 @@ Result<bool> repair_logs(rocksdb::FileSystem& file_system, const std::string& di
             continue;
         }
         if (end.torn) {
-            log.info("queue log " + name + ": a batch that was never acknowledged is cut off at byte " +
+            log.info("queue log " + name +
+                     ": a batch that was never acknowledged is cut off at byte " +
                      std::to_string(end.good_bytes));
             torn_before = name;
         }
@@ -181,7 +182,8 @@ Result<std::string> save_logs_aside(rocksdb::FileSystem& file_system,
     }
     for (const std::string& name : names) {
         ASSIGN_OR_RETURN(const std::string bytes, read_whole(file_system, directory + "/" + name));
-        const auto status = rocksdb::WriteStringToFile(&file_system, bytes, saved + "/" + name, true);
+        const auto status =
+            rocksdb::WriteStringToFile(&file_system, bytes, saved + "/" + name, true);
         if (!status.ok()) return Error{Errc::no_space, 0, "save damaged log"};
     }
     return saved;

@@ -1,8 +1,7 @@
 #include "store/log_repair.h"
 
-#include <gtest/gtest.h>
-
 #include <cstring>
+#include <gtest/gtest.h>
 #include <string>
 
 #include "store/crc32c.h"
@@ -19,7 +18,8 @@ class LogWriter {
     size_t add(std::string_view payload) {
         bool first = true;
         do {
-            if (kBlock - bytes_.size() % kBlock < 7) bytes_.resize((bytes_.size() / kBlock + 1) * kBlock);
+            if (kBlock - bytes_.size() % kBlock < 7)
+                bytes_.resize((bytes_.size() / kBlock + 1) * kBlock);
             const size_t room = kBlock - bytes_.size() % kBlock - 7;
             const std::string_view part = payload.substr(0, room);
             payload.remove_prefix(part.size());
@@ -36,20 +36,20 @@ class LogWriter {
         } while (!payload.empty());
         return bytes_.size();
     }
+
     std::string zero_filled(size_t size) const {
         std::string out = bytes_;
         out.resize(size);
         return out;
     }
+
     const std::string& bytes() const { return bytes_; }
 
  private:
     std::string bytes_;
 };
 
-std::string payload(size_t bytes) {
-    return std::string(bytes, 'p');
-}
+std::string payload(size_t bytes) { return std::string(bytes, 'p'); }
 
 TEST(LogRepair, FindsTheEndOfABatchBeforeZerosAndBeforeTheFilesEnd) {
     LogWriter log;
@@ -109,7 +109,8 @@ TEST(LogRepair, ChangedBytesOfAnAcknowledgedBatchAreDamage) {
     }
 }
 
-// A sector lost in the midst of what was acknowledged looks torn, but something was written after it.
+// A sector lost in the midst of what was acknowledged looks torn, but something was written after
+// it.
 TEST(LogRepair, MissingSectorsBeforeALaterBatchAreDamage) {
     LogWriter log;
     log.add(payload(1000));

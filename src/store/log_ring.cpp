@@ -1,9 +1,8 @@
 #include "store/log_ring.h"
 
+#include <cerrno>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "base/assert.h"
 
@@ -60,7 +59,8 @@ Result<void> LogRing::write(int descriptor, std::string_view bytes, uint64_t off
     const unsigned submissions = sync == Sync::whole_file ? 2 : 1;
     io_uring_sqe* entry = io_uring_get_sqe(&ring_);
     ASSERT(entry != nullptr);
-    io_uring_prep_write(entry, descriptor, bytes.data(), static_cast<unsigned>(bytes.size()), offset);
+    io_uring_prep_write(entry, descriptor, bytes.data(), static_cast<unsigned>(bytes.size()),
+                        offset);
     io_uring_sqe_set_data64(entry, 0);
     if (sync == Sync::these_bytes) entry->rw_flags = RWF_DSYNC;
     if (sync == Sync::whole_file) {
@@ -74,7 +74,8 @@ Result<void> LogRing::write(int descriptor, std::string_view bytes, uint64_t off
     io_uring_submit_and_wait(&ring_, submissions);
     for (unsigned done = 0; done < submissions;) {
         io_uring_cqe* completion = nullptr;
-        // An interrupted wait has submitted all the same; what was written must be known before we return.
+        // An interrupted wait has submitted all the same; what was written must be known before we
+        // return.
         if (io_uring_wait_cqe(&ring_, &completion) != 0) continue;
         results[io_uring_cqe_get_data64(completion) & 1] = completion->res;
         io_uring_cqe_seen(&ring_, completion);
@@ -96,7 +97,8 @@ Result<void> write_plainly(int descriptor, std::string_view bytes, uint64_t offs
     while (!bytes.empty()) {
         const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
         const int flags = sync == LogRing::Sync::these_bytes ? RWF_DSYNC : 0;
-        const ssize_t written = ::pwritev2(descriptor, &piece, 1, static_cast<off_t>(offset), flags);
+        const ssize_t written =
+            ::pwritev2(descriptor, &piece, 1, static_cast<off_t>(offset), flags);
         if (written < 0) {
             if (errno == EINTR) continue;
             return write_error(errno);

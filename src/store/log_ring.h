@@ -1,13 +1,14 @@
-// store/log_ring.h: the store's private io_uring for its write-ahead log: write and sync as one submission.
+// store/log_ring.h: the store's private io_uring for its write-ahead log: write and sync as one
+// submission.
 //
-// Made after privileges are dropped and before seccomp closes io_uring_setup; restricted to writing and syncing.
-// Used by the thread that made it only (RocksDB's background threads, which may close an old log, write the plain way);
-// waits for its own completions, so it is never shared with the service's loop.
+// Made after privileges are dropped and before seccomp closes io_uring_setup; restricted to writing
+// and syncing. Used by the thread that made it only (RocksDB's background threads, which may close
+// an old log, write the plain way); waits for its own completions, so it is never shared with the
+// service's loop.
 #pragma once
 
-#include <liburing.h>
-
 #include <cstdint>
+#include <liburing.h>
 #include <memory>
 #include <string_view>
 #include <thread>
@@ -27,8 +28,8 @@ class LogRing {
 
     enum class Sync : uint8_t {
         none,
-        these_bytes,    // what this call writes survives power loss (RWF_DSYNC)
-        whole_file,     // and everything written before it: write and fdatasync, linked
+        these_bytes,  // what this call writes survives power loss (RWF_DSYNC)
+        whole_file,   // and everything written before it: write and fdatasync, linked
     };
     Result<void> write(int descriptor, std::string_view bytes, uint64_t offset, Sync sync);
 

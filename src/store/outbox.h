@@ -1,5 +1,6 @@
-// store/outbox.h: answers that one peer's ring had no room for. An answer must not be lost, and must not be
-// overtaken; while one waits, the peer is not read, so no more come than its last records caused.
+// store/outbox.h: answers that one peer's ring had no room for. An answer must not be lost, and
+// must not be overtaken; while one waits, the peer is not read, so no more come than its last
+// records caused.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "base/codec.h"
+
 #include "runtime/peers.h"
 
 namespace posthaste::store {
@@ -15,7 +17,9 @@ namespace posthaste::store {
 class Outbox {
  public:
     explicit Outbox(Peer& peer) noexcept : peer_(peer) {}
+
     Peer& peer() const noexcept { return peer_; }
+
     bool empty() const noexcept { return waiting_.empty(); }
 
     template <class Record>
@@ -26,6 +30,7 @@ class Outbox {
         waiting_.emplace_back(Record::kType, std::move(bytes));
         peer_.pause();
     }
+
     // On room. True: nothing waits any more.
     bool flush() {
         while (!waiting_.empty()) {

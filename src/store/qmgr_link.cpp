@@ -15,12 +15,10 @@ void QmgrLink::on_up(Outbox& outbox) {
     held_.clear();
 }
 
-void QmgrLink::on_down() {
-    outbox_ = nullptr;
-}
+void QmgrLink::on_down() { outbox_ = nullptr; }
 
 void QmgrLink::announce(MessageId id, std::string_view envelope, Place place) {
-    if (outbox_ == nullptr) return content_.give_back(std::move(place));    // its scan will find it
+    if (outbox_ == nullptr) return content_.give_back(std::move(place));  // its scan will find it
     message_.envelope = envelope;
     message_.state = {};
     message_.content.clear();
@@ -50,12 +48,18 @@ void QmgrLink::on_committed() {
 
 QmgrLink::Handled QmgrLink::on_record(uint16_t type, std::string_view body) {
     switch (type) {
-        case wire::RecordOutcome::kType: return on_outcome(body);
-        case wire::ReleaseContent::kType: return on_release(body);
-        case wire::LoadMessage::kType: return on_load(body);
-        case wire::ScanRequest::kType: return on_scan(body);
-        case wire::HeldContent::kType: return on_held(body);
-        default: return Handled::wrong;
+        case wire::RecordOutcome::kType:
+            return on_outcome(body);
+        case wire::ReleaseContent::kType:
+            return on_release(body);
+        case wire::LoadMessage::kType:
+            return on_load(body);
+        case wire::ScanRequest::kType:
+            return on_scan(body);
+        case wire::HeldContent::kType:
+            return on_held(body);
+        default:
+            return Handled::wrong;
     }
 }
 
@@ -116,7 +120,8 @@ QmgrLink::Handled QmgrLink::on_outcome(std::string_view body) {
         return Handled::ok;
     }
     if (!outcome_.state.empty() && !summarize_queue_state(outcome_.state)) return Handled::wrong;
-    // A replay may come after the removal it precedes: a state without a message would stay for ever.
+    // A replay may come after the removal it precedes: a state without a message would stay for
+    // ever.
     if (!store_.has_message(outcome_.id)) return Handled::ok;
     if (!outcome_.state.empty()) store_.put_state(outcome_.id, outcome_.state);
     for (const wire::RecipientReason& reason : outcome_.reasons) {
@@ -136,7 +141,8 @@ QmgrLink::Handled QmgrLink::on_held(std::string_view body) {
     const size_t released = content_.keep_only(held_, incarnation());
     held_.clear();
     if (released > 0) {
-        log_.info("content of " + std::to_string(released) + " messages lent to an earlier qmgr is back");
+        log_.info("content of " + std::to_string(released) +
+                  " messages lent to an earlier qmgr is back");
     }
     return Handled::ok;
 }

@@ -1,11 +1,12 @@
-// store/qmgr_link.h: the store's side of the wire to qmgr (mail/wire/queued_message.h): announces what was committed,
-// answers scans and loads, records outcomes.
+// store/qmgr_link.h: the store's side of the wire to qmgr (mail/wire/queued_message.h): announces
+// what was committed, answers scans and loads, records outcomes.
 //
-// Owned by StoreService, which decides when the batch is written. Outcomes are put into the store's batch and
-// reported as recorded after the commit that holds them.
+// Owned by StoreService, which decides when the batch is written. Outcomes are put into the store's
+// batch and reported as recorded after the commit that holds them.
 //
-// Announcements are the one thing that may be dropped: when qmgr's ring is full, AnnounceGap says from which id on
-// qmgr must scan. Everything else waits in the outbox, and qmgr is not read meanwhile.
+// Announcements are the one thing that may be dropped: when qmgr's ring is full, AnnounceGap says
+// from which id on qmgr must scan. Everything else waits in the outbox, and qmgr is not read
+// meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "mail/wire/queued_message.h"
 #include "runtime/log.h"
 #include "runtime/peers.h"
+
 #include "store/lent_content.h"
 #include "store/outbox.h"
 #include "store/queue_store.h"
@@ -34,6 +36,7 @@ class QmgrLink {
     void on_up(Outbox& outbox);
     // What was lent stays lent until the next qmgr's HeldContent.
     void on_down();
+
     bool is_up() const noexcept { return outbox_ != nullptr; }
 
     // Of this qmgr. `wrong` says which rule of the wire it broke.
@@ -45,6 +48,7 @@ class QmgrLink {
     void announce(MessageId id, std::string_view envelope, Place place);
 
     size_t outcomes_waiting() const noexcept { return outcomes_waiting_; }
+
     // What the batch held is on disk.
     void on_committed();
 
@@ -55,16 +59,17 @@ class QmgrLink {
     Handled on_release(std::string_view body);
     Handled on_held(std::string_view body);
     Handled gone(MessageId id, const Error& error);
+
     uint32_t incarnation() const noexcept { return outbox_->peer().incarnation(); }
 
     QueueStore& store_;
     LentContent& content_;
     Log& log_;
     Outbox* outbox_ = nullptr;
-    MessageId gap_from_ = kNoMessage;               // not announced from here on, and qmgr does not know yet
-    std::optional<uint64_t> recorded_;              // the last sequence in the batch
+    MessageId gap_from_ = kNoMessage;   // not announced from here on, and qmgr does not know yet
+    std::optional<uint64_t> recorded_;  // the last sequence in the batch
     size_t outcomes_waiting_ = 0;
-    std::unordered_set<MessageId> held_;            // of an unfinished HeldContent list
+    std::unordered_set<MessageId> held_;  // of an unfinished HeldContent list
     // Reused, so that a message costs no allocation.
     wire::QueuedMessage message_;
     wire::ScanPage page_;

@@ -1,19 +1,21 @@
 #include "store/queue_store.h"
 
+#include <atomic>
+#include <cstring>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/listener.h>
+#include <rocksdb/perf_level.h>
 #include <rocksdb/write_batch.h>
-
-#include <atomic>
-#include <cstring>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/units.h"
+
 #include "mail/envelope.h"
 #include "mail/queue_state.h"
+
 #include "store/database_options.h"
 #include "store/log_file_system.h"
 #include "store/log_repair.h"
@@ -32,13 +34,9 @@ constexpr size_t kScanReadaheadBytes = 2 * kMiB;
 constexpr std::pair<Family, char> kQuarantined[] = {
     {kContent, 'c'}, {kEnvelope, 'e'}, {kState, 's'}};
 
-rocksdb::Slice slice(std::string_view bytes) noexcept {
-    return {bytes.data(), bytes.size()};
-}
+rocksdb::Slice slice(std::string_view bytes) noexcept { return {bytes.data(), bytes.size()}; }
 
-std::string_view view(const rocksdb::Slice& bytes) noexcept {
-    return {bytes.data(), bytes.size()};
-}
+std::string_view view(const rocksdb::Slice& bytes) noexcept { return {bytes.data(), bytes.size()}; }
 
 Error error_of(const rocksdb::Status& status, const char* where) noexcept {
     if (status.IsNotFound()) return {Errc::not_found, 0, where};
@@ -53,6 +51,7 @@ class FailureListener final : public rocksdb::EventListener {
     void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
         if (status != nullptr && !status->ok()) failed_.store(true, std::memory_order_relaxed);
     }
+
     bool failed() const noexcept { return failed_.load(std::memory_order_relaxed); }
 
  private:
@@ -61,11 +60,11 @@ class FailureListener final : public rocksdb::EventListener {
 
 }  // namespace
 
-// Everything of RocksDB, kept out of the header. Members are destroyed from the last to the first: the
-// database before the environment it writes through.
+// Everything of RocksDB, kept out of the header. Members are destroyed from the last to the first:
+// the database before the environment it writes through.
 struct QueueStore::Database {
     Log* log = nullptr;
-    std::unique_ptr<rocksdb::Env> env;     // outlives the database
+    std::unique_ptr<rocksdb::Env> env;  // outlives the database
     std::shared_ptr<FailureListener> listener = std::make_shared<FailureListener>();
     std::unique_ptr<rocksdb::DB> db;
     std::vector<rocksdb::ColumnFamilyHandle*> families;
@@ -98,8 +97,8 @@ struct QueueStore::Database {
         database.wal_recovery_mode = mode;
         rocksdb::DB* opened = nullptr;
         families.clear();
-        const auto status = rocksdb::DB::Open(database, directory, family_descriptors(options),
-                                              &families, &opened);
+        const auto status =
+            rocksdb::DB::Open(database, directory, family_descriptors(options), &families, &opened);
         db.reset(opened);
         return status;
     }
@@ -184,8 +183,8 @@ QueueStore::QueueStore(std::unique_ptr<Database> database) : database_(std::move
 
 QueueStore::~QueueStore() {
     if (!has_failed()) return;
-    // Debian's RocksDB is built with assertions, and asserts that a file that failed is not closed in order. The
-    // process ends anyway; a simulation, which goes on, keeps the remains reachable.
+    // Debian's RocksDB is built with assertions, and asserts that a file that failed is not closed
+    // in order. The process ends anyway; a simulation, which goes on, keeps the remains reachable.
     static auto* const remains = new std::vector<std::unique_ptr<Database>>;
     remains->push_back(std::move(database_));
 }
@@ -205,6 +204,9 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
         file_system = make_log_file_system(file_system, log_options, log);
     }
     database->env = rocksdb::NewCompositeEnv(file_system);
+    // Counting comparisons costs as much as comparing (thread-local look-ups across a library's
+    // border).
+    rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
 
     auto status = rocksdb::Status::Corruption("see above");
     if (!damaged) {
@@ -218,8 +220,8 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
                   "; opening without the damaged records: mail may be missing, look there");
         // Messages do not depend on each other, so what is undamaged after the damage is worth more
         // than an exact earlier moment: point-in-time recovery would drop all of it.
-        status = database->open(directory, options,
-                                rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords);
+        status =
+            database->open(directory, options, rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords);
     }
     if (!status.ok()) {
         log.error("open queue: " + status.ToString());
@@ -255,9 +257,8 @@ void QueueStore::remove_message(MessageId id, bool had_state) {
     ASSERT(batch.SingleDelete(families[kEnvelope], slice(key.view())).ok());
     if (!had_state) return;
     ASSERT(batch.Delete(families[kState], slice(key.view())).ok());
-    database_->each_reason(id, [&](rocksdb::Iterator& it) {
-        ASSERT(batch.Delete(families[kReason], it.key()).ok());
-    });
+    database_->each_reason(
+        id, [&](rocksdb::Iterator& it) { ASSERT(batch.Delete(families[kReason], it.key()).ok()); });
 }
 
 void QueueStore::put_id_mark(MessageId mark) {
@@ -266,17 +267,11 @@ void QueueStore::put_id_mark(MessageId mark) {
     database_->put_sealed(kMeta, kNoMessage, kMarkKey, {&payload, 1});
 }
 
-size_t QueueStore::batch_bytes() const noexcept {
-    return database_->batch.GetDataSize();
-}
+size_t QueueStore::batch_bytes() const noexcept { return database_->batch.GetDataSize(); }
 
-bool QueueStore::batch_empty() const noexcept {
-    return database_->batch.Count() == 0;
-}
+bool QueueStore::batch_empty() const noexcept { return database_->batch.Count() == 0; }
 
-void QueueStore::discard_batch() {
-    database_->batch.Clear();
-}
+void QueueStore::discard_batch() { database_->batch.Clear(); }
 
 Result<void> QueueStore::commit() {
     if (batch_empty()) return {};
@@ -422,9 +417,7 @@ std::vector<QueueStore::StoredReason> QueueStore::reasons(MessageId id) {
     return out;
 }
 
-MessageId QueueStore::id_mark() const noexcept {
-    return database_->id_mark;
-}
+MessageId QueueStore::id_mark() const noexcept { return database_->id_mark; }
 
 Result<void> QueueStore::quarantine(MessageId id, std::string_view why) {
     const auto key = id_key(id);
@@ -435,10 +428,12 @@ Result<void> QueueStore::quarantine(MessageId id, std::string_view why) {
         // What RocksDB can not read stays where it is, for people with tools.
         if (!database_->get(family, key.view(), value).ok()) continue;
         auto* const handle = database_->families[family];
-        ASSERT(move.Put(database_->families[kQuarantine],
-                        slice(quarantine_key(id, letter).view()), value).ok());
+        ASSERT(move.Put(database_->families[kQuarantine], slice(quarantine_key(id, letter).view()),
+                        value)
+                   .ok());
         ASSERT((family == kState ? move.Delete(handle, slice(key.view()))
-                                 : move.SingleDelete(handle, slice(key.view()))).ok());
+                                 : move.SingleDelete(handle, slice(key.view())))
+                   .ok());
         ++moved;
     }
     database_->log->error(queue_id_text(id) + ": " + std::string(why) +
@@ -448,9 +443,7 @@ Result<void> QueueStore::quarantine(MessageId id, std::string_view why) {
     return database_->write(move, "quarantine");
 }
 
-uint64_t QueueStore::quarantined_total() const noexcept {
-    return database_->quarantined;
-}
+uint64_t QueueStore::quarantined_total() const noexcept { return database_->quarantined; }
 
 bool QueueStore::has_failed() const noexcept {
     return database_->failed || database_->listener->failed();

@@ -2,17 +2,21 @@
 //
 // Owned by    the store process; nobody else opens the database or sees a key.
 // Called from the loop's thread only. RocksDB's own threads never call back into the service.
-// Promises    when commit() answers ok, everything put into the batch before survives power loss. All or
-//             nothing of a batch is there after a crash. Nothing that can not be understood is deleted: it
-//             moves to `quarantine` untouched.
-// Does not    order messages or decide when to retry (scheduler/), nor check what it is given to store.
+// Promises    when commit() answers ok, everything put into the batch before survives power loss.
+// All or
+//             nothing of a batch is there after a crash. Nothing that can not be understood is
+//             deleted: it moves to `quarantine` untouched.
+// Does not    order messages or decide when to retry (scheduler/), nor check what it is given to
+// store.
 //
-// After a failed commit(), or once has_failed() is true, the outcome of what was in the batch is unknown and
-// nothing more can be written: answer "busy", end the process, open anew. RocksDB does not recover from a failed
-// log write by itself, and what a failed sync left in the page cache is nobody's promise.
+// After a failed commit(), or once has_failed() is true, the outcome of what was in the batch is
+// unknown and nothing more can be written: answer "busy", end the process, open anew. RocksDB does
+// not recover from a failed log write by itself, and what a failed sync left in the page cache is
+// nobody's promise.
 //
-// SingleDelete's contract (one Put for each key, then at most one SingleDelete that means it) is kept by never
-// using an id twice (id_book.h); a message put and removed between two memtable flushes leaves nothing in the tables.
+// SingleDelete's contract (one Put for each key, then at most one SingleDelete that means it) is
+// kept by never using an id twice (id_book.h); a message put and removed between two memtable
+// flushes leaves nothing in the tables.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +28,7 @@
 #include <vector>
 
 #include "base/result.h"
+
 #include "mail/wire/queued_message.h"
 #include "runtime/log.h"
 
@@ -35,23 +40,24 @@ namespace posthaste::store {
 
 // How the write-ahead log reaches the disk; store/log_file_system.h.
 enum class LogIo : uint8_t {
-    posix,      // RocksDB's own: write and fdatasync on a growing file
-    uring,      // zeroed beforehand, past the page cache, one io_uring submission a batch
+    posix,  // RocksDB's own: write and fdatasync on a growing file
+    uring,  // zeroed beforehand, past the page cache, one io_uring submission a batch
 };
 
 struct QueueStoreOptions {
     LogIo log_io = LogIo::uring;
-    // What lies under RocksDB; null = the operating system. Given (tests, simulation): log_io is not looked at,
-    // and an injected file system must offer what FileSystem::Default() does.
+    // What lies under RocksDB; null = the operating system. Given (tests, simulation): log_io is
+    // not looked at, and an injected file system must offer what FileSystem::Default() does.
     std::shared_ptr<rocksdb::FileSystem> file_system;
-    uint64_t memtable_bytes = 64 << 20;     // of message content; three may exist
-    uint64_t blob_bytes_min = 16 << 10;     // larger messages are kept beside the tables
+    uint64_t memtable_bytes = 64 << 20;  // of message content; three may exist
+    uint64_t blob_bytes_min = 16 << 10;  // larger messages are kept beside the tables
 };
 
 class QueueStore {
  public:
-    // Creates the database in an existing directory when there is none. Repairs the log's tail; damage elsewhere
-    // in the log is saved aside, reported, and the queue is opened at the last consistent point before it.
+    // Creates the database in an existing directory when there is none. Repairs the log's tail;
+    // damage elsewhere in the log is saved aside, reported, and the queue is opened at the last
+    // consistent point before it.
     static Result<std::unique_ptr<QueueStore>> open(const std::string& directory,
                                                     const QueueStoreOptions& options, Log& log);
     ~QueueStore();
@@ -60,7 +66,8 @@ class QueueStore {
 
     // ---- one batch, built up in memory
     // `envelope` as mail/envelope.h encodes it; `content` is copied, in order.
-    void add_message(MessageId id, std::string_view envelope, std::span<const std::string_view> content);
+    void add_message(MessageId id, std::string_view envelope,
+                     std::span<const std::string_view> content);
     // Replaces the state; `state` as mail/queue_state.h encodes it.
     void put_state(MessageId id, std::string_view state);
     void put_reason(MessageId id, uint32_t recipient, std::string_view dsn, std::string_view text);
@@ -75,21 +82,27 @@ class QueueStore {
 
     // ---- what is committed
     bool has_message(MessageId id);
-    // Views are valid until the next call. Errc::not_found; Errc::corrupt = moved to quarantine just now.
+
+    // Views are valid until the next call. Errc::not_found; Errc::corrupt = moved to quarantine
+    // just now.
     struct Stored {
         std::string_view envelope;
-        std::string_view state;         // empty: none was put
+        std::string_view state;  // empty: none was put
     };
+
     Result<Stored> load(MessageId id);
     Result<std::string_view> load_content(MessageId id);
-    // Up to count_max entries with id > after. What does not parse goes to quarantine and is left out; states whose
-    // message is gone are removed. `last`: there is nothing beyond.
-    Result<void> scan(MessageId after, size_t count_max, std::vector<wire::ScanEntry>& entries, bool& last);
+    // Up to count_max entries with id > after. What does not parse goes to quarantine and is left
+    // out; states whose message is gone are removed. `last`: there is nothing beyond.
+    Result<void> scan(MessageId after, size_t count_max, std::vector<wire::ScanEntry>& entries,
+                      bool& last);
+
     struct StoredReason {
         uint32_t recipient;
         std::string dsn;
         std::string text;
     };
+
     std::vector<StoredReason> reasons(MessageId id);
     // Ids of `count_max` messages after `after`, readable or not. For listings.
     Result<void> list_ids(MessageId after, size_t count_max, std::vector<MessageId>& ids);
@@ -103,8 +116,9 @@ class QueueStore {
     bool has_failed() const noexcept;
 
     // ---- for tests and for people
-    Result<void> flush();                                       // memtables to tables
-    // One of RocksDB's integer properties, summed over the column families; nothing when it has no such.
+    Result<void> flush();  // memtables to tables
+    // One of RocksDB's integer properties, summed over the column families; nothing when it has no
+    // such.
     std::optional<uint64_t> property(std::string_view name) const;
 
  private:

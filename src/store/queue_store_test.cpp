@@ -1,9 +1,8 @@
 #include "store/queue_store.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <functional>
+#include <gtest/gtest.h>
 
 #include "store/store_testing.h"
 
@@ -52,7 +51,8 @@ TEST(QueueStore, MessagesOutliveAPowerCutOnlyWhenCommitted) {
     EXPECT_TRUE(on.log.errors.empty());
 }
 
-// However the last, never acknowledged write was torn, everything before it is there, whole, and quietly.
+// However the last, never acknowledged write was torn, everything before it is there, whole, and
+// quietly.
 TEST(QueueStore, TornLastWritesNeverCostAnAcknowledgedMessage) {
     for (uint64_t seed = 1; seed <= 60; ++seed) {
         SCOPED_TRACE(seed);
@@ -196,7 +196,7 @@ TEST(QueueStore, DropsAStateWhoseMessageIsGone) {
     store->put_state(1, deferred_state(100));
     add(*store, 5, content_of(5));
     ASSERT_TRUE(store->commit());
-    store->remove_message(1, false);        // a wrong "had no state"
+    store->remove_message(1, false);  // a wrong "had no state"
     ASSERT_TRUE(store->commit());
     EXPECT_EQ(scan_all(*store), (Ids{5}));
     add(*store, 1, content_of(1));
@@ -210,7 +210,7 @@ TEST(QueueStore, KeepsTheIdMark) {
     EXPECT_EQ(store->id_mark(), kNoMessage);
     store->put_id_mark(123'456);
     ASSERT_TRUE(store->commit());
-    store->put_id_mark(999'999);        // never written
+    store->put_id_mark(999'999);  // never written
     store = on.power_cut_and_open(std::move(store));
     EXPECT_EQ(store->id_mark(), 123'456u);
 }
@@ -221,7 +221,7 @@ TEST(QueueStore, MovesWhatDoesNotParseToQuarantineAndKeepsTheRest) {
     add(*store, 1, content_of(1));
     const std::string_view content = "some content";
     store->add_message(2, "this is no envelope", {&content, 1});
-    store->add_message(3, encoded(envelope_for(4, content)), {&content, 1});      // of another message
+    store->add_message(3, encoded(envelope_for(4, content)), {&content, 1});  // of another message
     add(*store, 5, content_of(5));
     store->put_state(5, "this is no state");
     add(*store, 6, content_of(6));
@@ -238,7 +238,7 @@ TEST(QueueStore, MovesWhatDoesNotParseToQuarantineAndKeepsTheRest) {
 TEST(QueueStore, FindsDamageInContentWhenItIsLoaded) {
     OnSimDisk on;
     auto store = on.open();
-    const std::string body(20'000, 'q');        // lies in a blob file, whose bytes we can reach
+    const std::string body(20'000, 'q');  // lies in a blob file, whose bytes we can reach
     add(*store, 1, body);
     ASSERT_TRUE(store->commit());
     ASSERT_TRUE(store->flush());
@@ -264,7 +264,7 @@ TEST(QueueStore, SavesADamagedLogAndKeepsEveryUndamagedMessage) {
         add(*store, id, content_of(id, 40'000));
         ASSERT_TRUE(store->commit());
     }
-    on.disk.power_cut();        // and not closed: everything is in the log only
+    on.disk.power_cut();  // and not closed: everything is in the log only
     store.reset();
     const auto logs = on.disk.names_ending(".log");
     std::string log_name;
@@ -279,7 +279,8 @@ TEST(QueueStore, SavesADamagedLogAndKeepsEveryUndamagedMessage) {
     EXPECT_EQ(found, (Ids{1, 2, 4, 5}));
     EXPECT_TRUE(on.log.says("damaged"));
     EXPECT_TRUE(on.log.says("saved-log-1"));
-    EXPECT_NE(on.disk.read("db/saved-log-1" + log_name.substr(2)).find("damage"), std::string::npos);
+    EXPECT_NE(on.disk.read("db/saved-log-1" + log_name.substr(2)).find("damage"),
+              std::string::npos);
 }
 
 TEST(QueueStore, AFailedSyncIsFatalAndWhatWasAcknowledgedIsThereAfterwards) {
@@ -305,7 +306,7 @@ TEST(QueueStore, EveryCommitIsOneSyncOfTheLog) {
     OnSimDisk on;
     const auto store = on.open();
     add(*store, 1, content_of(1));
-    ASSERT_TRUE(store->commit());       // the first one syncs the directory's new log too
+    ASSERT_TRUE(store->commit());  // the first one syncs the directory's new log too
     const uint64_t before = on.disk.syncs();
     for (MessageId id = 10; id < 20; ++id) {
         for (MessageId i = 0; i < 5; ++i) add(*store, id * 100 + i, content_of(id));

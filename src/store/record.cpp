@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "base/bytes.h"
+
 #include "mail/queue_state.h"
 
 namespace posthaste::store {

@@ -4,11 +4,15 @@
 //       reason: id, then the recipient's number, 4 bytes big-endian;
 //       quarantine: id, then one byte that says which column family the value came from.
 //
-// Every value is sealed, so that damage is found when it is read, and a value under a wrong key too:
+// Every value is sealed, so that damage is found when it is read, and a value under a wrong key
+// too:
+//
 //   offset size field
 //        0    8 XXH3-64 of the payload, seeded with the message id (little-endian)
-//        8    - payload: content = the message's bytes; envelope, state = mail/'s encodings, which carry
-//               their own version; reason = {u32 length, dsn}, {u32 length, text}
+//        8    - payload
+//
+// Payloads: content = the message's bytes; envelope, state = mail/'s encodings, which carry their
+// own version; reason = {u32 length, dsn}, {u32 length, text}.
 #pragma once
 
 #include <array>
@@ -29,6 +33,7 @@ inline constexpr size_t kSealBytes = 8;
 template <size_t Size>
 struct Key {
     std::array<char, Size> bytes;
+
     std::string_view view() const noexcept { return {bytes.data(), Size}; }
 };
 
@@ -49,6 +54,7 @@ struct Reason {
     std::string_view dsn;
     std::string_view text;
 };
+
 void encode_reason(const Reason& reason, std::string& out);
 std::optional<Reason> decode_reason(std::string_view payload) noexcept;
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
+
 #include "mail/envelope.h"
 
 namespace posthaste::store {
@@ -10,9 +11,18 @@ namespace posthaste::store {
 namespace {
 
 enum Row : size_t {
-    kMessages, kMessageBytes, kRefused, kNoSpace, kBusy, kWithoutPlace, kCommits, kOutcomes,
-    kLent, kLeases,
+    kMessages,
+    kMessageBytes,
+    kRefused,
+    kNoSpace,
+    kBusy,
+    kWithoutPlace,
+    kCommits,
+    kOutcomes,
+    kLent,
+    kLeases,
 };
+
 constexpr CounterRow kRows[] = {
     {"messages_committed", "messages", "Messages made durable."},
     {"message_bytes_committed", "bytes", "Their content."},
@@ -47,12 +57,10 @@ StoreService::StoreService(World& world, Parts parts)
     world_.loop.add_listener(*this);
 }
 
-StoreService::~StoreService() {
-    world_.loop.remove_listener(*this);
-}
+StoreService::~StoreService() { world_.loop.remove_listener(*this); }
 
 void StoreService::on_listener(std::string_view name, Socket listener) {
-    (void)name;     // there is one: public/showq
+    (void)name;  // there is one: public/showq
     listing_.listen(listener);
 }
 
@@ -75,7 +83,7 @@ bool StoreService::is_idle() const {
 }
 
 void StoreService::on_peer_up(Peer& peer) {
-    if (!peer.has_channel()) return;        // only its arena is ours to read
+    if (!peer.has_channel()) return;  // only its arena is ours to read
     Outbox& outbox = *outboxes_.emplace_back(std::make_unique<Outbox>(peer));
     peer.service_data = &outbox;
     if (held_) peer.pause();
@@ -118,21 +126,25 @@ void StoreService::on_record(Peer& peer, uint16_t type, std::string_view body) {
     }
     if (!batch_is_full()) return;
     commit_now_ = true;
-    hold_peers();       // the rest of the rings is the next batch
+    hold_peers();  // the rest of the rings is the next batch
     world_.loop.request_turn_end(*this);
 }
 
 bool StoreService::batch_is_full() const noexcept {
     return added_.size() + leases_.size() >= batch_messages_max_ ||
-           store_->batch_bytes() >= kBatchBytesMax || qmgr_.outcomes_waiting() >= kOutcomesWaitingMax;
+           store_->batch_bytes() >= kBatchBytesMax ||
+           qmgr_.outcomes_waiting() >= kOutcomesWaitingMax;
 }
 
 void StoreService::on_qmgr_record(Peer& peer, uint16_t type, std::string_view body) {
-    if (failed_) return;        // it replays to the next store
+    if (failed_) return;  // it replays to the next store
     switch (qmgr_.on_record(type, body)) {
-        case QmgrLink::Handled::ok: break;
-        case QmgrLink::Handled::wrong: return peers_->misbehaved(peer, "malformed record");
-        case QmgrLink::Handled::store_failed: return fail("read queue");
+        case QmgrLink::Handled::ok:
+            break;
+        case QmgrLink::Handled::wrong:
+            return peers_->misbehaved(peer, "malformed record");
+        case QmgrLink::Handled::store_failed:
+            return fail("read queue");
     }
     if (qmgr_.outcomes_waiting() > 0 && !outcome_delay_.is_set()) {
         world_.loop.timers().set(outcome_delay_, world_.loop.now_us() + kOutcomeDelayUs);
@@ -158,10 +170,17 @@ void StoreService::on_commit_request(Outbox& outbox, std::string_view body) {
     }
     const wire::CommitOutcome outcome = add(outbox, request_);
     switch (outcome) {
-        case wire::CommitOutcome::durable: return world_.loop.request_turn_end(*this);
-        case wire::CommitOutcome::no_space: counters_.add(kNoSpace); break;
-        case wire::CommitOutcome::busy: counters_.add(kBusy); break;
-        case wire::CommitOutcome::refused: counters_.add(kRefused); break;
+        case wire::CommitOutcome::durable:
+            return world_.loop.request_turn_end(*this);
+        case wire::CommitOutcome::no_space:
+            counters_.add(kNoSpace);
+            break;
+        case wire::CommitOutcome::busy:
+            counters_.add(kBusy);
+            break;
+        case wire::CommitOutcome::refused:
+            counters_.add(kRefused);
+            break;
     }
     outbox.send(wire::CommitResult{request_.cookie, outcome});
 }
@@ -181,16 +200,18 @@ wire::CommitOutcome StoreService::add(Outbox& outbox, const wire::CommitRequest&
         return refuse(queue_id_text(envelope->id) + ": content is not where and what it should be");
     }
     switch (ids_.claim(envelope->id)) {
-        case IdBook::Claim::fresh: break;
+        case IdBook::Claim::fresh:
+            break;
         case IdBook::Claim::ask_queue:
             if (!store_->has_message(envelope->id)) break;
             [[fallthrough]];
         case IdBook::Claim::refused:
-            return refuse(queue_id_text(envelope->id) + ": this id is not leased, or was used before");
+            return refuse(queue_id_text(envelope->id) +
+                          ": this id is not leased, or was used before");
     }
 
-    Added added{outbox.peer().incarnation(), request.cookie, envelope->id, envelopes_.size(),
-                request.envelope.size(), {}};
+    Added added{outbox.peer().incarnation(), request.cookie,          envelope->id,
+                envelopes_.size(),           request.envelope.size(), {}};
     // From here on only our own copy counts: the pieces' owners may still write to theirs.
     if (auto place = content_.take(pieces_, content_.blocks_total() / kShareKeptForLoads)) {
         added.place = std::move(*place);
@@ -214,8 +235,8 @@ bool StoreService::gather(const wire::CommitRequest& request, uint64_t size_byte
     pieces_.clear();
     uint64_t sum = 0;
     for (const wire::Extent& extent : request.content) {
-        const auto bytes = peers_->bytes(extent.incarnation, extent.first_block, extent.offset,
-                                         extent.length);
+        const auto bytes =
+            peers_->bytes(extent.incarnation, extent.first_block, extent.offset, extent.length);
         if (!bytes) return false;
         pieces_.push_back(*bytes);
         sum += bytes->size();
@@ -256,9 +277,10 @@ void StoreService::answer_all(wire::CommitOutcome outcome) {
     }
     for (Added& added : added_) {
         if (durable) {
-            qmgr_.announce(added.id,
-                           std::string_view(envelopes_).substr(added.envelope_start, added.envelope_bytes),
-                           std::move(added.place));
+            qmgr_.announce(
+                added.id,
+                std::string_view(envelopes_).substr(added.envelope_start, added.envelope_bytes),
+                std::move(added.place));
         } else {
             content_.give_back(std::move(added.place));
         }

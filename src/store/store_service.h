@@ -1,17 +1,17 @@
-// store/store_service.h: the store as a service: takes messages from cleanup and bounce, makes them durable,
-// answers, and tells qmgr.
+// store/store_service.h: the store as a service: takes messages from cleanup and bounce, makes them
+// durable, answers, and tells qmgr.
 //
-// One batch at a time. What arrives while a batch is being synced is the next one: the loop stands still meanwhile, which
-// hurts nobody, since the store serves no network.
+// One batch at a time. What arrives while a batch is being synced is the next one: the loop stands
+// still meanwhile, which hurts nobody, since the store serves no network.
 //
 //   collecting ── records of a turn ──► one WriteBatch, one synced write ──► answers ──► collecting
 //                                              └─ failed ─► "busy" to all, on_failed()
 //
-// After the answers nothing more is read until the loop has published them and rung the peers' bells: else they would
-// wait for the copying of the next batch, or for its sync.
+// After the answers nothing more is read until the loop has published them and rung the peers'
+// bells: else they would wait for the copying of the next batch, or for its sync.
 //
-// Outcomes ride with the next batch; when no message comes, they are written kOutcomeDelayUs later. Everything
-// that is written is synced: OutcomeRecorded means on disk.
+// Outcomes ride with the next batch; when no message comes, they are written kOutcomeDelayUs later.
+// Everything that is written is synced: OutcomeRecorded means on disk.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,7 @@
 
 #include "mail/wire/commit_request.h"
 #include "runtime/service.h"
+
 #include "store/free_space.h"
 #include "store/id_book.h"
 #include "store/lent_content.h"
@@ -42,13 +43,16 @@ class StoreService final : public Service, public TurnListener {
     struct Parts {
         std::unique_ptr<QueueStore> store;
         FreeSpace::Ask free_bytes;
-        // The queue can not be written any more and everybody has been told: end this process, with a failure.
+        // The queue can not be written any more and everybody has been told: end this process, with
+        // a failure.
         std::function<void()> on_failed;
     };
+
     StoreService(World& world, Parts parts);
     ~StoreService();
 
     void attach(Peers& peers) override { peers_ = &peers; }
+
     void on_listener(std::string_view name, Socket listener) override;
     void on_settings(const Settings& settings) override;
     void on_drain() override;
@@ -70,10 +74,11 @@ class StoreService final : public Service, public TurnListener {
         uint32_t incarnation;
         uint64_t cookie;
         MessageId id;
-        size_t envelope_start;      // in envelopes_
+        size_t envelope_start;  // in envelopes_
         size_t envelope_bytes;
         Place place;
     };
+
     struct Lease {
         uint32_t incarnation;
         uint64_t cookie;
@@ -91,7 +96,9 @@ class StoreService final : public Service, public TurnListener {
     void fail(const char* why);
     void hold_peers();
     void resume_peers();
+
     void on_outcome_delay() { commit_now_ = true; }
+
     Outbox* outbox_of(uint32_t incarnation);
     bool batch_is_full() const noexcept;
 
@@ -111,10 +118,10 @@ class StoreService final : public Service, public TurnListener {
     std::vector<Added> added_;
     std::vector<Lease> leases_;
     std::string envelopes_;
-    bool commit_now_ = false;       // outcomes have waited long enough
+    bool commit_now_ = false;  // outcomes have waited long enough
     Timer outcome_delay_;
 
-    bool held_ = false;             // peers are not read until the answers are published
+    bool held_ = false;  // peers are not read until the answers are published
     bool turn_over_ = false;
     bool failed_ = false;
     bool failure_told_ = false;
@@ -122,7 +129,7 @@ class StoreService final : public Service, public TurnListener {
     // Reused.
     wire::CommitRequest request_;
     std::vector<std::string_view> pieces_;
-    std::string heap_copy_;         // of a message the arena had no room for
+    std::string heap_copy_;  // of a message the arena had no room for
 };
 
 }  // namespace posthaste::store

@@ -1,13 +1,13 @@
 #include "store/store_service.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
+#include <gtest/gtest.h>
 #include <map>
+
+#include "store/store_testing.h"
 
 #include "simulation/sim_loop.h"
 #include "simulation/sim_world.h"
-#include "store/store_testing.h"
 
 namespace posthaste::store {
 namespace {
@@ -31,6 +31,7 @@ struct FarEnd {
         ASSERT_TRUE(channel.send(Record::kType, bytes));
         channel.publish();
     }
+
     // All that has come, by type. Decoded texts point into `kept`.
     template <class Record>
     std::vector<Record> hear() {
@@ -44,6 +45,7 @@ struct FarEnd {
         }
         return out;
     }
+
     void forget() { kept.clear(); }
 
     Segment near;
@@ -61,11 +63,12 @@ class StoreServiceTest : public testing::Test {
           cleanup_arena_(Arena::create_private(kCleanup, 64 * kBlockBytes)) {
         start();
     }
+
     ~StoreServiceTest() override { stop(); }
 
     void start() {
-        service_world_ = std::make_unique<World>(World{loop_, on_.log, page_, settings_, &arena_, 0,
-                                                       kStore, "store"});
+        service_world_ = std::make_unique<World>(
+            World{loop_, on_.log, page_, settings_, &arena_, 0, kStore, "store"});
         StoreService::Parts parts;
         parts.store = on_.open();
         parts.free_bytes = [this] { return std::optional(free_bytes_); };
@@ -77,21 +80,25 @@ class StoreServiceTest : public testing::Test {
         link(cleanup_, Role::cleanup, kCleanup, ArenaView::of(cleanup_arena_));
         link(qmgr_, Role::qmgr, kQmgr, std::nullopt);
     }
+
     void stop() {
         peers_.reset();
         service_.reset();
     }
+
     void link(FarEnd& far, Role role, uint32_t incarnation, std::optional<ArenaView> view) {
         peers_->add({role, 0, incarnation,
                      Channel(Segment::alias(far.near), Segment::alias(far.far)), std::move(view),
                      world_.make_doorbell(loop_)});
     }
+
     // Lets the store run, as if its bell had been rung.
     void run(int64_t for_us = 1000) {
         Timer wake{[](void*) {}, nullptr};
         loop_.timers().set(wake, loop_.now_us());
         world_.run_for(TimerWheel::kTickUs + for_us, 100'000);
     }
+
     MessageId lease() {
         cleanup_.say(wire::LeaseRequest{77});
         run();
@@ -99,6 +106,7 @@ class StoreServiceTest : public testing::Test {
         EXPECT_FALSE(grants.empty());
         return grants.empty() ? kNoMessage : grants.back().first;
     }
+
     wire::Extent put(Arena& arena, std::string_view bytes) {
         const auto blocks = static_cast<uint32_t>((bytes.size() + kBlockBytes - 1) / kBlockBytes);
         const auto first = arena.allocate_run(std::max(blocks, 1u));
@@ -109,6 +117,7 @@ class StoreServiceTest : public testing::Test {
         }
         return {arena.incarnation(), *first, 0, static_cast<uint32_t>(bytes.size())};
     }
+
     // A message whose header lies with cleanup and whose body lies with smtpd.
     void submit(MessageId id, const std::string& header, const std::string& body, uint64_t cookie) {
         const std::string envelope = encoded(envelope_for(id, header + body));
@@ -119,12 +128,14 @@ class StoreServiceTest : public testing::Test {
         const auto rest = put(smtpd_arena_, body);
         request.content = {head, rest};
         cleanup_.say(request);
-        for (const auto& [arena, extent] : {std::pair{&cleanup_arena_, head}, std::pair{&smtpd_arena_, rest}}) {
+        for (const auto& [arena, extent] :
+             {std::pair{&cleanup_arena_, head}, std::pair{&smtpd_arena_, rest}}) {
             for (uint32_t i = 0; i < (extent.length + kBlockBytes - 1) / kBlockBytes; ++i) {
                 lent_.emplace_back(arena, extent.first_block + i);
             }
         }
     }
+
     void take_back() {
         for (const auto& [arena, block] : lent_) {
             std::ranges::fill(arena->block(block), '!');
@@ -132,6 +143,7 @@ class StoreServiceTest : public testing::Test {
         }
         lent_.clear();
     }
+
     wire::CommitOutcome outcome_of(uint64_t cookie) {
         for (const auto& result : cleanup_.hear<wire::CommitResult>()) {
             if (result.cookie == cookie) return result.outcome;
@@ -139,10 +151,13 @@ class StoreServiceTest : public testing::Test {
         ADD_FAILURE() << "no answer for " << cookie;
         return wire::CommitOutcome::refused;
     }
+
     bool answered(uint64_t cookie) {
         const auto results = cleanup_.hear<wire::CommitResult>();
-        return std::any_of(results.begin(), results.end(), [&](const auto& r) { return r.cookie == cookie; });
+        return std::any_of(results.begin(), results.end(),
+                           [&](const auto& r) { return r.cookie == cookie; });
     }
+
     std::string content_of(const wire::QueuedMessage& message) {
         std::string out;
         const auto view = ArenaView::of(arena_);
@@ -178,7 +193,7 @@ TEST_F(StoreServiceTest, AMessageIsDurableAnsweredAndAnnouncedWithItsBytes) {
     submit(id, header, body, 1);
     run();
     EXPECT_EQ(outcome_of(1), wire::CommitOutcome::durable);
-    take_back();        // what cleanup and smtpd write there now is of no concern
+    take_back();  // what cleanup and smtpd write there now is of no concern
     const auto queued = qmgr_.hear<wire::QueuedMessage>();
     ASSERT_EQ(queued.size(), 1u);
     EXPECT_EQ(decode_envelope(queued[0].envelope)->id, id);
@@ -206,7 +221,8 @@ TEST_F(StoreServiceTest, RequestsThatAreWrongAreRefusedAndNothingIsStored) {
     const MessageId id = lease();
     const std::string envelope = encoded(envelope_for(id, "0123456789"));
     const wire::Extent good = put(smtpd_arena_, "0123456789");
-    const auto ask = [&](uint64_t cookie, std::string_view bytes, std::vector<wire::Extent> content) {
+    const auto ask = [&](uint64_t cookie, std::string_view bytes,
+                         std::vector<wire::Extent> content) {
         wire::CommitRequest request;
         request.cookie = cookie;
         request.envelope = bytes;
@@ -376,7 +392,7 @@ TEST_F(StoreServiceTest, ContentStaysLentUntilItIsReleased) {
     outcome.remove = true;
     qmgr_.say(outcome);
     run(20 * kMsUs);
-    EXPECT_EQ(arena_.blocks_free(), free_before - 2);       // an agent may still be sending from it
+    EXPECT_EQ(arena_.blocks_free(), free_before - 2);  // an agent may still be sending from it
     qmgr_.say(wire::ReleaseContent{id});
     qmgr_.say(wire::ReleaseContent{id});
     run();
@@ -406,7 +422,8 @@ TEST_F(StoreServiceTest, ANewQmgrSaysWhatAgentsStillHold) {
     next.say(wire::HeldContent{{first + 1, first + 777}, false});
     next.say(wire::HeldContent{{}, true});
     run();
-    EXPECT_EQ(arena_.blocks_free(), free_before - 2);       // the first one is its own, the second one held
+    EXPECT_EQ(arena_.blocks_free(),
+              free_before - 2);  // the first one is its own, the second one held
     next.say(wire::ScanRequest{kNoMessage, 2});
     next.say(wire::ScanRequest{first + 1, 100});
     run();
@@ -434,7 +451,8 @@ TEST_F(StoreServiceTest, AFullRingToQmgrBecomesAGapAndLaterAnAnswer) {
     }
     for (uint64_t i = 0; i < kMany; ++i) EXPECT_EQ(outcome_of(i), wire::CommitOutcome::durable);
     std::map<MessageId, int> known;
-    for (const auto& queued : narrow.hear<wire::QueuedMessage>()) ++known[decode_envelope(queued.envelope)->id];
+    for (const auto& queued : narrow.hear<wire::QueuedMessage>())
+        ++known[decode_envelope(queued.envelope)->id];
     ASSERT_LT(known.size(), kMany);
     run();
     const auto gaps = narrow.hear<wire::AnnounceGap>();
@@ -448,7 +466,8 @@ TEST_F(StoreServiceTest, AFullRingToQmgrBecomesAGapAndLaterAnAnswer) {
     // And goes on as before.
     submit(first + kMany, "h\r\n", "b\r\n", kMany);
     run();
-    EXPECT_EQ(decode_envelope(narrow.hear<wire::QueuedMessage>().back().envelope)->id, first + kMany);
+    EXPECT_EQ(decode_envelope(narrow.hear<wire::QueuedMessage>().back().envelope)->id,
+              first + kMany);
 }
 
 TEST_F(StoreServiceTest, AnswersWaitForRoomAndNoneIsLost) {
@@ -491,7 +510,7 @@ TEST_F(StoreServiceWithSmallArena, AFullArenaDelaysDeliveryAndNotAcceptance) {
     const auto queued = qmgr_.hear<wire::QueuedMessage>();
     ASSERT_EQ(queued.size(), 10u);
     EXPECT_EQ(content_of(queued[5]), "h\r\nbody 5");
-    EXPECT_TRUE(queued[6].content.empty());     // two blocks are kept for what qmgr loads
+    EXPECT_TRUE(queued[6].content.empty());  // two blocks are kept for what qmgr loads
     qmgr_.forget();
     for (const uint64_t i : {6u, 7u, 8u}) qmgr_.say(wire::LoadMessage{first + i, true});
     run();

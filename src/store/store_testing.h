@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,7 +10,9 @@
 #include "mail/envelope.h"
 #include "mail/queue_state.h"
 #include "runtime/log.h"
+
 #include "store/queue_store.h"
+
 #include "support/sim_disk.h"
 
 namespace posthaste::store {
@@ -22,12 +23,14 @@ class RecordingLog final : public Log {
         lines.emplace_back(text);
         if (severity >= wire::Severity::error) errors.emplace_back(text);
     }
+
     bool says(std::string_view text) const {
         for (const std::string& line : lines) {
             if (line.find(text) != std::string::npos) return true;
         }
         return false;
     }
+
     std::vector<std::string> lines;
     std::vector<std::string> errors;
 };
@@ -84,8 +87,9 @@ class OnSimDisk {
         EXPECT_TRUE(opened.has_value()) << (log.errors.empty() ? "" : log.errors.back());
         return opened ? std::move(*opened) : nullptr;
     }
-    std::unique_ptr<QueueStore> power_cut_and_open(std::unique_ptr<QueueStore> store,
-                                                   const std::function<uint64_t()>* random = nullptr) {
+
+    std::unique_ptr<QueueStore> power_cut_and_open(
+        std::unique_ptr<QueueStore> store, const std::function<uint64_t()>* random = nullptr) {
         disk.power_cut(random);
         store.reset();
         return open();

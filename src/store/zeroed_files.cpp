@@ -1,14 +1,13 @@
 #include "store/zeroed_files.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <dirent.h>
+#include <fcntl.h>
 #include <memory>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
 
 #include "base/assert.h"
@@ -97,8 +96,8 @@ Result<std::string> ZeroedFiles::make_one(uint64_t number, uint64_t zeroed_bytes
     ASSERT(zeros != nullptr);
     std::memset(zeros.get(), 0, kChunkBytes);
     // One extent if the file system can.
-    bool written = ::fallocate(file.get(), 0, 0, static_cast<off_t>(file_bytes_)) == 0 ||
-                   errno == EOPNOTSUPP;
+    bool written =
+        ::fallocate(file.get(), 0, 0, static_cast<off_t>(file_bytes_)) == 0 || errno == EOPNOTSUPP;
     for (uint64_t at = 0; written && at < zeroed_bytes; at += kChunkBytes) {
         written = ::pwrite(file.get(), zeros.get(), kChunkBytes, static_cast<off_t>(at)) ==
                   static_cast<ssize_t>(kChunkBytes);

@@ -1,10 +1,9 @@
 #include "support/sim_disk.h"
 
-#include <rocksdb/file_system.h>
-
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <rocksdb/file_system.h>
 #include <set>
 #include <utility>
 
@@ -68,9 +67,7 @@ namespace {
 
 using State = SimDisk::State;
 
-IOStatus powered_off() {
-    return IOStatus::IOError("simulated: the power was cut");
-}
+IOStatus powered_off() { return IOStatus::IOError("simulated: the power was cut"); }
 
 // What every open thing shares: the disk, and the life of the machine it was opened in.
 struct Handle {
@@ -85,6 +82,7 @@ struct Handle {
 class SimSequentialFile final : public rocksdb::FSSequentialFile {
  public:
     explicit SimSequentialFile(Handle handle) : handle_(std::move(handle)) {}
+
     IOStatus Read(size_t count, const IOOptions&, rocksdb::Slice* result, char* scratch,
                   IODebugContext*) override {
         const std::lock_guard lock(handle_.state->mutex);
@@ -96,6 +94,7 @@ class SimSequentialFile final : public rocksdb::FSSequentialFile {
         *result = rocksdb::Slice(scratch, size);
         return IOStatus::OK();
     }
+
     IOStatus Skip(uint64_t count) override {
         position_ += count;
         return IOStatus::OK();
@@ -109,6 +108,7 @@ class SimSequentialFile final : public rocksdb::FSSequentialFile {
 class SimRandomAccessFile final : public rocksdb::FSRandomAccessFile {
  public:
     explicit SimRandomAccessFile(Handle handle) : handle_(std::move(handle)) {}
+
     IOStatus Read(uint64_t offset, size_t count, const IOOptions&, rocksdb::Slice* result,
                   char* scratch, IODebugContext*) const override {
         const std::lock_guard lock(handle_.state->mutex);
@@ -126,6 +126,7 @@ class SimRandomAccessFile final : public rocksdb::FSRandomAccessFile {
 class SimWritableFile final : public rocksdb::FSWritableFile {
  public:
     explicit SimWritableFile(Handle handle) : handle_(std::move(handle)) {}
+
     IOStatus Append(const rocksdb::Slice& data, const IOOptions&, IODebugContext*) override {
         const std::lock_guard lock(handle_.state->mutex);
         if (handle_.dead()) return powered_off();
@@ -133,10 +134,12 @@ class SimWritableFile final : public rocksdb::FSWritableFile {
         if (status.ok()) handle_.inode->bytes.append(data.data(), data.size());
         return status;
     }
+
     IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                     const rocksdb::DataVerificationInfo&, IODebugContext* debug) override {
         return Append(data, options, debug);
     }
+
     IOStatus Truncate(uint64_t size, const IOOptions&, IODebugContext*) override {
         const std::lock_guard lock(handle_.state->mutex);
         if (handle_.dead()) return powered_off();
@@ -144,8 +147,11 @@ class SimWritableFile final : public rocksdb::FSWritableFile {
         handle_.inode->synced_bytes = std::min<size_t>(handle_.inode->synced_bytes, size);
         return IOStatus::OK();
     }
+
     IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+
     IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+
     IOStatus Sync(const IOOptions&, IODebugContext*) override {
         std::function<void(const std::string&)> on_sync;
         {
@@ -160,6 +166,7 @@ class SimWritableFile final : public rocksdb::FSWritableFile {
         if (on_sync) on_sync(handle_.path);
         return IOStatus::OK();
     }
+
     uint64_t GetFileSize(const IOOptions&, IODebugContext*) override {
         const std::lock_guard lock(handle_.state->mutex);
         return handle_.inode->bytes.size();
@@ -172,12 +179,14 @@ class SimWritableFile final : public rocksdb::FSWritableFile {
 class SimDirectory final : public rocksdb::FSDirectory {
  public:
     IOStatus Fsync(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+
     IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
 };
 
 class SimLock final : public rocksdb::FileLock {
  public:
     explicit SimLock(std::string path) : path_(std::move(path)) {}
+
     const std::string path_;
 };
 
@@ -193,11 +202,13 @@ class SimFileSystem final : public rocksdb::FileSystem {
                                IODebugContext*) override {
         return open<SimSequentialFile>(path, result);
     }
+
     IOStatus NewRandomAccessFile(const std::string& path, const rocksdb::FileOptions&,
                                  std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
                                  IODebugContext*) override {
         return open<SimRandomAccessFile>(path, result);
     }
+
     IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions&,
                              std::unique_ptr<rocksdb::FSWritableFile>* result,
                              IODebugContext*) override {
@@ -208,23 +219,27 @@ class SimFileSystem final : public rocksdb::FileSystem {
         }
         return open<SimWritableFile>(path, result);
     }
+
     IOStatus ReopenWritableFile(const std::string& path, const rocksdb::FileOptions&,
                                 std::unique_ptr<rocksdb::FSWritableFile>* result,
                                 IODebugContext*) override {
         return open<SimWritableFile>(path, result);
     }
+
     IOStatus NewDirectory(const std::string&, const IOOptions&,
                           std::unique_ptr<rocksdb::FSDirectory>* result, IODebugContext*) override {
         *result = std::make_unique<SimDirectory>();
         return IOStatus::OK();
     }
+
     IOStatus FileExists(const std::string& path, const IOOptions&, IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
         if (dead()) return powered_off();
-        const bool there = state_->files.contains(normal(path)) ||
-                           state_->directories.contains(normal(path));
+        const bool there =
+            state_->files.contains(normal(path)) || state_->directories.contains(normal(path));
         return there ? IOStatus::OK() : IOStatus::NotFound();
     }
+
     IOStatus GetChildren(const std::string& directory, const IOOptions&,
                          std::vector<std::string>* result, IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
@@ -240,11 +255,13 @@ class SimFileSystem final : public rocksdb::FileSystem {
         for (const auto& path : state_->directories) add(path);
         return IOStatus::OK();
     }
+
     IOStatus DeleteFile(const std::string& path, const IOOptions&, IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
         if (dead()) return powered_off();
         return state_->files.erase(normal(path)) > 0 ? IOStatus::OK() : IOStatus::NotFound();
     }
+
     IOStatus Truncate(const std::string& path, size_t size, const IOOptions&,
                       IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
@@ -255,12 +272,14 @@ class SimFileSystem final : public rocksdb::FileSystem {
         it->second->synced_bytes = std::min(it->second->synced_bytes, size);
         return IOStatus::OK();
     }
+
     IOStatus CreateDir(const std::string& path, const IOOptions&, IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
         if (dead()) return powered_off();
         return state_->directories.insert(normal(path)).second ? IOStatus::OK()
                                                                : IOStatus::IOError("exists");
     }
+
     IOStatus CreateDirIfMissing(const std::string& path, const IOOptions&,
                                 IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
@@ -268,11 +287,13 @@ class SimFileSystem final : public rocksdb::FileSystem {
         state_->directories.insert(normal(path));
         return IOStatus::OK();
     }
+
     IOStatus DeleteDir(const std::string& path, const IOOptions&, IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
         if (dead()) return powered_off();
         return state_->directories.erase(normal(path)) > 0 ? IOStatus::OK() : IOStatus::NotFound();
     }
+
     IOStatus GetFileSize(const std::string& path, const IOOptions&, uint64_t* size,
                          IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
@@ -282,11 +303,13 @@ class SimFileSystem final : public rocksdb::FileSystem {
         *size = it->second->bytes.size();
         return IOStatus::OK();
     }
+
     IOStatus GetFileModificationTime(const std::string&, const IOOptions&, uint64_t* time,
                                      IODebugContext*) override {
         *time = 0;
         return IOStatus::OK();
     }
+
     IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions&,
                         IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
@@ -296,6 +319,7 @@ class SimFileSystem final : public rocksdb::FileSystem {
         state_->files[normal(to)] = std::move(node.mapped());
         return IOStatus::OK();
     }
+
     IOStatus LockFile(const std::string& path, const IOOptions&, rocksdb::FileLock** lock_out,
                       IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
@@ -304,6 +328,7 @@ class SimFileSystem final : public rocksdb::FileSystem {
         *lock_out = new SimLock(normal(path));
         return IOStatus::OK();
     }
+
     IOStatus UnlockFile(rocksdb::FileLock* file_lock, const IOOptions&, IODebugContext*) override {
         const std::unique_ptr<SimLock> owned(static_cast<SimLock*>(file_lock));
         const std::lock_guard lock(state_->mutex);
@@ -311,15 +336,18 @@ class SimFileSystem final : public rocksdb::FileSystem {
         if (!dead()) state_->locked.erase(owned->path_);
         return IOStatus::OK();
     }
+
     IOStatus GetTestDirectory(const IOOptions&, std::string* path, IODebugContext*) override {
         *path = "test";
         return IOStatus::OK();
     }
+
     IOStatus GetAbsolutePath(const std::string& path, const IOOptions&, std::string* out,
                              IODebugContext*) override {
         *out = "/" + normal(path);
         return IOStatus::OK();
     }
+
     IOStatus IsDirectory(const std::string& path, const IOOptions&, bool* is_directory,
                          IODebugContext*) override {
         const std::lock_guard lock(state_->mutex);
@@ -383,9 +411,7 @@ void SimDisk::fail_after(uint64_t calls, Fault fault, std::string_view name_ends
     state_->fault_suffix = name_ends_with;
 }
 
-void SimDisk::heal() {
-    fail_after(0, Fault::none);
-}
+void SimDisk::heal() { fail_after(0, Fault::none); }
 
 void SimDisk::set_on_sync(std::function<void(const std::string& path)> on_sync) {
     const std::lock_guard lock(state_->mutex);

@@ -1,5 +1,5 @@
-// tests/support/sim_disk.h: a disk in memory under RocksDB: loses what was not synced when the power is cut, tears the last
-// write, fails when told.
+// tests/support/sim_disk.h: a disk in memory under RocksDB: loses what was not synced when the
+// power is cut, tears the last write, fails when told.
 //
 //   SimDisk disk;
 //   QueueStoreOptions options;
@@ -8,8 +8,8 @@
 //   disk.power_cut(&random);                    // whoever has it open gets errors from now on
 //   options.file_system = disk.file_system();   // the machine is up again
 //
-// Names of files are durable at once; their bytes when synced. Used from RocksDB's threads too, hence locked inside; what
-// it does depends on the calls alone, never on time.
+// Names of files are durable at once; their bytes when synced. Used from RocksDB's threads too,
+// hence locked inside; what it does depends on the calls alone, never on time.
 #pragma once
 
 #include <cstdint>
@@ -37,11 +37,12 @@ class SimDisk {
     // As the running machine sees it; dead after the next power cut.
     std::shared_ptr<rocksdb::FileSystem> file_system();
 
-    // Unsynced bytes are gone. `random` given: of each file a random part of them had reached the disk all the
-    // same, perhaps without one sector in its midst, which reads as zeros.
+    // Unsynced bytes are gone. `random` given: of each file a random part of them had reached the
+    // disk all the same, perhaps without one sector in its midst, which reads as zeros.
     void power_cut(const std::function<uint64_t()>* random = nullptr);
 
-    // After `calls` more appends and syncs of files whose name ends so (".log", ".sst", "" = all), each one fails.
+    // After `calls` more appends and syncs of files whose name ends so (".log", ".sst", "" = all),
+    // each one fails.
     void fail_after(uint64_t calls, Fault fault, std::string_view name_ends_with = {});
     void heal();
     // Called at each sync, for a simulation that lets time pass.
