@@ -253,10 +253,10 @@ TEST(Segment, RefusesAForeignDescriptorThatPromisesLess) {
 // Under TSan this is the proof that indices order the bytes.
 TEST(Channel, TwoThreadsExchangeRecordsInOrder) {
     Pair pair(2048);
-    constexpr uint64_t kRecords = 50'000;
+    constexpr uint64_t records_total = 50'000;
     const auto produce = [](Channel& channel, uint32_t seed) {
         std::mt19937 random(seed);
-        for (uint64_t number = 0; number < kRecords; ++number) {
+        for (uint64_t number = 0; number < records_total; ++number) {
             std::string body(9 + random() % 200, static_cast<char>(number));
             std::memcpy(body.data(), &number, sizeof(number));
             while (!channel.send(1, body)) {
@@ -271,7 +271,7 @@ TEST(Channel, TwoThreadsExchangeRecordsInOrder) {
     std::thread producer([&] { produce(pair.a, 1); });
     uint64_t expected = 0;
     bool in_order = true;
-    while (expected < kRecords && !pair.b.broken()) {
+    while (expected < records_total && !pair.b.broken()) {
         Channel::Record record;
         if (!pair.b.receive(record)) {
             pair.b.release();

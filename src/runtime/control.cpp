@@ -72,7 +72,7 @@ Result<bool> receive_control(int socket, ControlMessage& out, ControlWait wait) 
     out.body.resize(kControlBytesMax);
     Frame frame{};
     iovec pieces[2] = {{&frame, sizeof(frame)}, {out.body.data(), out.body.size()}};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(kControlFdsMax * sizeof(int))> space;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(kControlFdsMax * sizeof(int))> space{};
     msghdr message{};
     ssize_t size = -1;
     for (;;) {

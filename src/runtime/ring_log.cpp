@@ -25,9 +25,9 @@ size_t utf8_bytes_at(std::string_view text) noexcept {
         if ((at(i) & 0xc0) != 0x80) return 0;
         code = code << 6 | (at(i) & 0x3fU);
     }
-    constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    constexpr uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    return code < kSmallest[size] || code < 0xa0 || surrogate || code > 0x10ffff ? 0 : size;
+    return code < smallest[size] || code < 0xa0 || surrogate || code > 0x10ffff ? 0 : size;
 }
 
 }  // namespace

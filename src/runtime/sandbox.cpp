@@ -88,10 +88,9 @@ void Sandbox::limit_capabilities_to_come() {
         if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
             return missed("capability bounding set", errno);
     }
-    constexpr unsigned long kBits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                                    SECBIT_NO_CAP_AMBIENT_RAISE |
-                                    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-    if (::prctl(PR_SET_SECUREBITS, kBits, 0, 0, 0) != 0) missed("secure bits", errno);
+    constexpr unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
+                                   SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+    if (::prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) != 0) missed("secure bits", errno);
 }
 
 Result<void> Sandbox::become_user() {
@@ -122,8 +121,8 @@ void Sandbox::drop_capabilities() {
 
 // Its memory holds mail: no core, no ptrace or /proc/PID/mem by another process of the same user.
 void Sandbox::forbid_dumps() {
-    constexpr rlimit kNone{0, 0};
-    if (::setrlimit(RLIMIT_CORE, &kNone) != 0) missed("no core dumps", errno);
+    constexpr rlimit nothing{0, 0};
+    if (::setrlimit(RLIMIT_CORE, &nothing) != 0) missed("no core dumps", errno);
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) missed("not dumpable", errno);
 }
 

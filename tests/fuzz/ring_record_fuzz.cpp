@@ -52,40 +52,41 @@ void act(Channel& ours) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::string_view input = fuzz::text_of(data, size);
-    static const Segment own = Segment::create_private(kRingBytes);
-    static const Segment foreign = Segment::create_private(kRingBytes);
-    for (const Segment* segment : {&own, &foreign}) {
+    // Emptied for each input instead of mapped anew.
+    static const Segment kOwn = Segment::create_private(kRingBytes);
+    static const Segment kForeign = Segment::create_private(kRingBytes);
+    for (const Segment* segment : {&kOwn, &kForeign}) {
         for (auto* index : {&segment->header()->tail, &segment->header()->head,
                             &segment->header()->sleep_count, &segment->header()->wants_room}) {
             index->store(0);
         }
         std::memset(segment->slots(), 0, kRingBytes);
     }
-    Channel ours(Segment::alias(own), Segment::alias(foreign));
+    Channel ours(Segment::alias(kOwn), Segment::alias(kForeign));
     while (!input.empty()) {
         const uint8_t choice = fuzz::take_choice(input);
         const uint64_t number = take_number(input);
         switch (choice % 8) {
             case 0:
-                foreign.header()->tail.store(number % (2 * kRingBytes));
+                kForeign.header()->tail.store(number % (2 * kRingBytes));
                 break;
             case 1:
-                foreign.header()->head.store(number % (2 * kRingBytes));
+                kForeign.header()->head.store(number % (2 * kRingBytes));
                 break;
             case 2:
-                foreign.header()->tail.store(number);
+                kForeign.header()->tail.store(number);
                 break;
             case 3:
-                foreign.header()->sleep_count.store(number);
+                kForeign.header()->sleep_count.store(number);
                 break;
             case 4:
-                foreign.header()->wants_room.store(number);
+                kForeign.header()->wants_room.store(number);
                 break;
             case 5:
                 act(ours);
                 break;
             default:
-                std::memcpy(foreign.slots() + choice / 8 * 32U, &number, sizeof(number));
+                std::memcpy(kForeign.slots() + choice / 8 * 32U, &number, sizeof(number));
                 break;
         }
     }

@@ -30,6 +30,9 @@ uint64_t number_from_environment(const char* name, uint64_t otherwise) {
     return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
+// As printf wants it.
+unsigned long long number(uint64_t value) { return value; }
+
 struct Side {
     Channel channel;
     int own_bell;
@@ -112,7 +115,7 @@ struct RingStress : testing::TestWithParam<std::tuple<uint32_t, Ways>> {
         seed = number_from_environment("POSTHASTE_SEED", std::random_device{}());
         records = number_from_environment("POSTHASTE_STRESS_RECORDS", 100'000);
         back = ways() == Ways::one ? 0 : records;
-        std::printf("POSTHASTE_SEED=%llu\n", static_cast<unsigned long long>(seed));
+        std::printf("POSTHASTE_SEED=%llu\n", number(seed));
     }
 
     static uint32_t ring_bytes() { return std::get<0>(GetParam()); }
@@ -146,9 +149,8 @@ TEST_P(RingStress, ThreadsLoseNoWakeUpAndNoRecord) {
     EXPECT_STREQ(a.failure, nullptr);
     EXPECT_STREQ(b.failure, nullptr);
     EXPECT_GT(a.sleeps + b.sleeps, 0U) << "nothing was tested";
-    std::printf("records %llu, sleeps %llu, rings %llu\n", static_cast<unsigned long long>(records),
-                static_cast<unsigned long long>(a.sleeps + b.sleeps),
-                static_cast<unsigned long long>(a.rings + b.rings));
+    std::printf("records %llu, sleeps %llu, rings %llu\n", number(records),
+                number(a.sleeps + b.sleeps), number(a.rings + b.rings));
 }
 
 TEST_P(RingStress, ProcessesLoseNoWakeUpAndNoRecord) {
