@@ -8,6 +8,8 @@
 
 #include "base/strings.h"
 
+#include "master/listeners.h"
+
 namespace posthaste {
 
 namespace {
@@ -65,6 +67,12 @@ class PlanMaker {
         auto settings = reader.read(service.entry.overrides, diagnostics_);
         if (!settings) return;
         service.settings = std::move(*settings);
+        std::string fault;
+        if (entry.type == ServiceType::inet &&
+            listen_endpoints(entry.name, service.settings, fault).empty()) {
+            diagnostics_.error(entry.place, fault);
+            return;
+        }
         if (!count_processes(service) || !find_user(service) || !find_program(service)) return;
         for (const auto& other : plan_.services)
             if (other.row == service.row) service.first_instance += other.process_count;

@@ -104,6 +104,8 @@ TEST_F(PlanTest, NamesWhatCannotRun) {
     EXPECT_THAT(remarks_, HasSubstr("a second store; there can be only one (master.cf:3)"));
     EXPECT_FALSE(plan(std::string(kServices) + "qmgr2 inet n - y - 1 cleanup\n"));
     EXPECT_THAT(remarks_, HasSubstr("cleanup does not listen on the network"));
+    EXPECT_FALSE(plan(std::string(kServices) + "127.0.0.1:99999 inet n - y - - smtpd\n"));
+    EXPECT_THAT(remarks_, HasSubstr("error: master.cf:9: port \"99999\""));
     EXPECT_FALSE(plan("2525 inet n - y - - smtpd\n"));
     EXPECT_THAT(remarks_, HasSubstr("no service runs store"));
     EXPECT_FALSE(plan(kServices, "store_user = nobody-of-this-name\n"));
