@@ -41,7 +41,7 @@ def test_each_malformed_command_has_its_answer():
             (b"MAIL FROM:<<a@b.test>>", "501"), (b"MAIL FROM:<a@b@c.test>", "501"), (b"MAIL FROM:<a b@c.test>", "501"),
             (b"MAIL FROM:<\"a@b.test>", "501"), (b"MAIL FROM:<a@b.test> SIZE=x", "501"), (b"MAIL FROM:<a@b.test> SIZE=-1", "501"),
             (b"MAIL FROM:<a@b.test> SIZE=99999999999999999999999", "5"), (b"MAIL FROM:<a@b.test> FOO=BAR", "555"),
-            (b"MAIL FROM:<a@b.test> BODY=9BIT", "501"), (b"MAIL FROM:<a@b.test> RET=MAYBE", "501"),
+            (b"MAIL FROM:<a@b.test> BODY=9BIT", "555"), (b"MAIL FROM:<a@b.test> RET=MAYBE", "501"),
             (b"RCPT TO:<a@b.test>", "503"), (b"DATA", "503"), (b"DATA now", "50"), (b"RSET now", "501"), (b"EHLO", "501"),
             (b"VRFY", "501"), (b"\xff\xfe\xfd", "500"), (b"AUTH PLAIN AAAA", "503"), (b"XCLIENT NAME=evil", "5"), (b"HELP", "")):
         reply = smtp.ask(line + b"\r\n")

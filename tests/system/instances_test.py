@@ -7,12 +7,12 @@ from receivers import AioReceiver
 
 def test_mail_passes_through_both_and_one_may_stop():
     receiver = AioReceiver()
-    second = Relay(receiver.port)
-    first = Relay(second.port)
+    second = Relay(receiver.port, settings={"myhostname": "second.test"})
+    first = Relay(second.port, settings={"myhostname": "first.test"})
     first_id = first.send(b"Subject: through two\r\n\r\nbody\r\n")
     message = receiver.wait()[0]
     assert message.body == b"body\r\n" and len(message.fields("Received")) == 2, message.header
-    first.wait_log(rf"{first_id}: to=.*status=sent \(250 2\.0\.0 Ok: queued as \w+\)")
+    first.wait_log(rf"{first_id}: to=.*status=sent \(250 2\.0\.0 Ok: .*queued as \w+\)")
     assert not set(sum(first.children().values(), [])) & set(sum(second.children().values(), []))
 
     first.stop()
@@ -26,10 +26,19 @@ def test_mail_passes_through_both_and_one_may_stop():
         relay.wait_queue_empty()
 
 
+def test_a_relay_that_is_its_own_next_hop_notices():
+    relay = Relay(start=False)
+    relay.configure({"relayhost": f"[127.0.0.1]:{relay.port}"})
+    relay.start()
+    queue_id = relay.send()
+    relay.wait_log(rf"{queue_id}: to=.*dsn=5\.4\.6, status=bounced \(.*loops back to myself")
+    wait_until(lambda: [m["queue_name"] for m in relay.queue()] == ["hold"], what="the message in hold")
+
+
 def test_a_loop_between_two_ends():
     first = Relay(start=False)
-    second = Relay(first.port, settings={"hopcount_limit": "8"})
-    first.configure({"relayhost": f"[127.0.0.1]:{second.port}", "hopcount_limit": "8"})
+    second = Relay(first.port, settings={"hopcount_limit": "8", "myhostname": "second.test"})
+    first.configure({"relayhost": f"[127.0.0.1]:{second.port}", "hopcount_limit": "8", "myhostname": "first.test"})
     first.start()
     first.send()
     for relay in (first, second):

@@ -20,7 +20,7 @@ class Received:
     """One message as it arrived."""
 
     def __init__(self, session, envelope):
-        self.sender = envelope.mail_from
+        self.sender = "" if envelope.mail_from == "<>" else envelope.mail_from
         self.recipients = list(envelope.rcpt_tos)
         self.mail_options = list(envelope.mail_options)
         self.content = envelope.original_content or envelope.content

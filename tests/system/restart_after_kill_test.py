@@ -4,7 +4,7 @@
 from harness import Relay, Smtp, main, wait_until
 from receivers import AioReceiver
 
-SERVICES = ["smtpd", "cleanup", "store", "qmgr", "rewrite", "smtp", "postlogd"]
+SERVICES = ["smtpd", "cleanup", "store", "qmgr", "trivial-rewrite", "smtp", "postlogd"]
 
 
 def sendable(relay):

@@ -104,8 +104,8 @@ def test_a_reader_that_does_not_read_is_given_up():
     sent = 0
     try:
         while sent < 64 << 20:              # replies pile up: the server stops reading, not growing
-            sent += smtp.socket.send(b"NOOP\r\n" * 1000)
-    except TimeoutError:
+            sent += smtp.socket.send(b"RSET\r\n" * 1000)
+    except OSError:                         # it does not take more, or has hung up
         pass
     assert sent < 64 << 20, "64 MiB of commands were taken without their replies being read"
     wait_until(lambda: "timeout after" in relay.log() or "lost connection" in relay.log(), 30, "the end of the session")
