@@ -10,6 +10,8 @@
 namespace posthaste::smtpd {
 namespace {
 
+using namespace std::string_literals;  // for NUL
+
 struct Outcome {
     std::string replies;
     std::vector<std::string> logged;
@@ -41,10 +43,9 @@ const std::string kDialogues[] = {
     "VRFY a@example.com\r\nHELO\r\nXCLIENT x\r\nBDAT x\r\n",
     "EHLO me\r\nNOOP " + std::string(505, 'x') + "\r\nNOOP " + std::string(507, 'x') + "\r\nNOOP " +
         std::string(508, 'x') + "\r\n" + std::string(700, 'y') + "\nNOOP\r\r\nQUIT\r\n",
-    std::string("EHLO a\0b\r\nMAIL FROM:<\xC3\xA4@b.test> SMTPUTF8\r\nRCPT "
-                "TO:<\xC3\xA4@example.com>\r\nRCPT TO:<\xC3@example.com>\r\n"
-                "DATA\r\n\xFF\0\r\n.\r\nGET / HTTP/1.0\r\nNOOP\r\n",
-                151),
+    "EHLO a\0b\r\nMAIL FROM:<\xC3\xA4@b.test> SMTPUTF8\r\nRCPT "
+    "TO:<\xC3\xA4@example.com>\r\nRCPT TO:<\xC3@example.com>\r\n"
+    "DATA\r\n\xFF\0\r\n.\r\nGET / HTTP/1.0\r\nNOOP\r\n"s,
 };
 
 SmtpdSettings settings_with(std::string_view overrides) {

@@ -8,6 +8,7 @@
 namespace posthaste::smtpd {
 namespace {
 
+using namespace std::string_view_literals;  // for NUL
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -265,8 +266,7 @@ TEST(SmtpSession, KnowsSmtputf8) {
 TEST(SmtpSession, RefusesWhatHoldsNul) {
     Dialogue dialogue;
     dialogue.converse("EHLO me\r\n");
-    EXPECT_EQ(dialogue.ask(std::string_view("MAIL FROM:<a\0@b.test>", 20)),
-              "500 5.5.2 Error: bad syntax\r\n");
+    EXPECT_EQ(dialogue.ask("MAIL FROM:<a\0@b.test>"sv), "500 5.5.2 Error: bad syntax\r\n");
 }
 
 TEST(SmtpSession, RefusesLinesThatAreTooLong) {
@@ -538,7 +538,7 @@ TEST(SmtpSession, GoesAtOnceWhenIdleAndAfterTheMessageWhenNot) {
 // Smuggling: what is the end of the message to one side and not to the other.
 TEST(SmtpSession, EndsMessagesAtCrlfDotCrlfOnly) {
     const std::string_view fakes[] = {"\n.\n", "\n.\r\n", "\r\n.\n",
-                                      "\r.\r", "\r\n.\r", "\r\n\x00.\r\n"};
+                                      "\r.\r", "\r\n.\r", "\r\n\0.\r\n"sv};
     for (const std::string_view fake : fakes) {
         Dialogue dialogue;
         dialogue.converse("EHLO me\r\n");

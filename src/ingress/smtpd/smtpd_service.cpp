@@ -82,7 +82,7 @@ size_t SmtpdService::connections_from(const IpAddress& address) const {
 }
 
 void SmtpdService::on_accepted(Listener& listener, Socket socket) {
-    if (draining_ || sessions_.size() >= settings_.sessions_max + kTurnedAwayMax) {
+    if ((draining_ && !retiring_) || sessions_.size() >= settings_.sessions_max + kTurnedAwayMax) {
         count(SmtpdCounter::connections_refused);
         return world_.loop.close(socket);
     }
@@ -137,12 +137,22 @@ void SmtpdService::on_settings(const Settings& settings) {
     settings_ = std::move(*fresh);
 }
 
-void SmtpdService::on_drain() {
+void SmtpdService::stop_accepting() {
     draining_ = true;
     accept_timer_.cancel();
     for (auto& listener : listeners_) {
         if (listener->accepted.in_flight()) world_.loop.cancel(listener->accepted);
     }
+}
+
+void SmtpdService::on_retire() {
+    retiring_ = true;
+    stop_accepting();
+}
+
+void SmtpdService::on_drain() {
+    retiring_ = false;
+    stop_accepting();
     // Sessions go at the end of a turn, never inside this call.
     for (auto& session : sessions_) session->shut_down();
 }

@@ -43,6 +43,7 @@ class SmtpdService final : public Service, private ClientSession::Owner {
     void on_listener(std::string_view name, Socket listener) override;
     void on_settings(const Settings& settings) override;
     void on_drain() override;
+    void on_retire() override;
     bool is_idle() const override;
 
     void on_peer_up(Peer& peer) override;
@@ -88,7 +89,10 @@ class SmtpdService final : public Service, private ClientSession::Owner {
     Submissions submissions_;
     Shared shared_;
     bool accepting_ = false;
+    void stop_accepting();
+
     bool draining_ = false;
+    bool retiring_ = false;  // of draining_: sessions go on, and so does who was just accepted
     Timer accept_timer_;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::vector<std::unique_ptr<ClientSession>> sessions_;
