@@ -1,5 +1,5 @@
-// The SMTP server process on a simulated loop, with clients, cleanups and rewrite that a test
-// plays.
+// tests/simulation/smtpd/smtpd_house.h: the SMTP server process on a simulated loop, with clients,
+// cleanups and rewrite that a test plays.
 #pragma once
 
 #include <deque>
