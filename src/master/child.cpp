@@ -162,6 +162,11 @@ void Child::drain() {
     send(control::Drain{});
 }
 
+void Child::retire() {
+    state = State::retiring;
+    send(control::Drain{.gently = true});
+}
+
 void Child::dismiss() {
     if (state == State::starting) {
         state = State::draining;

@@ -1,6 +1,7 @@
 // master/child.h: one process of a service, from fork to reaping.
 //
 //   starting ──Ready──► ready ──Drain sent──► draining ──exit──► gone
+//      │                  └──Drain gently──► retiring ──┘
 //      └───── Failed, exit ─────────────────────────────────────►┘
 //
 // Owned by the supervisor. Holds what the process was given (its end of the control socket is ours
@@ -27,7 +28,7 @@ namespace posthaste {
 
 class Child {
  public:
-    enum class State : uint8_t { starting, ready, draining };
+    enum class State : uint8_t { starting, ready, retiring, draining };
 
     struct Identity {
         std::string service_key;
@@ -64,6 +65,12 @@ class Child {
 
     bool reload(const Settings& settings);
     void drain();
+    // A successor is at work: it may let its clients finish.
+    void retire();
+
+    // It takes part: others may be introduced to it.
+    bool is_at_work() const noexcept { return state == State::ready || state == State::retiring; }
+
     // Drain, or at once when it has not started: it has nothing to finish.
     void dismiss();
     void kill(int signal) noexcept;
@@ -79,6 +86,7 @@ class Child {
     State state = State::starting;
     int64_t started_us = 0;  // steady clock
     int64_t ready_us = 0;
+    int64_t drain_at_us = 0;     // retiring: patience ends; 0: none
     int64_t kill_at_us = 0;      // 0: no limit
     std::string failure;         // what Failed said
     std::string last_words;      // the last line on its standard error

@@ -164,6 +164,10 @@ void Supervisor::on_time() {
         finish_start("not ready within start_time_limit: " + late);
     }
     for_each_child([&](Child& child) {
+        if (child.state == Child::State::retiring && now_us >= child.drain_at_us) {
+            child.drain();
+            child.kill_at_us = now_us + plan_.settings.time_us("stop_time_limit");
+        }
         if (child.kill_at_us == 0 || now_us < child.kill_at_us) return;
         log_.warning(child.name() + " (pid " + std::to_string(child.pid()) +
                      ") did not finish in time: killed");
@@ -265,8 +269,8 @@ void Supervisor::advance_stop() {
         for_each_child([&](Child& child) {
             if (child.identity().row->stop_stage != stop_stage_) return;
             somebody = true;
-            if (child.state != Child::State::ready) return;
-            child.drain();
+            if (child.state != Child::State::starting && child.kill_at_us > 0) return;
+            child.dismiss();
             child.kill_at_us = now_us + (stop_stage_ == 0 ? limit_us / 2 : limit_us / 4);
         });
         if (somebody) {

@@ -96,6 +96,7 @@ class Supervisor {
     void reload();
     void apply(Plan plan);
     void replace(Slot& slot);
+    void retire(Child& child);
 
     // supervisor_status.cpp: the commands' questions
     void on_command();

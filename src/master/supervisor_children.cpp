@@ -100,14 +100,14 @@ void Supervisor::on_ready(Child& child) {
         log_.warning(child.name() + " runs without these walls, which the kernel refused: " +
                      child.missing_layers);
     for_each_child([&](Child& other) {
-        if (&other != &child && other.state == Child::State::ready) introduce(child, other);
+        if (&other != &child && other.is_at_work()) introduce(child, other);
     });
     // The place this one was started for may have held another, which may go now.
     for (auto& old : retired_) {
         if (old->state == Child::State::ready &&
             old->identity().service_key == child.identity().service_key &&
             old->identity().worker == child.identity().worker)
-            old->drain();
+            retire(*old);
     }
     const bool all = std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
         return slot.child && slot.child->state == Child::State::ready;
@@ -144,9 +144,7 @@ void Supervisor::on_quarrel(Child& accuser, uint32_t accused, std::string_view w
     Child* other = find(accused);
     log_.warning(accuser.name() + " closed its link to " +
                  (other ? other->name() : "a process that is gone") + ": " + std::string(what));
-    if (other == nullptr || other->state != Child::State::ready ||
-        accuser.state != Child::State::ready)
-        return;
+    if (other == nullptr || !other->is_at_work() || !accuser.is_at_work()) return;
     const uint32_t first = std::min(accused, accuser.identity().incarnation);
     const uint32_t second = std::max(accused, accuser.identity().incarnation);
     auto known = std::find_if(quarrels_.begin(), quarrels_.end(), [&](const Quarrel& quarrel) {
@@ -186,7 +184,8 @@ void Supervisor::on_exit(Child& child) {
     if (child.control() >= 0) on_messages(child);
     on_error_output(child);
     const uint32_t incarnation = child.identity().incarnation;
-    const bool expected = child.state == Child::State::draining || phase_ == Phase::stopping;
+    const bool expected = child.state == Child::State::draining ||
+                          child.state == Child::State::retiring || phase_ == Phase::stopping;
     const int status = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
     log_exit(child, status, expected);
     for_each_child([&](Child& other) {

@@ -8,8 +8,14 @@ namespace posthaste {
 
 namespace {
 
-// postlogd opens its file before it gives its rights away: a new process is how the log is rotated.
-bool always_replaced(const PlannedService& service) { return service.row->role == Role::postlogd; }
+// Longer than any client needs for a message.
+constexpr int64_t kRetireUsMax = 10 * kMinuteUs;
+
+// Both open files before they give their rights away: a new postlogd is how the log is rotated, a
+// new rewrite how a changed transport table is seen.
+bool always_replaced(const PlannedService& service) {
+    return service.row->role == Role::postlogd || service.row->role == Role::rewrite;
+}
 
 }  // namespace
 
@@ -44,7 +50,7 @@ void Supervisor::apply(Plan plan) {
         const PlannedService* old_service = before.find(slot.service_key);
         if (service == nullptr || slot.worker >= service->process_count) {
             slot.wanted = false;
-            if (slot.child) slot.child->dismiss();
+            if (slot.child) retire(*slot.child);
         } else if (old_service != nullptr &&
                    (needs_restart(*old_service, *service) || always_replaced(*service))) {
             replace(slot);
@@ -64,6 +70,13 @@ void Supervisor::apply(Plan plan) {
             slots_.push_back(std::move(slot));
         }
     arm_wakeups();
+}
+
+// Its clients may finish, for a while.
+void Supervisor::retire(Child& child) {
+    if (child.state == Child::State::starting) return child.dismiss();
+    child.retire();
+    child.drain_at_us = steady_us() + kRetireUsMax;
 }
 
 void Supervisor::replace(Slot& slot) {

@@ -16,6 +16,8 @@ std::string_view name_of(Child::State state) {
             return "starting";
         case Child::State::ready:
             return "ready";
+        case Child::State::retiring:
+            return "retiring";
         case Child::State::draining:
             return "draining";
     }

@@ -240,16 +240,22 @@ TEST_F(SupervisorTest, StopsSendersBeforeReceivers) {
     EXPECT_EQ(count([](const auto& h) { return h.what == "drain"; }), 8U);
 }
 
-TEST_F(SupervisorTest, AReloadHandsOverTheNewSettingsAndEndsNobody) {
+TEST_F(SupervisorTest, AReloadHandsOverTheNewSettingsAndReplacesOnlyWhoReadsFilesAtStart) {
     ASSERT_EQ(start(), "ready\n");
     std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_banner = second\n";
     ASSERT_EQ(::kill(master_, SIGHUP), 0);
+    const auto is_told = [](const auto& h) {
+        return h.what == "reload" && h.words[0] == "banner=second";
+    };
+    EXPECT_TRUE(eventually([&] { return count(is_told) == 7; }));
     EXPECT_TRUE(eventually([&] {
         return count([](const auto& h) {
-                   return h.what == "reload" && h.words[0] == "banner=second";
-               }) == 8;
+                   return h.role() == "trivial-rewrite" && h.what == "ready";
+               }) == 2;
     }));
-    EXPECT_EQ(count([](const auto& h) { return h.what == "drain"; }), 0U);
+    EXPECT_EQ(
+        count([](const auto& h) { return h.what == "drain" && h.role() != "trivial-rewrite"; }),
+        0U);
 }
 
 TEST_F(SupervisorTest, AReloadWithAFaultChangesNothing) {
@@ -268,10 +274,10 @@ TEST_F(SupervisorTest, AReplacementIsReadyBeforeTheOldOneIsToldToGo) {
     std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_arena_size = 32M\n";
     ASSERT_EQ(::kill(master_, SIGHUP), 0);
     EXPECT_TRUE(
-        eventually([&] { return count([](const auto& h) { return h.what == "drain"; }) == 2; }));
+        eventually([&] { return count([](const auto& h) { return h.what == "retire"; }) == 2; }));
     const auto all = happenings();
     for (const auto& happening : all) {
-        if (happening.what != "drain") continue;
+        if (happening.what != "retire") continue;
         EXPECT_EQ(happening.role(), "smtpd");
         const auto here = static_cast<size_t>(&happening - all.data());
         size_t ready = 0;
@@ -279,6 +285,10 @@ TEST_F(SupervisorTest, AReplacementIsReadyBeforeTheOldOneIsToldToGo) {
             ready += all[i].what == "ready" && all[i].instance() == happening.instance() ? 1 : 0;
         EXPECT_EQ(ready, 2U) << happening.who;
     }
+    // A stop ends those who retire as well.
+    ASSERT_EQ(::kill(master_, SIGTERM), 0);
+    EXPECT_EQ(wait_for_end(), 0);
+    EXPECT_EQ(count([](const auto& h) { return h.what == "drain" && h.role() == "smtpd"; }), 4U);
 }
 
 TEST_F(SupervisorTest, WakesWhoAsksForIt) {

@@ -122,9 +122,14 @@ struct Reload {
 // Finish what is held, then exit with 0. Repeating it changes nothing.
 struct Drain {
     static constexpr uint16_t kType = 4;
+    // A successor is at work: those who are connected may finish in their own time. One without it
+    // may follow and means now.
+    bool gently = false;
 
     template <class Codec>
-    void visit(Codec&) {}
+    void visit(Codec& codec) {
+        codec(gently);
+    }
 };
 
 // master.cf's wakeup column, `posthaste flush`.

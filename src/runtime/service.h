@@ -49,6 +49,11 @@ class Service : public PeerListener {
     // Stop taking new work, finish what is held. is_idle() is asked once a turn; the process ends
     // when it is true.
     virtual void on_drain() = 0;
+
+    // The same when a successor is at work (`posthaste reload`): take nothing new, but let those
+    // who are connected finish in their own time. on_drain() may follow.
+    virtual void on_retire() { on_drain(); }
+
     virtual bool is_idle() const = 0;
 
     // A line of this process's own log. Only postlogd takes them; true = taken, false = goes to

@@ -19,6 +19,7 @@ namespace {
 
 // While draining, "idle" and "everything taken" are asked this often: nobody rings for them.
 constexpr int64_t kDrainLookUs = 5 * kMsUs;
+constexpr int64_t kRetireLookUs = 200 * kMsUs;
 // How long a process that has nothing left to do waits for a peer that does not read.
 constexpr int64_t kDrainPatienceUs = 2 * kSecondUs;
 
@@ -59,7 +60,8 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     void on_message(ControlMessage& message);
     void on_introduce(ControlMessage& message);
     void on_reload(ControlMessage& message);
-    void drain();
+    void on_drain(const ControlMessage& message);
+    void drain(bool gently);
     void look_at_drain();
 
     template <class Record>
@@ -115,6 +117,7 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     Completion control_done_{runner_of<&ServiceProcess::on_control, ServiceProcess>(), this};
     Timer drain_timer_{timer_calls<&ServiceProcess::look_at_drain, ServiceProcess>(), this};
     bool draining_ = false;
+    bool gently_ = false;  // of draining_: sessions may take their time
     bool drained_ = false;
     bool master_is_gone_ = false;
     int64_t idle_since_us_ = kNeverUs;
@@ -271,7 +274,7 @@ void ServiceProcess::on_control(const Event& event) {
         }
         master_is_gone_ = true;
         log_->warning("master is gone: finishing what is held");
-        drain();
+        drain(false);
     }
     if (event.last && !master_is_gone_) loop_->watch(control_done_, kControlDescriptor);
 }
@@ -283,7 +286,7 @@ void ServiceProcess::on_message(ControlMessage& message) {
         case control::Reload::kType:
             return on_reload(message);
         case control::Drain::kType:
-            return drain();
+            return on_drain(message);
         case control::Wakeup::kType:
             return service_->on_wakeup();
         case control::Forget::kType:
@@ -312,9 +315,17 @@ void ServiceProcess::on_reload(ControlMessage& message) {
     service_->on_settings(*settings_);
 }
 
-void ServiceProcess::drain() {
-    if (std::exchange(draining_, true)) return;
-    service_->on_drain();
+void ServiceProcess::on_drain(const ControlMessage& message) {
+    control::Drain order;
+    drain(wire::decode(message.body, order) && order.gently);
+}
+
+// Gently first and now later, but not the other way round.
+void ServiceProcess::drain(bool gently) {
+    if (draining_ && (gently || !gently_)) return;
+    draining_ = true;
+    gently_ = gently;
+    gently ? service_->on_retire() : service_->on_drain();
     loop_->timers().set(drain_timer_, loop_->now_us());
 }
 
@@ -331,7 +342,9 @@ void ServiceProcess::look_at_drain() {
         tell_master(control::Drained{});
         return loop_->stop();
     }
-    if (!drain_timer_.is_set()) loop_->timers().set(drain_timer_, loop_->now_us() + kDrainLookUs);
+    if (!drain_timer_.is_set())
+        loop_->timers().set(drain_timer_,
+                            loop_->now_us() + (gently_ ? kRetireLookUs : kDrainLookUs));
 }
 
 void ServiceProcess::on_record(Peer& peer, uint16_t type, std::string_view body) {

@@ -80,7 +80,12 @@ int main(int, char** argv) {
         if (message.type == control::Reload::kType)
             note("reload banner=" + banner_of(message.fds[0].get()));
         if (message.type == control::Wakeup::kType) note("wakeup");
-        if (message.type == control::Drain::kType) {
+        control::Drain drain;
+        if (message.type == control::Drain::kType && wire::decode(message.body, drain)) {
+            if (drain.gently) {
+                note("retire");  // as one whose client stays for ever
+                continue;
+            }
             note("drain");
             (void)send_control(kControlDescriptor, control::Drained{});
             return 0;
