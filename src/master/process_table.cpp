@@ -22,10 +22,11 @@ constexpr RoleRow kRoleRows[] = {
 constexpr uint32_t KiB = kKiB;
 constexpr uint32_t MiB = kMiB;
 
-// Who may speak to whom. A pair not listed cannot map each other's memory.
+// Who may speak to whom. A pair not listed cannot map each other's memory. The largest record is half a ring: an
+// envelope of kEnvelopeBytesMax with kExtentsMax extents must fit.
 constexpr Wire kWires[] = {
     // from           to              ring bytes  two-way  arena   carries
-    {Role::smtpd,     Role::cleanup,  1 * MiB,    true,    true,   "mail/wire/submitted_message.h"},
+    {Role::smtpd,     Role::cleanup,  2 * MiB,    true,    true,   "mail/wire/submitted_message.h"},
     {Role::cleanup,   Role::store,    4 * MiB,    true,    true,   "mail/wire/commit_request.h"},
     {Role::smtpd,     Role::store,    0,          false,   true,   "message bodies"},
     {Role::store,     Role::qmgr,     4 * MiB,    true,    false,  "mail/wire/queued_message.h"},
