@@ -119,6 +119,15 @@ def tool(name):
     return found
 
 
+def is_alive(pid):
+    """A zombie is dead: who reaps it is not ours to say."""
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def can_connect(port, host="127.0.0.1"):
     try:
         socket.create_connection((host, port), 1).close()

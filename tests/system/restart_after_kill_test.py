@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Each service killed once, the relay idle: it comes back by itself and mail flows. (tests/crash does it under load.)"""
 
-from harness import Relay, Smtp, main, wait_until
+from harness import Relay, Smtp, is_alive, main, wait_until
 from receivers import AioReceiver
 
 SERVICES = ["smtpd", "cleanup", "store", "qmgr", "trivial-rewrite", "smtp", "postlogd"]
@@ -60,17 +60,7 @@ def test_children_end_when_master_is_killed():
     children = relay.children()
     relay.kill("master")
 
-    def alive():
-        for name, pids in children.items():
-            for pid in pids:
-                try:
-                    with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-                        if f.read().rsplit(")", 1)[1].split()[0] != "Z":
-                            return name
-                except OSError:
-                    pass
-        return None
-    wait_until(lambda: alive() is None, 30, f"the children to end ({alive()} lives)")
+    wait_until(lambda: not any(map(is_alive, sum(children.values(), []))), 30, "the children to end")
     relay.start()
     relay.send()
 

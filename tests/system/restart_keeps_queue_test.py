@@ -4,7 +4,7 @@
 import os
 import signal
 
-from harness import Relay, main, wait_until
+from harness import Relay, is_alive, main, wait_until
 from receivers import AioReceiver
 
 
@@ -58,7 +58,7 @@ def test_all_processes_killed_at_once():
         children = relay.children()
         for pid in sum(children.values(), []):
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in sum(children.values(), [])), what="death")
+        wait_until(lambda: not any(map(is_alive, sum(children.values(), []))), what="death")
     assert_survives(relay, port, 20, kill)
 
 

@@ -79,6 +79,7 @@ PACKAGE_OF_PROGRAM = {
     "bash": "",
     "sh": "",
     "nsenter": "",
+    "cp": "",
     "setpriv": "",
     "git": None,            # may be absent: the caller copes
 }
