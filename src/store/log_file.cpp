@@ -26,9 +26,10 @@ constexpr uint64_t round_up(uint64_t value) noexcept {
 
 }  // namespace
 
-LogFile::LogFile(Fd file, std::shared_ptr<LogRing> ring)
+LogFile::LogFile(Fd file, std::shared_ptr<LogRing> ring, std::shared_ptr<LogProgress> progress)
     : file_(std::move(file)),
       ring_(std::move(ring)),
+      progress_(std::move(progress)),
       buffer_(static_cast<char*>(std::aligned_alloc(kAlignment, kBufferBytes))) {
     ASSERT(buffer_ != nullptr);
 }
@@ -68,6 +69,7 @@ rocksdb::IOStatus LogFile::Sync(const rocksdb::IOOptions&, rocksdb::IODebugConte
     if (!status.ok()) return status;
     dirty_ = false;
     written_unsynced_ = false;
+    progress_->synced_bytes.store(size_, std::memory_order_relaxed);
     return status;
 }
 

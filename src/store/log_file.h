@@ -14,6 +14,7 @@
 // for Sync().
 #pragma once
 
+#include <atomic>
 #include <cstdlib>
 #include <memory>
 #include <rocksdb/file_system.h>
@@ -24,6 +25,12 @@
 
 namespace posthaste::store {
 
+// How far the present log has come; for whoever decides about the next one.
+struct LogProgress {
+    std::atomic<uint64_t> synced_bytes{0};
+    std::atomic<uint64_t> zeroed_bytes{0};
+};
+
 class LogFile final : public rocksdb::FSWritableFile {
  public:
     static constexpr size_t kAlignment = 4096;
@@ -31,7 +38,7 @@ class LogFile final : public rocksdb::FSWritableFile {
 
     // `file` is open for writing, with O_DIRECT when the file system has it. `ring` may be null:
     // plain system calls.
-    LogFile(Fd file, std::shared_ptr<LogRing> ring);
+    LogFile(Fd file, std::shared_ptr<LogRing> ring, std::shared_ptr<LogProgress> progress);
     ~LogFile() override;
 
     rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions&,
@@ -69,6 +76,7 @@ class LogFile final : public rocksdb::FSWritableFile {
 
     Fd file_;
     std::shared_ptr<LogRing> ring_;
+    std::shared_ptr<LogProgress> progress_;
     std::unique_ptr<char, Free> buffer_;
     uint64_t start_ = 0;
     uint64_t size_ = 0;

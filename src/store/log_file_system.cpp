@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <optional>
 #include <rocksdb/file_system.h>
 #include <string>
 #include <unistd.h>
@@ -35,20 +36,14 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
             return FileSystemWrapper::NewWritableFile(path, file_options, result, debug);
         }
         if (options_.zeroed_bytes > 0) {
-            if (!zeroed_) {
-                zeroed_ = std::make_unique<ZeroedFiles>(path.substr(0, slash),
-                                                        options_.zeroed_bytes, options_.direct);
-            }
-            if (const auto spare = zeroed_->take()) {
-                if (::rename(spare->c_str(), path.c_str()) != 0) ::unlink(spare->c_str());
-            }
+            take_zeroed(path, path.substr(0, slash));
         }
         Fd file = open_log(path);
         if (!file) return rocksdb::IOStatus::IOError(os_error("make queue log").text());
         // Without a spare, because logs turn over faster than the disk takes zeros: at least the
         // size stays the same from sync to sync. Refused: it grows.
         (void)::fallocate(file.get(), 0, 0, static_cast<off_t>(options_.zeroed_bytes));
-        *result = std::make_unique<LogFile>(std::move(file), ring_);
+        *result = std::make_unique<LogFile>(std::move(file), ring_, progress_);
         return rocksdb::IOStatus::OK();
     }
 
@@ -62,8 +57,37 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
         return log_options;
     }
 
+    bool new_log_pays() {
+        if (!zeroed_) return false;
+        const uint64_t synced = progress_->synced_bytes.load(std::memory_order_relaxed);
+        if (synced >= kWantAfterBytes) zeroed_->want();
+        return synced > progress_->zeroed_bytes.load(std::memory_order_relaxed) &&
+               zeroed_->is_ready();
+    }
+
  private:
     static constexpr size_t kRocksdbBufferBytes = 1024;
+    static constexpr uint64_t kWantAfterBytes = 2 << 20;
+
+    // Puts a zeroed file in the place of the log, if there is one.
+    void take_zeroed(const std::string& path, const std::string& directory) {
+        progress_->synced_bytes = 0;
+        progress_->zeroed_bytes = 0;
+        std::optional<ZeroedFiles::File> spare;
+        if (zeroed_) {
+            spare = zeroed_->take();
+        } else {
+            zeroed_ =
+                std::make_unique<ZeroedFiles>(directory, options_.zeroed_bytes, options_.direct);
+            spare = zeroed_->make_first();
+        }
+        if (!spare) return;
+        if (::rename(spare->path.c_str(), path.c_str()) == 0) {
+            progress_->zeroed_bytes = spare->zeroed_bytes;
+        } else {
+            ::unlink(spare->path.c_str());
+        }
+    }
 
     Fd open_log(const std::string& path) {
         constexpr int kFlags = O_CREAT | O_WRONLY | O_CLOEXEC;
@@ -78,14 +102,16 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
 
     LogFileOptions options_;
     std::shared_ptr<LogRing> ring_;
+    // Of the newest log.
+    std::shared_ptr<LogProgress> progress_ = std::make_shared<LogProgress>();
     std::unique_ptr<ZeroedFiles> zeroed_;
     Log& log_;
 };
 
 }  // namespace
 
-std::shared_ptr<rocksdb::FileSystem> make_log_file_system(
-    const std::shared_ptr<rocksdb::FileSystem>& target, const LogFileOptions& options, Log& log) {
+LogFiles make_log_file_system(const std::shared_ptr<rocksdb::FileSystem>& target,
+                              const LogFileOptions& options, Log& log) {
     std::shared_ptr<LogRing> ring;
     if (auto made = LogRing::create()) {
         ring = std::move(*made);
@@ -93,8 +119,9 @@ std::shared_ptr<rocksdb::FileSystem> make_log_file_system(
         log.warning("queue log without io_uring (" + made.error().text() +
                     "): plain system calls do its work");
     }
-    return std::make_shared<LogFileSystem>(target ? target : rocksdb::FileSystem::Default(),
-                                           options, std::move(ring), log);
+    auto made = std::make_shared<LogFileSystem>(target ? target : rocksdb::FileSystem::Default(),
+                                                options, std::move(ring), log);
+    return {made, [made] { return made->new_log_pays(); }};
 }
 
 }  // namespace posthaste::store

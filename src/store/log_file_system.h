@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "runtime/log.h"
@@ -23,9 +24,17 @@ struct LogFileOptions {
     bool direct = true;                // O_DIRECT where the file system has it
 };
 
+struct LogFiles {
+    std::shared_ptr<rocksdb::FileSystem> file_system;
+    // After each commit: has the present log outgrown its zeros while a zeroed file lies ready?
+    // Then it pays to turn to a new log. Also has that file made once the log has grown a little,
+    // which an idle relay's does not.
+    std::function<bool()> new_log_pays;
+};
+
 // `target` null: the operating system's. Falls back step by step, saying so: without io_uring plain
 // system calls, without O_DIRECT the page cache.
-std::shared_ptr<rocksdb::FileSystem> make_log_file_system(
-    const std::shared_ptr<rocksdb::FileSystem>& target, const LogFileOptions& options, Log& log);
+LogFiles make_log_file_system(const std::shared_ptr<rocksdb::FileSystem>& target,
+                              const LogFileOptions& options, Log& log);
 
 }  // namespace posthaste::store

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <rocksdb/file_system.h>
 #include <string>
+#include <thread>
 
 #include "store/store_testing.h"
 
@@ -56,7 +57,7 @@ class LogFileSystem : public testing::Test {
 TEST_F(LogFileSystem, BytesOfASyncedLogAreOnDiskAndThoseBehindThemAreZeros) {
     LogFileOptions options;
     options.zeroed_bytes = 1 << 20;
-    const auto file_system = make_log_file_system(rocksdb::FileSystem::Default(), options, log_);
+    const auto file_system = make_log_file_system(nullptr, options, log_).file_system;
     std::unique_ptr<rocksdb::FSWritableFile> file;
     const std::string path = directory_ + "/000001.log";
     ASSERT_TRUE(file_system->NewWritableFile(path, {}, &file, nullptr).ok());
@@ -114,11 +115,44 @@ TEST_F(LogFileSystem, LogsTurnOverAndNothingIsLost) {
     EXPECT_TRUE(log_.errors.empty());
 }
 
+TEST_F(LogFileSystem, TurnsToAZeroedFileWhenTheLogHasOutgrownItsZeros) {
+    LogFileOptions options;
+    options.zeroed_bytes = 16 << 20;
+    const LogFiles files = make_log_file_system(nullptr, options, log_);
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    ASSERT_TRUE(
+        files.file_system->NewWritableFile(directory_ + "/000001.log", {}, &file, nullptr).ok());
+    const auto write = [&](size_t bytes) {
+        ASSERT_TRUE(file->Append(std::string(bytes, 'x'), {}, nullptr).ok());
+        ASSERT_TRUE(file->Sync({}, nullptr).ok());
+    };
+    const auto spares = [&] {
+        size_t count = 0;
+        for (const auto& entry : fs::directory_iterator(directory_)) {
+            count += entry.path().extension() == ".spare" ? 1 : 0;
+        }
+        return count;
+    };
+    write(1 << 20);
+    EXPECT_FALSE(files.new_log_pays());
+    EXPECT_EQ(spares(), 0u);  // an idle relay costs no disk
+    write(9 << 20);           // past the 8 MiB that a first log is given
+    while (!files.new_log_pays()) std::this_thread::yield();
+    EXPECT_EQ(spares(), 1u);
+    ASSERT_TRUE(
+        files.file_system->NewWritableFile(directory_ + "/000002.log", {}, &file, nullptr).ok());
+    EXPECT_EQ(spares(), 0u);
+    write(12 << 20);
+    EXPECT_EQ(bytes_of(directory_ + "/000002.log").size(), 16u << 20);
+    EXPECT_FALSE(files.new_log_pays());
+    file.reset();
+}
+
 TEST_F(LogFileSystem, WorksWithoutDirectIoAndWithoutZeroedFiles) {
     LogFileOptions options;
     options.zeroed_bytes = 0;
     options.direct = false;
-    const auto file_system = make_log_file_system(rocksdb::FileSystem::Default(), options, log_);
+    const auto file_system = make_log_file_system(nullptr, options, log_).file_system;
     std::unique_ptr<rocksdb::FSWritableFile> file;
     const std::string path = directory_ + "/000002.log";
     ASSERT_TRUE(file_system->NewWritableFile(path, {}, &file, nullptr).ok());

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
@@ -74,6 +75,7 @@ struct QueueStore::Database {
     rocksdb::PinnableSlice content;
     std::vector<rocksdb::Slice> parts;
     std::string scratch;
+    std::function<bool()> new_log_pays;
     MessageId id_mark = kNoMessage;
     uint64_t quarantined = 0;
     bool failed = false;
@@ -147,6 +149,19 @@ struct QueueStore::Database {
         return error_of(status, where);
     }
 
+    // A new memtable brings a new log. What the old one holds is mostly delivered by now and leaves
+    // no trace in the tables.
+    Result<void> turn_to_new_log() {
+        rocksdb::FlushOptions options;
+        options.wait = false;
+        options.allow_write_stall = true;
+        const auto status = db->Flush(options, families[kContent]);
+        if (status.ok()) return {};
+        failed = true;
+        log->error("new queue log: " + status.ToString());
+        return error_of(status, "new queue log");
+    }
+
     Result<void> read_meta();
 };
 
@@ -201,7 +216,9 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
         LogFileOptions log_options;
         // Content fills its memtable, and the log with it; envelopes and the rest add some.
         log_options.zeroed_bytes = options.memtable_bytes + options.memtable_bytes / 4;
-        file_system = make_log_file_system(file_system, log_options, log);
+        LogFiles made = make_log_file_system(file_system, log_options, log);
+        file_system = std::move(made.file_system);
+        database->new_log_pays = std::move(made.new_log_pays);
     }
     database->env = rocksdb::NewCompositeEnv(file_system);
     // Counting comparisons costs as much as comparing (thread-local look-ups across a library's
@@ -275,7 +292,9 @@ void QueueStore::discard_batch() { database_->batch.Clear(); }
 
 Result<void> QueueStore::commit() {
     if (batch_empty()) return {};
-    return database_->write(database_->batch, "write to queue");
+    RETURN_IF_ERROR(database_->write(database_->batch, "write to queue"));
+    if (database_->new_log_pays && database_->new_log_pays()) return database_->turn_to_new_log();
+    return {};
 }
 
 bool QueueStore::has_message(MessageId id) {

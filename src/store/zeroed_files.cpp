@@ -21,7 +21,7 @@ namespace {
 constexpr size_t kChunkBytes = 256 * 1024;
 constexpr size_t kAlignment = 4096;
 // Of the first file: start-up should not wait for all of it.
-constexpr uint64_t kFirstZeroedBytes = 32 * 1024 * 1024;
+constexpr uint64_t kFirstZeroedBytes = 8 * 1024 * 1024;
 
 void remove_spares(const std::string& directory) {
     DIR* const entries = ::opendir(directory.c_str());
@@ -42,11 +42,6 @@ ZeroedFiles::ZeroedFiles(std::string directory, uint64_t file_bytes, bool direct
       file_bytes_((file_bytes + kChunkBytes - 1) / kChunkBytes * kChunkBytes),
       direct_(direct) {
     remove_spares(directory_);
-    if (auto first = make_one(next_number_++, std::min(file_bytes_, kFirstZeroedBytes))) {
-        ready_ = std::move(*first);
-    } else {
-        failed_ = true;
-    }
     thread_ = std::thread([this] { run(); });
 }
 
@@ -55,29 +50,45 @@ ZeroedFiles::~ZeroedFiles() {
         const std::lock_guard lock(mutex_);
         stopping_ = true;
     }
-    wanted_.notify_one();
+    changed_.notify_one();
     thread_.join();
-    if (ready_) ::unlink(ready_->c_str());
+    if (ready_) ::unlink(ready_->path.c_str());
 }
 
-std::optional<std::string> ZeroedFiles::take() {
-    std::optional<std::string> taken;
+std::optional<ZeroedFiles::File> ZeroedFiles::make_first() {
+    auto made = make_one(std::min(file_bytes_, kFirstZeroedBytes));
+    if (!made) return std::nullopt;
+    return std::move(*made);
+}
+
+void ZeroedFiles::want() {
     {
         const std::lock_guard lock(mutex_);
-        taken = std::exchange(ready_, std::nullopt);
+        if (wanted_ || ready_ || failed_) return;
+        wanted_ = true;
     }
-    wanted_.notify_one();
-    return taken;
+    changed_.notify_one();
+}
+
+bool ZeroedFiles::is_ready() {
+    const std::lock_guard lock(mutex_);
+    return ready_.has_value();
+}
+
+std::optional<ZeroedFiles::File> ZeroedFiles::take() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(ready_, std::nullopt);
 }
 
 void ZeroedFiles::run() {
     std::unique_lock lock(mutex_);
     while (true) {
-        wanted_.wait(lock, [this] { return stopping_ || (!ready_ && !failed_); });
+        changed_.wait(lock, [this] { return stopping_ || wanted_; });
         if (stopping_) return;
         lock.unlock();
-        auto made = make_one(next_number_++, file_bytes_);
+        auto made = make_one(file_bytes_);
         lock.lock();
+        wanted_ = false;
         if (made) {
             ready_ = std::move(*made);
         } else {
@@ -86,7 +97,12 @@ void ZeroedFiles::run() {
     }
 }
 
-Result<std::string> ZeroedFiles::make_one(uint64_t number, uint64_t zeroed_bytes) {
+Result<ZeroedFiles::File> ZeroedFiles::make_one(uint64_t zeroed_bytes) {
+    uint64_t number = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        number = next_number_++;
+    }
     const std::string path = directory_ + "/zeroed-" + std::to_string(number) + ".spare";
     const int flags = O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | (direct_ ? O_DIRECT : 0);
     const Fd file(::open(path.c_str(), flags, 0600));
@@ -104,7 +120,7 @@ Result<std::string> ZeroedFiles::make_one(uint64_t number, uint64_t zeroed_bytes
         const std::lock_guard lock(mutex_);
         written = written && !stopping_;
     }
-    if (written && ::fsync(file.get()) == 0) return path;
+    if (written && ::fsync(file.get()) == 0) return File{path, zeroed_bytes};
     const Error error = os_error("zero log");
     ::unlink(path.c_str());
     return error;

@@ -1,9 +1,9 @@
-// store/zeroed_files.h: keeps a file of zeros ready to become the next write-ahead log.
+// store/zeroed_files.h: makes files of zeros that become write-ahead logs.
 //
-// A thread of its own writes the zeros (4 KiB of them for each 4 KiB logged: about half a
-// microsecond of CPU a message, and twice the bytes on the disk; in return a sync takes half the
-// time). take() never waits: without a ready file the log gets space that is only reserved. Files
-// are called zeroed-N.spare; what an earlier process left is removed.
+// A thread of its own writes the zeros: for each logged byte another one goes to the disk and about
+// half a microsecond of CPU for each 4 KiB; in return a sync takes half the time. So nothing is
+// made before somebody wants it: an idle relay costs no disk. take() never waits. Files are called
+// zeroed-N.spare; what an earlier process left is removed.
 #pragma once
 
 #include <condition_variable>
@@ -19,29 +19,40 @@ namespace posthaste::store {
 
 class ZeroedFiles {
  public:
-    // `direct`: past the page cache. The first file is made before this returns, zeroed only in its
-    // first part.
+    struct File {
+        std::string path;
+        uint64_t zeroed_bytes = 0;  // the rest is reserved, which is worth less
+    };
+
+    // `direct`: past the page cache.
     ZeroedFiles(std::string directory, uint64_t file_bytes, bool direct);
     ~ZeroedFiles();
     ZeroedFiles(const ZeroedFiles&) = delete;
     ZeroedFiles& operator=(const ZeroedFiles&) = delete;
 
-    // Its path; it is the caller's now (rename it), and the next one is being made.
-    std::optional<std::string> take();
+    // For the first log of a process: made now, only its beginning zeroed.
+    std::optional<File> make_first();
+    // One is made if there is none; asking again costs nothing.
+    void want();
+    bool is_ready();
+    // The caller's now (rename it).
+    std::optional<File> take();
 
  private:
     void run();
-    Result<std::string> make_one(uint64_t number, uint64_t zeroed_bytes);
+    Result<File> make_one(uint64_t zeroed_bytes);
 
     const std::string directory_;
     const uint64_t file_bytes_;
     const bool direct_;
     std::mutex mutex_;
-    std::condition_variable wanted_;
-    std::optional<std::string> ready_;  // under mutex_
-    bool stopping_ = false;             // under mutex_
-    bool failed_ = false;               // under mutex_: no more of them, logs grow instead
-    uint64_t next_number_ = 1;          // the thread's, after the constructor
+    std::condition_variable changed_;
+    // All under mutex_.
+    std::optional<File> ready_;
+    bool wanted_ = false;
+    bool stopping_ = false;
+    bool failed_ = false;  // no more of them
+    uint64_t next_number_ = 1;
     std::thread thread_;
 };
 

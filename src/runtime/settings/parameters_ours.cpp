@@ -45,7 +45,7 @@ std::span<const ParameterRow> ours() {
          "Name servers as address or address@port; empty: those of /etc/resolv.conf."},
         {"store_free_space_floor", size, "64M", 0, kSizeMax, live,
          "Free bytes below which nothing is accepted, so that the queue can still be worked off."},
-        {"store_write_buffer_size", size, "128M", 1 << 20, int64_t{1} << 36, restart,
+        {"store_write_buffer_size", size, "64M", 1 << 20, int64_t{1} << 36, restart,
          "Memory for new entries before they are flushed; what is delivered before that never "
          "costs a second write."},
         {"store_blob_size_min", size, "16K", 0, kSizeMax, restart,
