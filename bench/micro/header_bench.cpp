@@ -1,7 +1,6 @@
-// The header pass: from a copy of the message's beginning to the new header section. Cleanup's share of a message's
-// price beside the envelope and the ring.
+// The header pass: from a copy of the message's beginning to the new header section. Cleanup's
+// share of a message's price beside the envelope and the ring.
 #include <benchmark/benchmark.h>
-
 #include <string>
 
 #include "cleanup/cleanup/header_pass.h"
@@ -32,7 +31,8 @@ Envelope envelope(int64_t recipients) {
     out.id = 1'700'000'000'000'000;
     out.sender = "sender@customer.example.org";
     for (int64_t i = 0; i < recipients; ++i) {
-        out.recipients.push_back({"recipient" + std::to_string(i) + "@somewhere.example.net", "", kNotifyUnset});
+        out.recipients.push_back(
+            {"recipient" + std::to_string(i) + "@somewhere.example.net", "", kNotifyUnset});
     }
     out.client_name = "app1.example.com";
     out.client_address = "127.0.0.1";
@@ -44,10 +44,12 @@ Envelope envelope(int64_t recipients) {
 std::string message_with(int64_t fields) {
     std::string out =
         "From: Sender <sender@customer.example.org>\r\nTo: recipient0@somewhere.example.net\r\n"
-        "Message-ID: <20261122073000.1@customer.example.org>\r\nDate: Sun, 22 Nov 2026 07:30:00 +0000\r\n"
+        "Message-ID: <20261122073000.1@customer.example.org>\r\nDate: Sun, 22 Nov 2026 07:30:00 "
+        "+0000\r\n"
         "Subject: A subject of the usual length\r\n";
     for (int64_t i = 5; i < fields; ++i) {
-        out += "X-Field-" + std::to_string(i) + ": some value of sixty bytes, as fields have them mostly\r\n";
+        out += "X-Field-" + std::to_string(i) +
+               ": some value of sixty bytes, as fields have them mostly\r\n";
     }
     return out + "\r\n";
 }
@@ -64,6 +66,7 @@ void BM_header_pass(benchmark::State& state) {
     }
     state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(message.size()));
 }
+
 BENCHMARK(BM_header_pass)->ArgName("fields")->Arg(5)->Arg(20)->Arg(100);
 
 void BM_header_pass_envelope(benchmark::State& state) {
@@ -79,6 +82,7 @@ void BM_header_pass_envelope(benchmark::State& state) {
         benchmark::DoNotOptimize(out.data());
     }
 }
+
 BENCHMARK(BM_header_pass_envelope)->ArgName("recipients")->Arg(1)->Arg(50);
 
 }  // namespace

@@ -1,6 +1,6 @@
-// base/assert.h: checks of our own reasoning. ASSERT is compiled into every build; a failure means a
-// bug of ours: the process aborts and master starts a new one. DCHECK is for checks too costly for
-// the hot path; it vanishes with NDEBUG.
+// base/assert.h: checks of our own reasoning. ASSERT is compiled into every build; a failure means
+// a bug of ours: the process aborts and master starts a new one. DCHECK is for checks too costly
+// for the hot path; it vanishes with NDEBUG.
 //
 // Never for bytes from the network, the disk or another process: those are answered with Result.
 #pragma once
@@ -11,9 +11,8 @@ namespace posthaste {
 
 }  // namespace posthaste
 
-#define ASSERT(condition)       \
-    ((condition) ? (void)0      \
-                 : ::posthaste::assertion_failed(#condition, __FILE__, __LINE__))
+#define ASSERT(condition) \
+    ((condition) ? (void)0 : ::posthaste::assertion_failed(#condition, __FILE__, __LINE__))
 
 #ifdef NDEBUG
 #define DCHECK(condition) ((void)0)

@@ -47,9 +47,7 @@ TEST(Strings, SplitLeavesEmptyPiecesOut) {
     EXPECT_TRUE(split(" , ", ", ").empty());
 }
 
-TEST(Strings, PrintableCutsAndReplaces) {
-    EXPECT_EQ(printable("a\r\nb\xff", 4), "a??b");
-}
+TEST(Strings, PrintableCutsAndReplaces) { EXPECT_EQ(printable("a\r\nb\xff", 4), "a??b"); }
 
 TEST(IpAddress, ParsesAndPrintsBothFamilies) {
     EXPECT_EQ(IpAddress::parse("192.0.2.1")->text(), "192.0.2.1");

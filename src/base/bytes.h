@@ -1,5 +1,6 @@
 // base/bytes.h: reading and writing plain little-endian data, the encoding of every ring record,
-// disk record and control message. The reader is bounded: foreign bytes make it fail, never overrun.
+// disk record and control message. The reader is bounded: foreign bytes make it fail, never
+// overrun.
 #pragma once
 
 #include <bit>
@@ -11,7 +12,8 @@
 
 namespace posthaste {
 
-static_assert(std::endian::native == std::endian::little, "formats are copied as they lie in memory");
+static_assert(std::endian::native == std::endian::little,
+              "formats are copied as they lie in memory");
 
 // Appends to a string that the caller keeps and reuses.
 class ByteWriter {
@@ -25,19 +27,21 @@ class ByteWriter {
         std::memcpy(raw, &value, sizeof(T));
         out_.append(raw, sizeof(T));
     }
+
     // {u32 length, bytes}
     void text(std::string_view bytes) {
         number(static_cast<uint32_t>(bytes.size()));
         out_.append(bytes);
     }
+
     void raw(std::string_view bytes) { out_.append(bytes); }
 
  private:
     std::string& out_;
 };
 
-// A cursor over bytes somebody else wrote. After the first failure everything reads as zero or empty
-// and ok() is false for good: read a whole record, then ask once.
+// A cursor over bytes somebody else wrote. After the first failure everything reads as zero or
+// empty and ok() is false for good: read a whole record, then ask once.
 class ByteReader {
  public:
     explicit ByteReader(std::string_view bytes) noexcept : rest_(bytes) {}
@@ -54,6 +58,7 @@ class ByteReader {
         rest_.remove_prefix(sizeof(T));
         return value;
     }
+
     // A view into the bytes given to the constructor.
     std::string_view text(size_t size_bytes_max) noexcept {
         const auto size_bytes = number<uint32_t>();
@@ -63,6 +68,7 @@ class ByteReader {
         }
         return raw(size_bytes);
     }
+
     std::string_view raw(size_t size_bytes) noexcept {
         if (rest_.size() < size_bytes) {
             fail();
@@ -72,13 +78,17 @@ class ByteReader {
         rest_.remove_prefix(size_bytes);
         return out;
     }
+
     void fail() noexcept {
         ok_ = false;
         rest_ = {};
     }
+
     bool ok() const noexcept { return ok_; }
+
     // Everything was read and nothing is left over.
     bool complete() const noexcept { return ok_ && rest_.empty(); }
+
     std::string_view rest() const noexcept { return rest_; }
 
  private:

@@ -1,10 +1,10 @@
 // base/codec.h: how wire records (mail/wire/, runtime/log_line.h) become bytes and back.
 //
-// A record is a struct with kType (its number on its hop) and visit(codec), which names every field once;
-// encoding and decoding both come from that one list, so they cannot disagree. Decoded texts are views into
-// the given bytes (the receiver's private copy of the record), valid only while the record is handled.
-// Decoding trusts nothing: every text and list has a bound, numbers are taken as they are and must be
-// checked by whoever uses them.
+// A record is a struct with kType (its number on its hop) and visit(codec), which names every field
+// once; encoding and decoding both come from that one list, so they cannot disagree. Decoded texts
+// are views into the given bytes (the receiver's private copy of the record), valid only while the
+// record is handled. Decoding trusts nothing: every text and list has a bound, numbers are taken as
+// they are and must be checked by whoever uses them.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,9 @@ class Encoder {
             writer_.number(value);
         }
     }
+
     void text(const std::string_view& value, size_t) { writer_.text(value); }
+
     template <class T>
     void list(const std::vector<T>& values, size_t) {
         writer_.number(static_cast<uint32_t>(values.size()));
@@ -57,12 +59,15 @@ class Decoder {
             value = reader_.number<T>();
         }
     }
+
     void text(std::string_view& value, size_t bytes_max) { value = reader_.text(bytes_max); }
+
     template <class T>
     void list(std::vector<T>& values, size_t count_max) {
         const auto count = reader_.number<uint32_t>();
         values.clear();
-        // Each element takes at least one byte: a count beyond the bytes left is a lie, not an allocation.
+        // Each element takes at least one byte: a count beyond the bytes left is a lie, not an
+        // allocation.
         if (count > count_max || count > reader_.rest().size()) return reader_.fail();
         values.resize(count);
         for (T& value : values) {
@@ -70,6 +75,7 @@ class Decoder {
             if (!reader_.ok()) return;
         }
     }
+
     bool complete() const { return reader_.complete(); }
 
  private:

@@ -1,7 +1,6 @@
 #include "base/ip_address.h"
 
 #include <arpa/inet.h>
-
 #include <cstring>
 
 #include "base/strings.h"

@@ -7,17 +7,28 @@ namespace posthaste {
 
 const char* name_of(Errc code) noexcept {
     switch (code) {
-        case Errc::os: return "system error";
-        case Errc::malformed: return "malformed";
-        case Errc::too_large: return "too large";
-        case Errc::not_found: return "not found";
-        case Errc::corrupt: return "corrupt";
-        case Errc::no_space: return "no space";
-        case Errc::closed: return "closed";
-        case Errc::misbehaved: return "peer misbehaved";
-        case Errc::unsupported: return "unsupported";
-        case Errc::invalid_setting: return "invalid setting";
-        case Errc::timed_out: return "timed out";
+        case Errc::os:
+            return "system error";
+        case Errc::malformed:
+            return "malformed";
+        case Errc::too_large:
+            return "too large";
+        case Errc::not_found:
+            return "not found";
+        case Errc::corrupt:
+            return "corrupt";
+        case Errc::no_space:
+            return "no space";
+        case Errc::closed:
+            return "closed";
+        case Errc::misbehaved:
+            return "peer misbehaved";
+        case Errc::unsupported:
+            return "unsupported";
+        case Errc::invalid_setting:
+            return "invalid setting";
+        case Errc::timed_out:
+            return "timed out";
     }
     return "unknown error";
 }

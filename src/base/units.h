@@ -1,7 +1,9 @@
-// base/units.h: units of time and size as plain numbers. Every name that holds one ends in its unit.
+// base/units.h: units of time and size as plain numbers. Every name that holds one ends in its
+// unit.
 //
-// Two clocks exist, both asked from the Loop and never from the kernel behind its back: now_us (steady,
-// for waiting) and wall_us (microseconds since 1970, for mail, logs and what is written to disk).
+// Two clocks exist, both asked from the Loop and never from the kernel behind its back: now_us
+// (steady, for waiting) and wall_us (microseconds since 1970, for mail, logs and what is written to
+// disk).
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 #include "lookup/inline_table.h"
 
 #include "base/strings.h"
+
 #include "lookup/list_items.h"
 #include "lookup/memory_table.h"
 
@@ -22,10 +23,12 @@ std::unique_ptr<Table> open_inline(std::string_view text, OpenReport& report) {
         // Braces protect the whole "key = value", or the value alone: key={value with blanks}.
         const std::string_view entry = without_braces(item);
         const size_t equals = entry.find('=');
-        const std::string_view key = equals == std::string_view::npos ? "" : trimmed(entry.substr(0, equals));
+        const std::string_view key =
+            equals == std::string_view::npos ? "" : trimmed(entry.substr(0, equals));
         if (key.empty()) return fail("expected key=value, found \"" + printable(item, 100) + "\"");
         if (!table->add(key, without_braces(entry.substr(equals + 1)))) {
-            report.warnings.push_back(printable(name, 200) + ": duplicate entry: \"" + printable(key, 100) + "\"");
+            report.warnings.push_back(printable(name, 200) + ": duplicate entry: \"" +
+                                      printable(key, 100) + "\"");
         }
     }
     if (table->size() == 0) return fail("it holds nothing");

@@ -1,4 +1,5 @@
-// lookup/inline_table.h: "inline:{ key=value, {key = value with blanks} }": a table written into main.cf itself.
+// lookup/inline_table.h: "inline:{ key=value, {key = value with blanks} }": a table written into
+// main.cf itself.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-// lookup/list_items.h: lists in main.cf that may hold braces: "inline:{ a=b, {c = d e} }, texthash:/x".
+// lookup/list_items.h: lists in main.cf that may hold braces: "inline:{ a=b, {c = d e} },
+// texthash:/x".
 #pragma once
 
 #include <optional>
@@ -7,8 +8,8 @@
 
 namespace posthaste {
 
-// Pieces between blanks and commas, where a piece runs on through balanced braces. Nothing when braces do not
-// balance.
+// Pieces between blanks and commas, where a piece runs on through balanced braces. Nothing when
+// braces do not balance.
 std::optional<std::vector<std::string_view>> list_items(std::string_view text);
 
 // "{ text }" → "text"; anything else trimmed only.

@@ -1,10 +1,9 @@
 #include "lookup/logical_lines.h"
 
+#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "base/fd.h"
 #include "base/strings.h"
@@ -43,17 +42,21 @@ Result<std::string> read_text_file(const std::string& path, size_t text_bytes_ma
     // Without O_NONBLOCK a FIFO in the file's place would keep the whole start waiting.
     const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (file.get() < 0) return os_error("open");
+
     struct stat status {};
+
     if (::fstat(file.get(), &status) != 0) return os_error("stat");
-    if (!S_ISREG(status.st_mode)) return Error{Errc::os, S_ISDIR(status.st_mode) ? EISDIR : EINVAL, "read"};
-    if (static_cast<uint64_t>(status.st_size) > text_bytes_max) return Error{Errc::os, EFBIG, "read"};
+    if (!S_ISREG(status.st_mode))
+        return Error{Errc::os, S_ISDIR(status.st_mode) ? EISDIR : EINVAL, "read"};
+    if (static_cast<uint64_t>(status.st_size) > text_bytes_max)
+        return Error{Errc::os, EFBIG, "read"};
     std::string text(static_cast<size_t>(status.st_size), '\0');
     size_t have = 0;
     while (have < text.size()) {
         const ssize_t got = ::read(file.get(), text.data() + have, text.size() - have);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return os_error("read");
-        if (got == 0) break;    // it became shorter meanwhile
+        if (got == 0) break;  // it became shorter meanwhile
         have += static_cast<size_t>(got);
     }
     text.resize(have);

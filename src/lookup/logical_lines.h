@@ -19,10 +19,13 @@ class LogicalLines {
  public:
     explicit LogicalLines(std::string_view text) noexcept : rest_(text) {}
 
-    // The next logical line into `line`, joined with its continuations and trimmed; never empty. False at the end.
+    // The next logical line into `line`, joined with its continuations and trimmed; never empty.
+    // False at the end.
     bool next(std::string& line);
+
     // Where the line last returned began, from 1.
     size_t number() const noexcept { return number_; }
+
     // It begins with a blank though there is nothing before that it could continue.
     bool orphan() const noexcept { return orphan_; }
 

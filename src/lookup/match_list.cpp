@@ -1,6 +1,7 @@
 #include "lookup/match_list.h"
 
 #include "base/strings.h"
+
 #include "lookup/list_items.h"
 #include "lookup/pattern_file.h"
 
@@ -28,7 +29,8 @@ bool MatchList::open(std::string_view text, bool parents, OpenReport& report) {
     return true;
 }
 
-bool MatchList::add(std::string_view text, unsigned depth, std::vector<Pattern>& out, OpenReport& report) {
+bool MatchList::add(std::string_view text, unsigned depth, std::vector<Pattern>& out,
+                    OpenReport& report) {
     const auto items = list_items(text);
     if (!items) {
         report.error = "unbalanced braces in \"" + printable(text, 200) + "\"";
@@ -46,10 +48,13 @@ bool MatchList::add(std::string_view text, unsigned depth, std::vector<Pattern>&
         }
         if (item.front() == '/') {
             if (pattern.negated || depth >= kPatternFileDepthMax) {
-                report.error = printable(item, 200) + ": a file can not be negated or nested that deep";
+                report.error =
+                    printable(item, 200) + ": a file can not be negated or nested that deep";
                 return false;
             }
-            const auto add_line = [&](std::string_view line) { return add(line, depth + 1, out, report); };
+            const auto add_line = [&](std::string_view line) {
+                return add(line, depth + 1, out, report);
+            };
             if (!add_patterns_from(item, report, add_line)) return false;
             continue;
         }

@@ -2,9 +2,9 @@
 //
 //   example.com            that domain; with parent_matches_subdomains also what lies below it
 //   .example.com           only what lies below it
-//   type:table             a key of the table (or of a parent: "example.com" or ".example.com", by the same rule)
-//   /path/to/file          more patterns, one or more a line
-//   !pattern               whatever matches this does not match the list; the first match decides
+//   type:table             a key of the table (or of a parent: "example.com" or ".example.com", by
+//   the same rule) /path/to/file          more patterns, one or more a line !pattern whatever
+//   matches this does not match the list; the first match decides
 //
 // Read in the prepare stage, as tables are. Case does not matter.
 #pragma once
@@ -21,20 +21,22 @@ class MatchList {
  public:
     MatchList() = default;
 
-    // parent_matches_subdomains: the list's name stands in parent_domain_matches_subdomains. False leaves the list as it
-    // was, and report.error says why.
+    // parent_matches_subdomains: the list's name stands in parent_domain_matches_subdomains. False
+    // leaves the list as it was, and report.error says why.
     bool open(std::string_view text, bool parent_matches_subdomains, OpenReport& report);
 
     // An Error when a table that would decide cannot say now.
     Result<bool> matches(std::string_view domain) const;
+
     bool empty() const noexcept { return patterns_.empty(); }
 
  private:
     struct Pattern {
         bool negated = false;
-        std::string name;                   // lowered; empty: ask the table
+        std::string name;  // lowered; empty: ask the table
         std::unique_ptr<Table> table;
     };
+
     bool add(std::string_view text, unsigned depth, std::vector<Pattern>& out, OpenReport& report);
     Result<bool> pattern_matches(const Pattern& pattern, std::string_view domain) const;
 

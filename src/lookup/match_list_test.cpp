@@ -1,9 +1,8 @@
 #include "lookup/match_list.h"
 
+#include <fstream>
 #include <gtest/gtest.h>
 #include <unistd.h>
-
-#include <fstream>
 
 #include "lookup/network_match_list.h"
 
@@ -17,7 +16,9 @@ MatchList opened(std::string_view text, bool parents = false) {
     return list;
 }
 
-bool matches(const MatchList& list, std::string_view domain) { return list.matches(domain).value_or(false); }
+bool matches(const MatchList& list, std::string_view domain) {
+    return list.matches(domain).value_or(false);
+}
 
 TEST(MatchList, MatchesNamesWithoutRegardToCase) {
     const auto list = opened("Example.com, localhost");

@@ -19,6 +19,7 @@ class MemoryTable final : public Table {
 
     // False: the key was there already; the first value stays, as in Postfix.
     bool add(std::string_view key, std::string_view value);
+
     size_t size() const noexcept { return entries_.size(); }
 
     Result<std::optional<std::string>> find(std::string_view key) const override;

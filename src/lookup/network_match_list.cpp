@@ -1,6 +1,7 @@
 #include "lookup/network_match_list.h"
 
 #include "base/strings.h"
+
 #include "lookup/pattern_file.h"
 
 namespace posthaste {
@@ -12,7 +13,8 @@ bool NetworkMatchList::open(std::string_view text, OpenReport& report) {
     return true;
 }
 
-bool NetworkMatchList::add(std::string_view text, unsigned depth, std::vector<Entry>& out, OpenReport& report) {
+bool NetworkMatchList::add(std::string_view text, unsigned depth, std::vector<Entry>& out,
+                           OpenReport& report) {
     for (std::string_view item : split(text, ", \t\r\n")) {
         const std::string_view as_written = item;
         Entry entry;
@@ -22,17 +24,21 @@ bool NetworkMatchList::add(std::string_view text, unsigned depth, std::vector<En
         }
         if (item.starts_with('/')) {
             if (entry.negated || depth >= kPatternFileDepthMax) {
-                report.error = printable(item, 200) + ": a file can not be negated or nested that deep";
+                report.error =
+                    printable(item, 200) + ": a file can not be negated or nested that deep";
                 return false;
             }
-            const auto add_line = [&](std::string_view line) { return add(line, depth + 1, out, report); };
+            const auto add_line = [&](std::string_view line) {
+                return add(line, depth + 1, out, report);
+            };
             if (!add_patterns_from(item, report, add_line)) return false;
             continue;
         }
         const auto network = IpNetwork::parse(item);
         if (!network) {
             report.error = "bad network \"" + printable(as_written, 100) +
-                           "\": expected address/length with zero host bits, such as 192.0.2.0/24 or [2001:db8::]/32";
+                           "\": expected address/length with zero host bits, such as 192.0.2.0/24 "
+                           "or [2001:db8::]/32";
             return false;
         }
         entry.network = *network;

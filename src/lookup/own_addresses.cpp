@@ -1,15 +1,14 @@
 #include "lookup/own_addresses.h"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <netdb.h>
-#include <sys/socket.h>
-
 #include <algorithm>
+#include <arpa/inet.h>
 #include <cstring>
+#include <ifaddrs.h>
 #include <memory>
+#include <netdb.h>
 #include <optional>
 #include <string>
+#include <sys/socket.h>
 
 #include "base/strings.h"
 
@@ -48,29 +47,34 @@ void add_interfaces(std::vector<IpAddress>& out, OpenReport& report) {
         return;
     }
     const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(first, ::freeifaddrs);
-    for (const ifaddrs* each = first; each != nullptr; each = each->ifa_next) add(address_of(each->ifa_addr), out);
+    for (const ifaddrs* each = first; each != nullptr; each = each->ifa_next)
+        add(address_of(each->ifa_addr), out);
 }
 
-void add_named(std::string_view setting, std::string_view item, std::vector<IpAddress>& out, OpenReport& report) {
+void add_named(std::string_view setting, std::string_view item, std::vector<IpAddress>& out,
+               OpenReport& report) {
     std::string name(item);
-    if (name.size() > 2 && name.front() == '[' && name.back() == ']') name = name.substr(1, name.size() - 2);
+    if (name.size() > 2 && name.front() == '[' && name.back() == ']')
+        name = name.substr(1, name.size() - 2);
     if (const auto address = IpAddress::parse(name)) return add(address, out);
     addrinfo* first = nullptr;
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     const int status = ::getaddrinfo(name.c_str(), nullptr, &hints, &first);
     if (status != 0) {
-        report.warnings.push_back(std::string(setting) + ": " + printable(name, 200) + ": " + ::gai_strerror(status));
+        report.warnings.push_back(std::string(setting) + ": " + printable(name, 200) + ": " +
+                                  ::gai_strerror(status));
         return;
     }
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(first, ::freeaddrinfo);
-    for (const addrinfo* each = first; each != nullptr; each = each->ai_next) add(address_of(each->ai_addr), out);
+    for (const addrinfo* each = first; each != nullptr; each = each->ai_next)
+        add(address_of(each->ai_addr), out);
 }
 
 }  // namespace
 
-std::vector<IpAddress> own_addresses(std::string_view inet_interfaces, std::string_view proxy_interfaces,
-                                     OpenReport& report) {
+std::vector<IpAddress> own_addresses(std::string_view inet_interfaces,
+                                     std::string_view proxy_interfaces, OpenReport& report) {
     std::vector<IpAddress> out;
     for (const std::string_view item : split(inet_interfaces, ", \t\r\n")) {
         if (equals_ignoring_case(item, "all")) {

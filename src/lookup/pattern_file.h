@@ -11,8 +11,9 @@ namespace posthaste {
 // A file may name another; this deep and no deeper, so that two that name each other end.
 inline constexpr unsigned kPatternFileDepthMax = 4;
 
-// Hands each logical line to `add`, which answers false with report.error set when it is faulty; the error is then
-// given its file:line. False also when the file can not be read.
-bool add_patterns_from(std::string_view path, OpenReport& report, const std::function<bool(std::string_view)>& add);
+// Hands each logical line to `add`, which answers false with report.error set when it is faulty;
+// the error is then given its file:line. False also when the file can not be read.
+bool add_patterns_from(std::string_view path, OpenReport& report,
+                       const std::function<bool(std::string_view)>& add);
 
 }  // namespace posthaste

@@ -14,6 +14,7 @@ class StaticTable final : public Table {
     Result<std::optional<std::string>> find(std::string_view) const override {
         return std::optional<std::string>(value_);
     }
+
     bool may_hold_addresses_in(std::string_view) const override { return false; }
 
  private:

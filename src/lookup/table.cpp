@@ -1,6 +1,7 @@
 #include "lookup/table.h"
 
 #include "base/strings.h"
+
 #include "lookup/inline_table.h"
 #include "lookup/list_items.h"
 #include "lookup/static_table.h"
@@ -19,8 +20,8 @@ std::unique_ptr<Table> open_table(std::string_view spec, OpenReport& report) {
     if (type == "inline") return open_inline(name, report);
     if (type == "texthash") return open_texthash(std::string(name), report);
     if (type == "static") return std::make_unique<StaticTable>(std::string(without_braces(name)));
-    report.error = "unsupported table type \"" + printable(type, 64) + "\" in \"" + printable(spec, 200) +
-                   "\": known are inline, static, texthash";
+    report.error = "unsupported table type \"" + printable(type, 64) + "\" in \"" +
+                   printable(spec, 200) + "\": known are inline, static, texthash";
     return nullptr;
 }
 

@@ -1,12 +1,14 @@
-// lookup/table.h: a table as main.cf names it ("texthash:/etc/posthaste/transport"): one key in, at most one value out.
+// lookup/table.h: a table as main.cf names it ("texthash:/etc/posthaste/transport"): one key in, at
+// most one value out.
 //
-// Opened once, in the prepare stage (files are read then and never again: the process lives in an empty chroot
-// afterwards; `posthaste reload` starts a new one). Owned by whoever opened it; const and without locks, so
-// any thread may ask.
+// Opened once, in the prepare stage (files are read then and never again: the process lives in an
+// empty chroot afterwards; `posthaste reload` starts a new one). Owned by whoever opened it; const
+// and without locks, so any thread may ask.
 //
 // Promises  ASCII letters compare without regard to case, in keys and in what is asked.
 //           What a file got wrong is told as "file:line: reason", at open.
-// Does not  try partial keys (domain, parents, "*"): that is transport_map.h and match_list.h. Values are not
+// Does not  try partial keys (domain, parents, "*"): that is transport_map.h and match_list.h.
+// Values are not
 //           interpreted.
 #pragma once
 
@@ -23,18 +25,21 @@ namespace posthaste {
 class Table {
  public:
     explicit Table(std::string name) : name_(std::move(name)) {}
+
     virtual ~Table() = default;
     Table(const Table&) = delete;
     Table& operator=(const Table&) = delete;
 
     // Nothing: the key is not there. An Error: the table cannot say now, ask again later.
     virtual Result<std::optional<std::string>> find(std::string_view key) const = 0;
-    // Could a key user@domain exist that has a value of its own? When not, what was found for one recipient of the
-    // domain holds for all of them.
+
+    // Could a key user@domain exist that has a value of its own? When not, what was found for one
+    // recipient of the domain holds for all of them.
     virtual bool may_hold_addresses_in(std::string_view domain) const {
         (void)domain;
         return true;
     }
+
     // "type:name", for logs.
     const std::string& name() const noexcept { return name_; }
 

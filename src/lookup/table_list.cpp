@@ -1,6 +1,7 @@
 #include "lookup/table_list.h"
 
 #include "base/strings.h"
+
 #include "lookup/list_items.h"
 
 namespace posthaste {

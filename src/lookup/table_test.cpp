@@ -1,9 +1,8 @@
 #include "lookup/table.h"
 
+#include <fstream>
 #include <gtest/gtest.h>
 #include <unistd.h>
-
-#include <fstream>
 
 #include "lookup/table_list.h"
 #include "lookup/texthash.h"
@@ -30,7 +29,9 @@ class TextFile {
         std::ofstream(path_) << text;
         ::close(file);
     }
+
     ~TextFile() { ::unlink(path_.c_str()); }
+
     const std::string& path() const { return path_; }
 
  private:
@@ -80,7 +81,8 @@ TEST(StaticTable, AnswersEverything) {
 }
 
 TEST(OpenTable, NamesTheTypeItDoesNotKnow) {
-    EXPECT_NE(error_of_opening("ldap:/etc/x").find("unsupported table type \"ldap\""), std::string::npos);
+    EXPECT_NE(error_of_opening("ldap:/etc/x").find("unsupported table type \"ldap\""),
+              std::string::npos);
     EXPECT_NE(error_of_opening("/etc/x").find("expected type:name"), std::string::npos);
 }
 
@@ -93,18 +95,19 @@ std::string parse_error(std::string_view text) {
 TEST(Texthash, ReadsPostfixLines) {
     MemoryTable table("t");
     OpenReport report;
-    ASSERT_TRUE(parse_texthash("# comment\n"
-                               "\n"
-                               "example.com   relay:[10.0.0.1]:2525  \n"
-                               "  # an indented comment does not end the line\n"
-                               ".example.com smtp:\r\n"
-                               "long.example  error:one\n"
-                               "# nor does this\n"
-                               "\ttwo\n"
-                               "   three\n"
-                               "\"a \\\"b\\\" c\" quoted\n"
-                               "last x",
-                               "map", table, report))
+    ASSERT_TRUE(
+        parse_texthash("# comment\n"
+                       "\n"
+                       "example.com   relay:[10.0.0.1]:2525  \n"
+                       "  # an indented comment does not end the line\n"
+                       ".example.com smtp:\r\n"
+                       "long.example  error:one\n"
+                       "# nor does this\n"
+                       "\ttwo\n"
+                       "   three\n"
+                       "\"a \\\"b\\\" c\" quoted\n"
+                       "last x",
+                       "map", table, report))
         << report.error;
     EXPECT_EQ(found(table, "example.com"), "relay:[10.0.0.1]:2525");
     EXPECT_EQ(found(table, ".example.com"), "smtp:");
@@ -134,7 +137,8 @@ TEST(Texthash, WarnsOfDuplicates) {
 TEST(Texthash, KnowsWhichDomainsHaveAddressesOfTheirOwn) {
     MemoryTable table("t");
     OpenReport report;
-    ASSERT_TRUE(parse_texthash("user@Example.com x\n@other.example y\nplain.example z\n", "map", table, report));
+    ASSERT_TRUE(parse_texthash("user@Example.com x\n@other.example y\nplain.example z\n", "map",
+                               table, report));
     EXPECT_TRUE(table.may_hold_addresses_in("EXAMPLE.com"));
     EXPECT_FALSE(table.may_hold_addresses_in("other.example"));
     EXPECT_FALSE(table.may_hold_addresses_in("plain.example"));
@@ -157,13 +161,13 @@ TEST(Texthash, SaysWhichFileIsMissing) {
 TEST(TableList, AsksInOrder) {
     TableList list;
     OpenReport report;
-    ASSERT_TRUE(list.open("inline:{ a=1, b=2 }, inline:{a=3 c=4}\n static:{other x}", report)) << report.error;
+    ASSERT_TRUE(list.open("inline:{ a=1, b=2 }, inline:{a=3 c=4}\n static:{other x}", report))
+        << report.error;
     const auto ask = [&](std::string_view key) { return list.find(key)->value_or("(none)"); };
     EXPECT_EQ(ask("a"), "1");
     EXPECT_EQ(ask("c"), "4");
     EXPECT_EQ(ask("d"), "other x");
 }
-
 
 TEST(TableList, StaysAsItWasWhenOpeningFails) {
     TableList list;

@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+
 #include "lookup/logical_lines.h"
 
 namespace posthaste {
@@ -38,13 +39,17 @@ std::optional<Entry> split_entry(std::string_view line) {
 
 }  // namespace
 
-bool parse_texthash(std::string_view text, std::string_view path, MemoryTable& table, OpenReport& report) {
+bool parse_texthash(std::string_view text, std::string_view path, MemoryTable& table,
+                    OpenReport& report) {
     LogicalLines lines(text);
     std::string line;
-    const auto where = [&] { return std::string(path) + ":" + std::to_string(lines.number()) + ": "; };
+    const auto where = [&] {
+        return std::string(path) + ":" + std::to_string(lines.number()) + ": ";
+    };
     while (lines.next(line)) {
         if (lines.orphan()) {
-            report.error = where() + "line begins with a blank, but there is nothing before it to continue";
+            report.error =
+                where() + "line begins with a blank, but there is nothing before it to continue";
             return false;
         }
         const auto entry = split_entry(line);
@@ -61,7 +66,8 @@ bool parse_texthash(std::string_view text, std::string_view path, MemoryTable& t
             return false;
         }
         if (!table.add(entry->key, entry->value)) {
-            report.warnings.push_back(where() + "duplicate entry: \"" + printable(entry->key, 200) + "\"");
+            report.warnings.push_back(where() + "duplicate entry: \"" + printable(entry->key, 200) +
+                                      "\"");
         }
     }
     return true;

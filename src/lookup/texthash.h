@@ -1,4 +1,5 @@
-// lookup/texthash.h: "texthash:/path": a plain text file in postmap(1)'s input format, read as it is.
+// lookup/texthash.h: "texthash:/path": a plain text file in postmap(1)'s input format, read as it
+// is.
 //
 //   key value            logical lines (logical_lines.h); the value is the rest of the line
 //   "a key" value        a quoted key may hold blanks; \" and \\ inside
@@ -16,6 +17,7 @@ namespace posthaste {
 std::unique_ptr<Table> open_texthash(const std::string& path, OpenReport& report);
 
 // The text itself: `path` is for messages only. False and report.error at the first faulty line.
-bool parse_texthash(std::string_view text, std::string_view path, MemoryTable& table, OpenReport& report);
+bool parse_texthash(std::string_view text, std::string_view path, MemoryTable& table,
+                    OpenReport& report);
 
 }  // namespace posthaste

@@ -14,7 +14,8 @@ Result<std::optional<std::string>> TransportMap::find(std::string_view address) 
     if (tables_.empty()) return std::optional<std::string>();
     const size_t at = address.rfind('@');
     const std::string_view local = address.substr(0, at);
-    const std::string_view domain = at == std::string_view::npos ? std::string_view{} : address.substr(at + 1);
+    const std::string_view domain =
+        at == std::string_view::npos ? std::string_view{} : address.substr(at + 1);
 
     auto found = tables_.find(address);
     if (!found || found->has_value()) return found;

@@ -18,7 +18,8 @@ std::string found(const TransportMap& map, std::string_view address) {
 }
 
 TEST(TransportMap, AsksFromTheAddressToTheStar) {
-    const auto map = opened("inline:{ user@a.example=user, a.example=domain, .example=below, *=star }");
+    const auto map =
+        opened("inline:{ user@a.example=user, a.example=domain, .example=below, *=star }");
     EXPECT_EQ(found(map, "User@A.example"), "user");
     EXPECT_EQ(found(map, "other@a.example"), "domain");
     EXPECT_EQ(found(map, "x@b.a.example"), "below");

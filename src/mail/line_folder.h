@@ -1,6 +1,7 @@
-// mail/line_folder.h: breaks lines of a message that are longer than SMTP allows (RFC 5321 4.5.3.1.6: 998 bytes and
-// CRLF), as Postfix's smtp_line_length_limit does: CRLF and a blank are put in, so that a long header field stays one
-// field. Lines that fit pass in runs as long as what was given.
+// mail/line_folder.h: breaks lines of a message that are longer than SMTP allows (RFC
+// 5321 4.5.3.1.6: 998 bytes and CRLF), as Postfix's smtp_line_length_limit does: CRLF and a blank
+// are put in, so that a long header field stays one field. Lines that fit pass in runs as long as
+// what was given.
 //
 // Fed with the message's bytes in order, cut anywhere; they are CRLF lines (body_normalizer.h).
 #pragma once

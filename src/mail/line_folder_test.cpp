@@ -1,7 +1,6 @@
 #include "mail/line_folder.h"
 
 #include <gtest/gtest.h>
-
 #include <string>
 
 namespace posthaste {
@@ -34,10 +33,12 @@ TEST(LineFolder, BreaksALineThatIsOneByteTooLong) {
 
 TEST(LineFolder, BreaksAsOftenAsNeeded) {
     // The blank counts: 20, then 19 and its blank each time.
-    EXPECT_EQ(fold(20, std::string(58, 'x') + "\r\n"),
-              std::string(20, 'x') + "\r\n " + std::string(19, 'x') + "\r\n " + std::string(19, 'x') + "\r\n");
-    EXPECT_EQ(fold(20, std::string(59, 'x')), std::string(20, 'x') + "\r\n " + std::string(19, 'x') +
-                                                  "\r\n " + std::string(19, 'x') + "\r\n x");
+    EXPECT_EQ(fold(20, std::string(58, 'x') + "\r\n"), std::string(20, 'x') + "\r\n " +
+                                                           std::string(19, 'x') + "\r\n " +
+                                                           std::string(19, 'x') + "\r\n");
+    EXPECT_EQ(fold(20, std::string(59, 'x')), std::string(20, 'x') + "\r\n " +
+                                                  std::string(19, 'x') + "\r\n " +
+                                                  std::string(19, 'x') + "\r\n x");
 }
 
 TEST(LineFolder, BreaksNothingWhenToldSo) {
@@ -49,7 +50,8 @@ TEST(LineFolder, MeansTheSameHoweverTheBytesAreCut) {
     const std::string text = std::string(45, 'a') + "\r\n" + std::string(20, 'b') + "\r\n" +
                              std::string(21, 'c') + "\r\n\r\n" + std::string(40, 'd');
     const std::string whole = fold(20, text);
-    for (size_t cut = 0; cut <= text.size(); ++cut) EXPECT_EQ(fold(20, text, cut), whole) << "cut at " << cut;
+    for (size_t cut = 0; cut <= text.size(); ++cut)
+        EXPECT_EQ(fold(20, text, cut), whole) << "cut at " << cut;
 }
 
 TEST(LineFolder, SurvivesALimitThatNoLineCouldKeep) {

@@ -1,5 +1,6 @@
-// runtime/answer_queue.h: answers to one peer, in order; those that found no room in its ring wait here for on_room().
-// While some wait, the service takes nothing more from that peer (pause()), so they are no more than it had asked.
+// runtime/answer_queue.h: answers to one peer, in order; those that found no room in its ring wait
+// here for on_room(). While some wait, the service takes nothing more from that peer (pause()), so
+// they are no more than it had asked.
 //
 // Owned by the service, made in on_peer_up(), gone in on_peer_down().
 #pragma once
@@ -25,11 +26,14 @@ class AnswerQueue {
         waiting.type = Record::kType;
         wire::encode(record, waiting.body);
     }
+
     void on_room() {
-        while (!waiting_.empty() && peer_.send_bytes(waiting_.front().type, waiting_.front().body)) {
+        while (!waiting_.empty() &&
+               peer_.send_bytes(waiting_.front().type, waiting_.front().body)) {
             waiting_.pop_front();
         }
     }
+
     bool has_waiting() const noexcept { return !waiting_.empty(); }
 
  private:
@@ -37,6 +41,7 @@ class AnswerQueue {
         uint16_t type = 0;
         std::string body;
     };
+
     Peer& peer_;
     std::deque<Waiting> waiting_;
 };

@@ -1,9 +1,12 @@
-// scheduler/agent_side.h: the conversation with the delivery agents (mail/wire/delivery_job.h, delivery_report.h): lanes
-// and jobs out, reports in, and for each agent the line of reports that it must keep until what they say is on disk.
+// scheduler/agent_side.h: the conversation with the delivery agents (mail/wire/delivery_job.h,
+// delivery_report.h): lanes and jobs out, reports in, and for each agent the line of reports that
+// it must keep until what they say is on disk.
 //
-//   report 17 ──► message ──outcome 903──► store ──recorded ≥ 903──► ReportTaken 17, once 1 … 16 are covered too
+//   report 17 ──► message ──outcome 903──► store ──recorded ≥ 903──► ReportTaken 17, once 1 … 16
+//   are covered too
 //
-// Bounded: an agent has no more reports under way than jobs it was given, and those are bounded by its lanes.
+// Bounded: an agent has no more reports under way than jobs it was given, and those are bounded by
+// its lanes.
 #pragma once
 
 #include <deque>
@@ -15,6 +18,7 @@
 #include "mail/wire/delivery_job.h"
 #include "mail/wire/delivery_report.h"
 #include "runtime/peers.h"
+
 #include "scheduler/route_hosts.h"
 #include "scheduler/scheduler.h"
 
@@ -31,7 +35,8 @@ class AgentSide {
     // False: undecodable.
     bool on_record(Peer& peer, uint16_t type, std::string_view body);
 
-    bool open_lane(uint32_t agent, uint32_t lane, const Transport& transport, const Destination& destination);
+    bool open_lane(uint32_t agent, uint32_t lane, const Transport& transport,
+                   const Destination& destination);
     bool start_job(uint32_t agent, uint32_t lane, uint64_t job, const Message& message,
                    std::span<const uint32_t> recipients);
     void close_lane(uint32_t agent, uint32_t lane);
@@ -41,24 +46,28 @@ class AgentSide {
     void send_taken();
 
     bool any() const noexcept { return !agents_.empty(); }
+
     // Every agent has said what it holds for the qmgr before us.
     bool all_ready() const noexcept;
+
     // What they said; given away.
     std::vector<MessageId> take_held() noexcept { return std::move(held_); }
 
  private:
     struct KeptReport {
         bool covered = false;
-        uint64_t outcome_sequence = 0;      // 0: needs none
+        uint64_t outcome_sequence = 0;  // 0: needs none
     };
+
     struct Known {
         Peer* peer = nullptr;
         bool ready = false;
         bool taken_waits = false;
-        uint64_t first_sequence = 0;        // of kept.front()
+        uint64_t first_sequence = 0;  // of kept.front()
         std::deque<KeptReport> kept;
-        std::vector<uint32_t> closes;       // LaneClose for which there was no room
+        std::vector<uint32_t> closes;  // LaneClose for which there was no room
     };
+
     Known* find(uint32_t incarnation) noexcept;
     bool on_report(Known& agent, std::string_view body);
     bool on_jobs_held(Known& agent, std::string_view body);

@@ -1,13 +1,16 @@
-// scheduler/fair_queue.h: which delivery is next. Deficit round robin over sources (flow.h), then over each source's
-// destinations: a sender with a hundred thousand destinations gets no more of what is scarce than one with a single one.
+// scheduler/fair_queue.h: which delivery is next. Deficit round robin over sources (flow.h), then
+// over each source's destinations: a sender with a hundred thousand destinations gets no more of
+// what is scarce than one with a single one.
 //
 //   active sources (ring) ─► source ─► ring of its flows that may be served ─► entry
 //                                         │ destination has no room: the flow leaves the ring
 //                                         ▼
-//                             destination's blocked flows ──wake(): one for each free place──► back into the ring
+//                             destination's blocked flows ──wake(): one for each free place──► back
+//                             into the ring
 //
-// So a destination without room, window or rate costs nothing while it waits: pop() looks at it once and not again before
-// it is woken. A job costs as many points as it has recipients; each round gives a source kQuantum.
+// So a destination without room, window or rate costs nothing while it waits: pop() looks at it
+// once and not again before it is woken. A job costs as many points as it has recipients; each
+// round gives a source kQuantum.
 //
 // Bounded by the active messages: every flow and source holds at least one entry.
 #pragma once
@@ -34,7 +37,8 @@ class FairQueue {
     void push_front(uint32_t entry, std::string_view sender_domain, bool bulk);
     void remove(uint32_t entry);
 
-    // The next entry, taken out; kNone when there is none that has_room(destination) would let through.
+    // The next entry, taken out; kNone when there is none that has_room(destination) would let
+    // through.
     template <class HasRoom>
     uint32_t pop(HasRoom&& has_room) {
         while (!active_.empty()) {
@@ -54,6 +58,7 @@ class FairQueue {
 
     // The destination has room for `places` more: as many of its blocked flows compete again.
     void wake(uint32_t destination, uint32_t places);
+
     // All entries of a destination, one after the other; visit() removes the entry it is given.
     template <class Visit>
     void drain(uint32_t destination, Visit&& visit) {
@@ -65,7 +70,9 @@ class FairQueue {
     }
 
     uint32_t flows() const noexcept { return flows_.in_use(); }
+
     uint32_t sources() const noexcept { return sources_.in_use(); }
+
     size_t memory_bytes() const noexcept {
         return flows_.memory_bytes() + sources_.memory_bytes() + flow_index_.memory_bytes() +
                source_index_.memory_bytes();

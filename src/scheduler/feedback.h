@@ -1,14 +1,18 @@
-// scheduler/feedback.h: how many connections one destination is given, learned from how they fare: Postfix's
-// concurrency feedback (SCHEDULER_README "Concurrency scheduling"), names and defaults included.
+// scheduler/feedback.h: how many connections one destination is given, learned from how they fare:
+// Postfix's concurrency feedback (SCHEDULER_README "Concurrency scheduling"), names and defaults
+// included.
 //
-//   success   window + positive feedback, while the window is below its limit and really used; a step up is taken at the
+//   success   window + positive feedback, while the window is below its limit and really used; a
+//   step up is taken at the
 //             end of a cycle, a step down at its beginning ("reverse hysteresis")
-//   failure   of the connection, not of a message: window - negative feedback, never below 1; and 1/window is added to the
-//             failed cohorts: when they reach their limit without a success between, the destination is dead
+//   failure   of the connection, not of a message: window - negative feedback, never below 1; and
+//   1/window is added to the
+//             failed cohorts: when they reach their limit without a success between, the
+//             destination is dead
 //
-// Two oddities are not taken over. Postfix takes two steps down at the first failure; here it is one. And at a window
-// of 1 a single failure is a whole cohort there, so that a site limited to one connection dies at the first hiccup;
-// here no failure counts for more than half a cohort.
+// Two oddities are not taken over. Postfix takes two steps down at the first failure; here it is
+// one. And at a window of 1 a single failure is a whole cohort there, so that a site limited to one
+// connection dies at the first hiccup; here no failure counts for more than half a cohort.
 #pragma once
 
 #include <cstdint>
@@ -29,10 +33,10 @@ struct FeedbackShare {
 
 struct FeedbackLimits {
     uint32_t initial = 5;
-    uint32_t limit = 20;                // 0: none
+    uint32_t limit = 20;  // 0: none
     FeedbackShare positive;
     FeedbackShare negative;
-    double failed_cohorts = 1;          // 0: never dead
+    double failed_cohorts = 1;  // 0: never dead
 };
 
 class Feedback {
@@ -44,6 +48,7 @@ class Feedback {
     bool succeeded(uint32_t busy, const FeedbackLimits& limits) noexcept;
     // True: dead.
     bool failed(const FeedbackLimits& limits) noexcept;
+
     uint32_t window() const noexcept { return window_; }
 
  private:

@@ -1,7 +1,9 @@
-// scheduler/flat_index.h: from a hash to a slab number: open addressing, linear probing, eight bytes a slot, at most
-// three quarters full. It keeps 32 bits of each hash, so that growing and erasing never touch the objects.
+// scheduler/flat_index.h: from a hash to a slab number: open addressing, linear probing, eight
+// bytes a slot, at most three quarters full. It keeps 32 bits of each hash, so that growing and
+// erasing never touch the objects.
 //
-// The caller hashes and compares. Keys that strangers choose (domains) must be hashed with a seed they do not know.
+// The caller hashes and compares. Keys that strangers choose (domains) must be hashed with a seed
+// they do not know.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +42,8 @@ class FlatIndex {
             ASSERT(slots_[hole].number != kNone);
             hole = (hole + 1) & mask_;
         }
-        // Close the gap: whoever sits behind it and may sit in it moves up, so that no search ends too early.
+        // Close the gap: whoever sits behind it and may sit in it moves up, so that no search ends
+        // too early.
         for (size_t at = (hole + 1) & mask_; slots_[at].number != kNone; at = (at + 1) & mask_) {
             const size_t home = slots_[at].tag & mask_;
             if (((at - home) & mask_) < ((at - hole) & mask_)) continue;
@@ -52,6 +55,7 @@ class FlatIndex {
     }
 
     size_t size() const noexcept { return size_; }
+
     size_t memory_bytes() const noexcept { return slots_.capacity() * sizeof(Slot); }
 
  private:
@@ -65,8 +69,10 @@ class FlatIndex {
         while (slots_[at].number != kNone) at = (at + 1) & mask_;
         slots_[at] = slot;
     }
+
     void grow() {
-        const auto old = std::exchange(slots_, std::vector<Slot>(slots_.empty() ? 64 : slots_.size() * 2));
+        const auto old =
+            std::exchange(slots_, std::vector<Slot>(slots_.empty() ? 64 : slots_.size() * 2));
         mask_ = slots_.size() - 1;
         for (const Slot& slot : old) {
             if (slot.number != kNone) place(slot);

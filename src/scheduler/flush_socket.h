@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "base/units.h"
+
 #include "runtime/connection.h"
 #include "runtime/loop.h"
+
 #include "scheduler/scheduler.h"
 
 namespace posthaste {
@@ -28,7 +30,10 @@ class FlushSocket final : private TurnListener {
 
     // Takes no more; is_stopped() once every conversation is over.
     void stop();
-    bool is_stopped() const noexcept { return !accept_done_.in_flight() && sessions_.empty() && over_.empty(); }
+
+    bool is_stopped() const noexcept {
+        return !accept_done_.in_flight() && sessions_.empty() && over_.empty();
+    }
 
  private:
     class Session;
@@ -43,7 +48,7 @@ class FlushSocket final : private TurnListener {
     Completion accept_done_;
     bool stopping_ = false;
     std::vector<std::unique_ptr<Session>> sessions_;
-    std::vector<std::unique_ptr<Session>> over_;        // deleted at the end of the turn
+    std::vector<std::unique_ptr<Session>> over_;  // deleted at the end of the turn
 };
 
 }  // namespace posthaste

@@ -1,5 +1,6 @@
-// scheduler/gcra.h: a rate as one number (generic cell rate algorithm): the time at which the next event would be exactly on
-// schedule. A refusal already says when it will be allowed, so nobody polls.
+// scheduler/gcra.h: a rate as one number (generic cell rate algorithm): the time at which the next
+// event would be exactly on schedule. A refusal already says when it will be allowed, so nobody
+// polls.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +9,8 @@ namespace posthaste {
 
 class Gcra {
  public:
-    // One event every interval_us; burst_us is how far ahead of schedule events may run. interval_us 0: no limit.
-    // The earliest time at which an event is allowed; ≤ now_us: now.
+    // One event every interval_us; burst_us is how far ahead of schedule events may run.
+    // interval_us 0: no limit. The earliest time at which an event is allowed; ≤ now_us: now.
     int64_t allowed_at_us(int64_t burst_us = 0) const noexcept { return scheduled_us_ - burst_us; }
 
     void take(int64_t now_us, int64_t interval_us) noexcept {

@@ -1,5 +1,6 @@
-// scheduler/index_list.h: a doubly linked list through objects of one slab. Every operation takes constant time and
-// allocates nothing; an object is in as many lists at once as it has Links members.
+// scheduler/index_list.h: a doubly linked list through objects of one slab. Every operation takes
+// constant time and allocates nothing; an object is in as many lists at once as it has Links
+// members.
 //
 // The list does not know whether an object is in it: its user does.
 #pragma once
@@ -19,7 +20,9 @@ template <class T, Links T::*kLinks>
 class IndexList {
  public:
     bool empty() const noexcept { return head_ == kNone; }
+
     uint32_t front() const noexcept { return head_; }
+
     template <class Objects>
     uint32_t next(const Objects& objects, uint32_t index) const noexcept {
         return (objects[index].*kLinks).next;
@@ -35,6 +38,7 @@ class IndexList {
         }
         tail_ = index;
     }
+
     template <class Objects>
     void push_front(Objects& objects, uint32_t index) noexcept {
         (objects[index].*kLinks) = {head_, kNone};
@@ -45,6 +49,7 @@ class IndexList {
         }
         head_ = index;
     }
+
     template <class Objects>
     void remove(Objects& objects, uint32_t index) noexcept {
         const Links links = objects[index].*kLinks;
@@ -62,12 +67,14 @@ class IndexList {
         }
         (objects[index].*kLinks) = {};
     }
+
     template <class Objects>
     uint32_t pop_front(Objects& objects) noexcept {
         const uint32_t index = head_;
         if (index != kNone) remove(objects, index);
         return index;
     }
+
     // The first becomes the last.
     template <class Objects>
     void rotate(Objects& objects) noexcept {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "mail/delivery_status.h"
+
 #include "scheduler/message.h"
 
 namespace posthaste::log_lines {
@@ -14,10 +15,12 @@ namespace posthaste::log_lines {
 void active(const Message& message, std::string& out);
 // "QID: removed"
 void removed(MessageId id, std::string& out);
-// "QID: from=<s>, status=expired, …": what Postfix returns to the sender is held here until reports exist.
+// "QID: from=<s>, status=expired, …": what Postfix returns to the sender is held here until reports
+// exist.
 void held(const Message& message, std::string_view status, std::string& out);
-// A recipient that no agent was asked about: "QID: to=<r>, relay=none, delay=…, delays=a/b/0/0, dsn=…, status=… (text)"
-void recipient(const Message& message, uint32_t number, Outcome outcome, std::string_view dsn, std::string_view text,
-               int64_t wall_us, std::string& out);
+// A recipient that no agent was asked about: "QID: to=<r>, relay=none, delay=…, delays=a/b/0/0,
+// dsn=…, status=… (text)"
+void recipient(const Message& message, uint32_t number, Outcome outcome, std::string_view dsn,
+               std::string_view text, int64_t wall_us, std::string& out);
 
 }  // namespace posthaste::log_lines

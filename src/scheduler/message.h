@@ -1,13 +1,16 @@
-// scheduler/message.h: a message in the active queue: loaded, its envelope here, its bytes lent to us by the store. At most
-// qmgr_message_active_limit of them exist; all others are a node in message_table.h.
+// scheduler/message.h: a message in the active queue: loaded, its envelope here, its bytes lent to
+// us by the store. At most qmgr_message_active_limit of them exist; all others are a node in
+// message_table.h.
 //
 // Each recipient has a fate:
 //
-//   unsettled ──► resolving ──answer──► routed ──grouped──► queued ──report──► done | waiting | held
+//   unsettled ──► resolving ──answer──► routed ──grouped──► queued ──report──► done | waiting |
+//   held
 //       ▲                        └──────no such domain, error: …──────────────►
 //       └──────────── store died: the bytes are gone ─────────┘
-//   waiting: until a later attempt (this time the message was loaded for others). elsewhere: an agent delivers it for the
-//   qmgr before us. held: refused or out of time, kept until a report to the sender can be made.
+//   waiting: until a later attempt (this time the message was loaded for others). elsewhere: an
+//   agent delivers it for the qmgr before us. held: refused or out of time, kept until a report to
+//   the sender can be made.
 //
 // A message leaves the active queue when nothing of it is resolving, routed, queued or elsewhere.
 #pragma once
@@ -18,20 +21,22 @@
 
 #include "mail/envelope.h"
 #include "mail/wire/extent.h"
+
 #include "scheduler/slab.h"
 
 namespace posthaste {
 
-inline constexpr uint32_t kNeverDue = UINT32_MAX;    // the due time of a held group on disk
+inline constexpr uint32_t kNeverDue = UINT32_MAX;  // the due time of a held group on disk
 
 enum class Fate : uint8_t { unsettled, resolving, routed, queued, elsewhere, waiting, held, done };
 
 struct RecipientState {
     uint32_t due_s = 0;
-    uint32_t destination = kNone;   // routed
+    uint32_t destination = kNone;  // routed
     uint16_t attempts = 0;
     Fate fate = Fate::unsettled;
 };
+
 static_assert(sizeof(RecipientState) == 12);
 
 // A reason that is not recorded yet.
@@ -43,32 +48,32 @@ struct PendingReason {
 
 // A report that an agent keeps until what it says is on disk.
 struct Receipt {
-    uint32_t agent = 0;             // incarnation
+    uint32_t agent = 0;  // incarnation
     uint64_t sequence = 0;
 };
 
 struct Message {
-    uint32_t node = kNone;          // kNone: a free row
-    uint32_t generation = 0;        // grows whenever the row is freed
+    uint32_t node = kNone;    // kNone: a free row
+    uint32_t generation = 0;  // grows whenever the row is freed
     Envelope envelope;
     std::vector<wire::Extent> content;
     std::vector<RecipientState> recipients;
-    std::vector<uint32_t> order;            // recipients as entries hold them, ranges
+    std::vector<uint32_t> order;  // recipients as entries hold them, ranges
     std::vector<PendingReason> reasons;
     std::vector<Receipt> receipts;
     int64_t active_wall_us = 0;
-    uint32_t entries = 0;           // queued, resting, out
+    uint32_t entries = 0;  // queued, resting, out
     uint32_t jobs_out = 0;
-    uint32_t unresolved = 0;        // recipients whose resolution is under way
-    uint32_t elsewhere = 0;         // jobs of the qmgr before us
+    uint32_t unresolved = 0;  // recipients whose resolution is under way
+    uint32_t elsewhere = 0;   // jobs of the qmgr before us
     bool bulk = false;
     bool content_lent = false;
-    bool had_state = false;         // a state was recorded before
-    bool dirty = false;             // differs from what is recorded
+    bool had_state = false;  // a state was recorded before
+    bool dirty = false;      // differs from what is recorded
     bool bounced_now = false;
     bool expired_now = false;
-    bool in_regroup = false;        // in the scheduler's list of those that wait for a resolution
-    bool in_progress = false;       // in the scheduler's list of those to be recorded while still active
+    bool in_regroup = false;   // in the scheduler's list of those that wait for a resolution
+    bool in_progress = false;  // in the scheduler's list of those to be recorded while still active
 };
 
 // Names a Message that may have left since.

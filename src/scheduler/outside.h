@@ -1,8 +1,9 @@
-// scheduler/outside.h: all that the scheduler needs of the world: clocks, and somebody to tell. The service implements it
-// with peers and rings, the tests and benchmarks with a world of their own.
+// scheduler/outside.h: all that the scheduler needs of the world: clocks, and somebody to tell. The
+// service implements it with peers and rings, the tests and benchmarks with a world of their own.
 //
-// A call that answers false means "no room now": nothing was done, the scheduler waits for the matching on_…_room().
-// Implementations do not call back into the scheduler from inside these calls.
+// A call that answers false means "no room now": nothing was done, the scheduler waits for the
+// matching on_…_room(). Implementations do not call back into the scheduler from inside these
+// calls.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <string_view>
 
 #include "mail/wire/queued_message.h"
+
 #include "scheduler/destination.h"
 #include "scheduler/message.h"
 #include "scheduler/transport.h"
@@ -24,7 +26,8 @@ class Outside {
     virtual TransportConfig transport_config(std::string_view name) = 0;
     virtual void log(std::string_view line) = 0;
     virtual void warn(std::string_view line) = 0;
-    // Call Scheduler::dispatch() before this turn ends: there is work that no input of this turn has announced.
+    // Call Scheduler::dispatch() before this turn ends: there is work that no input of this turn
+    // has announced.
     virtual void want_dispatch() = 0;
 
     // Store.
@@ -37,11 +40,13 @@ class Outside {
     virtual void want_scan() = 0;
 
     // Agents, by incarnation.
-    virtual bool open_lane(uint32_t agent, uint32_t lane, const Transport& transport, const Destination& destination) = 0;
+    virtual bool open_lane(uint32_t agent, uint32_t lane, const Transport& transport,
+                           const Destination& destination) = 0;
     virtual bool start_job(uint32_t agent, uint32_t lane, uint64_t job, const Message& message,
                            std::span<const uint32_t> recipients) = 0;
     virtual void close_lane(uint32_t agent, uint32_t lane) = 0;
-    // What this report said is covered by that outcome (0: by nothing, it may be forgotten at once).
+    // What this report said is covered by that outcome (0: by nothing, it may be forgotten at
+    // once).
     virtual void report_covered(const Receipt& receipt, uint64_t outcome_sequence) = 0;
 
     // Rewrite.

@@ -5,6 +5,7 @@
 
 #include "runtime/log.h"
 #include "runtime/settings/settings.h"
+
 #include "scheduler/scheduler.h"
 
 namespace posthaste {

@@ -5,9 +5,12 @@
 //   rewrite ◄► RewriteSide│
 //   operator ► FlushSocket┘
 //
-// Start:  up ─► agents say what they hold for the qmgr before us (or kAgentsPatienceUs pass) ─► open: loads and jobs begin
-//            ─► kHeldPatienceUs later the store is told which bytes agents still hold; the rest it may take back.
-// Reports of a turn, and messages, are taken in first; then, once, what there is room for is started.
+// Start:  up ─► agents say what they hold for the qmgr before us (or kAgentsPatienceUs pass) ─►
+// open: loads and jobs begin
+//            ─► kHeldPatienceUs later the store is told which bytes agents still hold; the rest it
+//            may take back.
+// Reports of a turn, and messages, are taken in first; then, once, what there is room for is
+// started.
 #pragma once
 
 #include <optional>
@@ -15,6 +18,7 @@
 #include <vector>
 
 #include "runtime/service.h"
+
 #include "scheduler/agent_side.h"
 #include "scheduler/flush_socket.h"
 #include "scheduler/rewrite_side.h"
@@ -50,33 +54,56 @@ class QmgrService final : public Service, private Outside, private TurnListener 
  private:
     // Outside
     int64_t now_us() const override { return world_.loop.now_us(); }
+
     int64_t wall_us() const override { return world_.loop.wall_us(); }
+
     uint64_t random() override { return world_.loop.random(); }
+
     TransportConfig transport_config(std::string_view name) override;
+
     void log(std::string_view line) override { world_.log.info(line); }
+
     void warn(std::string_view line) override { world_.log.warning(line); }
+
     void want_dispatch() override { world_.loop.request_turn_end(*this); }
+
     bool load(MessageId id) override { return store_.load(id); }
+
     void release_content(MessageId id) override { store_.release(id); }
-    uint64_t record(wire::RecordOutcome& outcome, bool final) override { return store_.record(outcome, final); }
+
+    uint64_t record(wire::RecordOutcome& outcome, bool final) override {
+        return store_.record(outcome, final);
+    }
+
     size_t unrecorded() const override { return store_.unrecorded(); }
+
     void want_scan() override { store_.scan_from(kNoMessage); }
-    bool open_lane(uint32_t agent, uint32_t lane, const Transport& transport, const Destination& destination) override {
+
+    bool open_lane(uint32_t agent, uint32_t lane, const Transport& transport,
+                   const Destination& destination) override {
         return agents_.open_lane(agent, lane, transport, destination);
     }
+
     bool start_job(uint32_t agent, uint32_t lane, uint64_t job, const Message& message,
                    std::span<const uint32_t> recipients) override {
         return agents_.start_job(agent, lane, job, message, recipients);
     }
+
     void close_lane(uint32_t agent, uint32_t lane) override { agents_.close_lane(agent, lane); }
+
     void report_covered(const Receipt& receipt, uint64_t outcome_sequence) override {
         agents_.report_covered(receipt, outcome_sequence);
     }
-    bool resolve(uint64_t cookie, std::string_view recipient) override { return rewrite_.resolve(cookie, recipient); }
+
+    bool resolve(uint64_t cookie, std::string_view recipient) override {
+        return rewrite_.resolve(cookie, recipient);
+    }
 
     void on_turn_end() override;
     void open_if_ready();
+
     void on_opening_timer() { open_if_ready(); }
+
     void on_held_timer();
     void count();
 

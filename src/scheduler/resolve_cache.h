@@ -1,12 +1,15 @@
-// scheduler/resolve_cache.h: what rewrite answered about domains, kept for as long as it said, and who waits for an answer.
+// scheduler/resolve_cache.h: what rewrite answered about domains, kept for as long as it said, and
+// who waits for an answer.
 //
-//   (none) ──first recipient──► asking ──answer──► known ──ttl──► asking again at the next recipient
-//                                 │        └──not good for the whole domain──► by_address: each address is asked for,
-//                                 │                                            under its own key, until the ttl is over
+//   (none) ──first recipient──► asking ──answer──► known ──ttl──► asking again at the next
+//   recipient
+//                                 │        └──not good for the whole domain──► by_address: each
+//                                 address is asked for, │ under its own key, until the ttl is over
 //                                 └ any number of recipients wait here; one question is asked
 //
-// Bounded: kEntries; the oldest answer goes first. What is being asked is never dropped; when all entries are, lookup()
-// says full and the recipient has to wait. Pure: it tells which questions to ask (take_unasked) and is told the answers.
+// Bounded: kEntries; the oldest answer goes first. What is being asked is never dropped; when all
+// entries are, lookup() says full and the recipient has to wait. Pure: it tells which questions to
+// ask (take_unasked) and is told the answers.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +19,7 @@
 #include <vector>
 
 #include "mail/wire/resolve.h"
+
 #include "scheduler/flat_index.h"
 #include "scheduler/index_list.h"
 #include "scheduler/message.h"
@@ -42,25 +46,29 @@ class ResolveCache {
     ResolveCache(uint64_t seed, uint32_t entries_max) : seed_(seed), entries_max_(entries_max) {}
 
     struct Lookup {
-        const Route* route = nullptr;   // known; valid until the next call
-        bool full = false;              // neither known nor asked for
+        const Route* route = nullptr;  // known; valid until the next call
+        bool full = false;             // neither known nor asked for
     };
-    // Unknown: `waiter` waits, and the question is among those to be asked. `usable(route)` says whether what a known
-    // route names still exists.
+
+    // Unknown: `waiter` waits, and the question is among those to be asked. `usable(route)` says
+    // whether what a known route names still exists.
     template <class Usable>
-    Lookup lookup(std::string_view recipient, const ResolveWaiter& waiter, int64_t now_us, Usable&& usable) {
+    Lookup lookup(std::string_view recipient, const ResolveWaiter& waiter, int64_t now_us,
+                  Usable&& usable) {
         for (const std::string_view key : {domain_key(recipient), recipient}) {
             const uint32_t index = find(key);
             if (index == kNone) return wait_new(key, recipient, waiter);
             Entry& entry = entries_[index];
             if (entry.state == State::asking) return wait_at(index, recipient, waiter);
-            if (entry.expires_us <= now_us || (entry.state == State::known && !usable(entry.route))) {
+            if (entry.expires_us <= now_us ||
+                (entry.state == State::known && !usable(entry.route))) {
                 ask_again(index, recipient);
                 return wait_at(index, recipient, waiter);
             }
             if (entry.state == State::known) return {&entry.route, false};
         }
-        return {nullptr, true};     // by_address under its own full key: never stored, so never reached
+        return {nullptr,
+                true};  // by_address under its own full key: never stored, so never reached
     }
 
     // Questions not yet sent, oldest first. False from ask(cookie, recipient): no room, ask later.
@@ -68,16 +76,20 @@ class ResolveCache {
     void take_unasked(Ask&& ask) {
         while (!unasked_.empty()) {
             const uint32_t index = unasked_.front();
-            if (entries_[index].state == State::asking && !ask(cookie_of(index), entries_[index].question)) return;
+            if (entries_[index].state == State::asking &&
+                !ask(cookie_of(index), entries_[index].question))
+                return;
             unasked_.pop_front();
         }
     }
+
     bool has_unasked() const noexcept { return !unasked_.empty(); }
+
     // Rewrite died: what it was asked is asked again of the next one.
     void ask_all_again();
 
-    // An answer came. `waiters` receives those it is for; those it is not for (of the same domain) are in `others` and must be
-    // looked up again. False: nobody asked that.
+    // An answer came. `waiters` receives those it is for; those it is not for (of the same domain)
+    // are in `others` and must be looked up again. False: nobody asked that.
     bool answer(uint64_t cookie, bool per_domain, uint32_t ttl_s, int64_t now_us, Route route,
                 std::vector<ResolveWaiter>& waiters, std::vector<ResolveWaiter>& others);
 
@@ -85,10 +97,12 @@ class ResolveCache {
 
  private:
     enum class State : uint8_t { unused, asking, known, by_address };
+
     struct Waiting {
         ResolveWaiter waiter;
-        bool same_recipient;            // the one that the question names
+        bool same_recipient;  // the one that the question names
     };
+
     struct Entry {
         std::string key;
         std::string question;
@@ -98,13 +112,15 @@ class ResolveCache {
         int64_t expires_us = 0;
         Route route;
         std::vector<Waiting> waiting;
-        Links links;                    // answered ones, oldest first
+        Links links;  // answered ones, oldest first
     };
 
     static std::string_view domain_key(std::string_view recipient) noexcept;
+
     uint64_t cookie_of(uint32_t index) const noexcept {
         return uint64_t{entries_[index].serial} << 32 | index;
     }
+
     uint32_t find(std::string_view key) const noexcept;
     Lookup wait_new(std::string_view key, std::string_view recipient, const ResolveWaiter& waiter);
     Lookup wait_at(uint32_t index, std::string_view recipient, const ResolveWaiter& waiter);

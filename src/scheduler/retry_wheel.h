@@ -1,12 +1,15 @@
-// scheduler/retry_wheel.h: messages by the second at which they are due. Four levels of 256 slots, one for each byte of
-// the unix second: a message hangs at the level of the highest byte in which its time differs from now, and comes down a
-// level when that byte is reached. Adding takes constant time, a second costs what is due in it.
+// scheduler/retry_wheel.h: messages by the second at which they are due. Four levels of 256 slots,
+// one for each byte of the unix second: a message hangs at the level of the highest byte in which
+// its time differs from now, and comes down a level when that byte is reached. Adding takes
+// constant time, a second costs what is due in it.
 //
 //   level 3  2  1  0
-//       [..][..][..][..]   a slot is a list of the MessageTable; a bitmap a level finds the next one that holds something
+//       [..][..][..][..]   a slot is a list of the MessageTable; a bitmap a level finds the next
+//       one that holds something
 //
-// Exact: what is due at second s comes out at the first advance() with now_s ≥ s, and never before. Wall-clock seconds,
-// since that is what is on disk; a clock set back delays, a clock set forward brings what has become due.
+// Exact: what is due at second s comes out at the first advance() with now_s ≥ s, and never before.
+// Wall-clock seconds, since that is what is on disk; a clock set back delays, a clock set forward
+// brings what has become due.
 #pragma once
 
 #include <array>
@@ -26,15 +29,22 @@ class RetryWheel {
     void advance(uint32_t now_s, uint32_t out);
     // Everything, whatever its time, in no order.
     void flush(uint32_t out);
-    // When to call advance() next; may be early (a level is brought down), never late. kNone when nothing waits.
+    // When to call advance() next; may be early (a level is brought down), never late. kNone when
+    // nothing waits.
     uint32_t next_due_s() const noexcept;
 
  private:
     static constexpr unsigned kLevels = 4;
     static constexpr unsigned kSlots = 256;
 
-    static unsigned digit(uint64_t second, unsigned level) noexcept { return (second >> (8 * level)) & 255; }
-    uint32_t slot(unsigned level, unsigned index) const noexcept { return slots_[level * kSlots + index]; }
+    static unsigned digit(uint64_t second, unsigned level) noexcept {
+        return (second >> (8 * level)) & 255;
+    }
+
+    uint32_t slot(unsigned level, unsigned index) const noexcept {
+        return slots_[level * kSlots + index];
+    }
+
     // The first occupied slot at or after `from`, kSlots when there is none.
     unsigned next_occupied(unsigned level, unsigned from) const noexcept;
     void set_occupied(unsigned level, unsigned index, bool occupied) noexcept;
@@ -42,7 +52,7 @@ class RetryWheel {
     void move_to(uint64_t second);
 
     MessageTable& table_;
-    uint64_t next_s_;               // the first second that has not been given out
+    uint64_t next_s_;  // the first second that has not been given out
     std::array<uint32_t, kLevels * kSlots> slots_;
     // A bit may be set for a list that was emptied by unlinking; never the other way round.
     std::array<uint64_t, kLevels * kSlots / 64> occupied_{};

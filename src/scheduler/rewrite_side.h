@@ -1,5 +1,6 @@
-// scheduler/rewrite_side.h: the conversation with rewrite (mail/wire/resolve.h). One of its processes is asked; when it
-// goes, what was asked is asked again of another, or waits for the next: nothing bounces for want of rewrite.
+// scheduler/rewrite_side.h: the conversation with rewrite (mail/wire/resolve.h). One of its
+// processes is asked; when it goes, what was asked is asked again of another, or waits for the
+// next: nothing bounces for want of rewrite.
 #pragma once
 
 #include <string_view>
@@ -7,6 +8,7 @@
 
 #include "mail/wire/resolve.h"
 #include "runtime/peers.h"
+
 #include "scheduler/scheduler.h"
 
 namespace posthaste {
@@ -19,6 +21,7 @@ class RewriteSide {
         peers_.push_back(&peer);
         scheduler_.on_rewrite_up();
     }
+
     void on_down(Peer& peer) {
         const bool was_asked = !peers_.empty() && peers_.front() == &peer;
         std::erase(peers_, &peer);
@@ -26,15 +29,19 @@ class RewriteSide {
         scheduler_.on_rewrite_down();
         if (!peers_.empty()) scheduler_.on_rewrite_up();
     }
+
     void on_room() { scheduler_.on_rewrite_room(); }
+
     // False: undecodable.
     bool on_record(uint16_t type, std::string_view body) {
         if (type != wire::ResolveReply::kType || !wire::decode(body, reply_)) return false;
         scheduler_.on_resolved(reply_);
         return true;
     }
+
     bool resolve(uint64_t cookie, std::string_view recipient) {
-        return !peers_.empty() && peers_.front()->send(wire::ResolveRequest{cookie, true, recipient});
+        return !peers_.empty() &&
+               peers_.front()->send(wire::ResolveRequest{cookie, true, recipient});
     }
 
  private:

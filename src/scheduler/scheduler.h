@@ -1,20 +1,24 @@
-// scheduler/scheduler.h: what is delivered when, over which connection. The core of qmgr, without processes, rings or
-// sockets: inputs are method calls, outputs go through outside.h, time comes from there and from a timer wheel.
+// scheduler/scheduler.h: what is delivered when, over which connection. The core of qmgr, without
+// processes, rings or sockets: inputs are method calls, outputs go through outside.h, time comes
+// from there and from a timer wheel.
 //
 // Owned by  the service (or a test); one thread.
-// Promises  a message announced or listed is, until it is gone or held, exactly one of: listed, parked, loading, active or
-//           recording (message_table.h), and something will move it on. No recipient is given to two jobs at once. What
-//           an agent reported is recorded before the agent may forget it. A dead or slow destination takes no
-//           more than its share of the active queue and no connection from others.
+// Promises  a message announced or listed is, until it is gone or held, exactly one of: listed,
+// parked, loading, active or
+//           recording (message_table.h), and something will move it on. No recipient is given to
+//           two jobs at once. What an agent reported is recorded before the agent may forget it. A
+//           dead or slow destination takes no more than its share of the active queue and no
+//           connection from others.
 // Does not  read the bytes of a message, or know how anything is encoded except envelope and state.
 //
-//   scanned/queued ─► intake ─► resolve ─► group ─► FairQueue ─► dispatch ─► lanes ─► reported ─► settle ─► conclude
-//        ▲                                    │                                │                           │
-//        └──────────── retry wheel ◄──────────┴── suspended (dead site) ◄──────┘ recorded ◄────────────────┘
+//   scanned/queued ─► intake ─► resolve ─► group ─► FairQueue ─► dispatch ─► lanes ─► reported ─►
+//   settle ─► conclude
+//        ▲                                    │                                │ │ └────────────
+//        retry wheel ◄──────────┴── suspended (dead site) ◄──────┘ recorded ◄────────────────┘
 //
-// The implementation is split by these stations: scheduler.cpp (life, clocks, operator), scheduler_intake.cpp,
-// scheduler_routing.cpp, scheduler_dispatch.cpp, scheduler_reports.cpp, scheduler_former.cpp (jobs of the qmgr before us),
-// scheduler_outcome.cpp.
+// The implementation is split by these stations: scheduler.cpp (life, clocks, operator),
+// scheduler_intake.cpp, scheduler_routing.cpp, scheduler_dispatch.cpp, scheduler_reports.cpp,
+// scheduler_former.cpp (jobs of the qmgr before us), scheduler_outcome.cpp.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +34,7 @@
 #include "mail/wire/queued_message.h"
 #include "mail/wire/resolve.h"
 #include "runtime/timer_wheel.h"
+
 #include "scheduler/agents.h"
 #include "scheduler/fair_queue.h"
 #include "scheduler/message_table.h"
@@ -40,13 +45,13 @@
 namespace posthaste {
 
 struct SchedulerConfig {
-    uint32_t active_limit = 20'000;             // qmgr_message_active_limit
+    uint32_t active_limit = 20'000;  // qmgr_message_active_limit
     BackoffLimits backoff{300 * kSecondUs, 4000 * kSecondUs};
-    int64_t lifetime_us = 5 * kDayUs;           // maximal_queue_lifetime
-    int64_t null_sender_lifetime_us = 5 * kDayUs;   // bounce_queue_lifetime
-    int64_t lane_idle_us = 2 * kSecondUs;       // smtp_connection_cache_time_limit
+    int64_t lifetime_us = 5 * kDayUs;              // maximal_queue_lifetime
+    int64_t null_sender_lifetime_us = 5 * kDayUs;  // bounce_queue_lifetime
+    int64_t lane_idle_us = 2 * kSecondUs;          // smtp_connection_cache_time_limit
     // Fixed for the scheduler's life:
-    uint32_t lane_depth = 2;                    // ≤ wire::kLaneDepth
+    uint32_t lane_depth = 2;  // ≤ wire::kLaneDepth
     uint32_t lanes_per_agent_max = 2'000;
     uint32_t messages_max = 50'000'000;
     uint32_t idle_destinations_max = 100'000;
@@ -56,8 +61,8 @@ struct SchedulerConfig {
 struct SchedulerStats {
     uint64_t activated = 0, parked = 0, loads = 0;
     uint64_t jobs_started = 0, jobs_returned = 0;
-    uint64_t recipients_sent = 0, recipients_deferred = 0, recipients_suspended = 0, recipients_bounced = 0,
-             recipients_expired = 0;
+    uint64_t recipients_sent = 0, recipients_deferred = 0, recipients_suspended = 0,
+             recipients_bounced = 0, recipients_expired = 0;
     uint64_t resolves_known = 0, resolves_waited = 0;
     uint64_t sites_died = 0;
 };
@@ -69,20 +74,26 @@ class Scheduler final : private RateListener {
 
     // New settings; transports are asked for anew.
     void configure(const SchedulerConfig& config);
-    // Until open() nothing is asked of the store and no job is started: agents must first have said what they hold.
+    // Until open() nothing is asked of the store and no job is started: agents must first have said
+    // what they hold.
     void open();
+
     bool is_open() const noexcept { return open_; }
+
     // Nothing new is started or loaded; lanes close as they run dry.
     void drain();
 
     // Store.
     void on_store_up();
     void on_store_down();
+
     void on_store_room() { load_more(); }
+
     void on_scanned(const wire::ScanEntry& entry);
     void on_scan_complete();
     // `content` is swapped out.
-    void on_queued(std::string_view envelope, std::string_view state, std::vector<wire::Extent>& content);
+    void on_queued(std::string_view envelope, std::string_view state,
+                   std::vector<wire::Extent>& content);
     void on_gone(MessageId id);
     void on_recorded(MessageId id, bool final);
 
@@ -97,25 +108,38 @@ class Scheduler final : private RateListener {
 
     // Rewrite.
     void on_rewrite_up() { ask_rewrite(); }
+
     void on_rewrite_room() { ask_rewrite(); }
+
     void on_rewrite_down() { cache_.ask_all_again(); }
+
     void on_resolved(const wire::ResolveReply& reply);
 
-    // Operator: everything deferred, or one message, is due now; dead destinations are tried at once.
+    // Operator: everything deferred, or one message, is due now; dead destinations are tried at
+    // once.
     void flush();
     bool flush(MessageId id);
 
-    // Loads and starts what there is room for. Cheap when there is nothing to do; call it once a turn, after the inputs.
+    // Loads and starts what there is room for. Cheap when there is nothing to do; call it once a
+    // turn, after the inputs.
     void dispatch();
 
     const SchedulerStats& stats() const noexcept { return stats_; }
+
     uint32_t messages() const noexcept { return table_.size(); }
+
     uint32_t active() const noexcept { return active_count_; }
+
     uint32_t jobs_out() const noexcept { return jobs_out_; }
+
     uint32_t lanes() const noexcept { return lanes_.size(); }
+
     uint32_t destinations() const noexcept { return destinations_.size(); }
+
     uint32_t parked() const noexcept { return parked_count_; }
+
     uint32_t dead_destinations() const noexcept { return dead_count_; }
+
     size_t waiting_memory_bytes() const noexcept { return table_.memory_bytes(); }
 
  private:
@@ -123,33 +147,39 @@ class Scheduler final : private RateListener {
         uint32_t agent;
         uint64_t job;
         std::vector<uint32_t> recipients;
-        bool taken_up = false;          // its message is active and counts it as elsewhere
+        bool taken_up = false;  // its message is active and counts it as elsewhere
     };
+
     struct FormerReport {
         Receipt receipt;
         uint64_t job;
+
         struct Result {
             uint32_t number;
             Outcome outcome;
             std::string dsn;
             std::string text;
         };
+
         std::vector<Result> results;
     };
+
     // Of the qmgr before us: what agents still hold, and reports whose message is not loaded yet.
     struct Former {
         std::vector<FormerJob> jobs;
         std::vector<FormerReport> reports;
     };
-    struct Verdict {                    // of one attempt, for some recipients
+
+    struct Verdict {  // of one attempt, for some recipients
         Outcome outcome;
         std::string_view dsn;
         std::string_view text;
-        uint64_t random;                // one draw for all recipients of a job: they come back together
+        uint64_t random;  // one draw for all recipients of a job: they come back together
     };
 
     // Life (scheduler.cpp)
     uint32_t now_s() const { return static_cast<uint32_t>(outside_.wall_us() / kSecondUs); }
+
     void on_due();
     void arm_due_timer();
     void on_destination_rate(uint32_t destination) override;
@@ -160,16 +190,22 @@ class Scheduler final : private RateListener {
     void on_idle_timer();
     void arm_idle_timer();
     void attempt_all_of(uint32_t message);
-    MessageRef ref_of(uint32_t message) const noexcept { return {message, messages_[message].generation}; }
+
+    MessageRef ref_of(uint32_t message) const noexcept {
+        return {message, messages_[message].generation};
+    }
+
     bool alive(const MessageRef& ref) const noexcept {
-        return messages_[ref.message].generation == ref.generation && messages_[ref.message].node != kNone;
+        return messages_[ref.message].generation == ref.generation &&
+               messages_[ref.message].node != kNone;
     }
 
     // Intake
     void place_by_due(uint32_t node);
     void load_more();
     uint32_t next_to_load();
-    void activate(uint32_t node, Envelope&& envelope, const QueueState* state, std::vector<wire::Extent>& content);
+    void activate(uint32_t node, Envelope&& envelope, const QueueState* state,
+                  std::vector<wire::Extent>& content);
     void set_fates(Message& message, const QueueState* state, bool all_due);
     void forget_node(uint32_t node);
     void let_go_of_store(uint32_t message);
@@ -221,7 +257,8 @@ class Scheduler final : private RateListener {
     void destination_failed(uint32_t destination, std::string_view dsn, std::string_view text);
     void kill(uint32_t destination, std::string_view dsn, std::string_view text);
     void suspend(uint32_t entry);
-    void suspend_recipients(uint32_t message, uint32_t destination, uint32_t order_first, uint32_t count);
+    void suspend_recipients(uint32_t message, uint32_t destination, uint32_t order_first,
+                            uint32_t count);
 
     // Former
     void former_report(uint32_t incarnation, const wire::DeliveryReport& report);
@@ -234,9 +271,11 @@ class Scheduler final : private RateListener {
     // Outcome
     void apply(uint32_t message, uint32_t number, const Verdict& verdict);
     void answer_here(uint32_t message, uint32_t number, const Verdict& verdict);
-    void defer_until(Message& message, uint32_t number, int64_t due_us, std::string_view dsn, std::string_view text);
+    void defer_until(Message& message, uint32_t number, int64_t due_us, std::string_view dsn,
+                     std::string_view text);
     int64_t expires_wall_us(const Message& message) const noexcept;
-    void note_reason(Message& message, uint32_t number, std::string_view dsn, std::string_view text);
+    void note_reason(Message& message, uint32_t number, std::string_view dsn,
+                     std::string_view text);
     void progress(uint32_t message);
     void conclude(uint32_t message);
     void record(Message& message, bool final, bool remove);
@@ -255,13 +294,13 @@ class Scheduler final : private RateListener {
 
     MessageTable table_;
     RetryWheel retry_wheel_;
-    uint32_t wanted_;                   // lists of the table, to be loaded: unparked, their destination has room now
+    uint32_t wanted_;  // lists of the table, to be loaded: unparked, their destination has room now
     uint32_t incoming_;
     uint32_t due_;
     uint32_t flushed_;
     uint32_t loading_count_ = 0;
     bool load_due_next_ = false;
-    int64_t loads_rest_until_us_ = 0;   // the store's arena was full
+    int64_t loads_rest_until_us_ = 0;  // the store's arena was full
 
     MessageSlab messages_;
     uint32_t active_count_ = 0;
@@ -274,10 +313,10 @@ class Scheduler final : private RateListener {
     DestinationTable destinations_;
     FairQueue fair_queue_;
     LaneTable lanes_;
-    LaneIdleList idle_lanes_;           // idle longest first
+    LaneIdleList idle_lanes_;  // idle longest first
     uint32_t closing_count_ = 0;
     AgentTable agents_;
-    std::deque<uint32_t> agent_line_;   // destinations for which no agent had room; in turn
+    std::deque<uint32_t> agent_line_;  // destinations for which no agent had room; in turn
     EntryList resting_;
     uint32_t dead_count_ = 0;
 

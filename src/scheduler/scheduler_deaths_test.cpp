@@ -1,10 +1,9 @@
 // What the scheduler does when those around it are slow, die, or tell lies.
-#include "scheduler/scheduler.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <set>
 
+#include "scheduler/scheduler.h"
 #include "scheduler/testing_world.h"
 
 namespace posthaste {

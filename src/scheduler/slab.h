@@ -1,8 +1,9 @@
-// scheduler/slab.h: objects named by 32-bit numbers instead of pointers: half the size, and a list of them can live in
-// the objects themselves (index_list.h).
+// scheduler/slab.h: objects named by 32-bit numbers instead of pointers: half the size, and a list
+// of them can live in the objects themselves (index_list.h).
 //
-// Objects stay where they are for the slab's life. A freed object is not destroyed: it keeps its vectors' memory for the
-// next owner, who resets what matters. Not bounded itself; each user states its bound.
+// Objects stay where they are for the slab's life. A freed object is not destroyed: it keeps its
+// vectors' memory for the next owner, who resets what matters. Not bounded itself; each user states
+// its bound.
 #pragma once
 
 #include <cstddef>
@@ -29,6 +30,7 @@ class Slab {
         ASSERT(next_ != kNone);
         return next_++;
     }
+
     void free(uint32_t index) {
         DCHECK(index < next_);
         free_.push_back(index);
@@ -38,14 +40,18 @@ class Slab {
         DCHECK(index < next_);
         return chunks_[index / kChunk][index % kChunk];
     }
+
     const T& operator[](uint32_t index) const noexcept {
         DCHECK(index < next_);
         return chunks_[index / kChunk][index % kChunk];
     }
 
     uint32_t in_use() const noexcept { return next_ - static_cast<uint32_t>(free_.size()); }
-    // Numbers given out so far are below this: for walks over all objects, which must tell free ones themselves.
+
+    // Numbers given out so far are below this: for walks over all objects, which must tell free
+    // ones themselves.
     uint32_t end() const noexcept { return next_; }
+
     size_t memory_bytes() const noexcept {
         return chunks_.size() * kChunk * sizeof(T) + free_.capacity() * sizeof(uint32_t);
     }

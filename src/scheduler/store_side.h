@@ -1,10 +1,12 @@
-// scheduler/store_side.h: the conversation with the store (mail/wire/queued_message.h): messages in, outcomes out, the
-// index page by page.
+// scheduler/store_side.h: the conversation with the store (mail/wire/queued_message.h): messages
+// in, outcomes out, the index page by page.
 //
-//   store up: outcomes not yet recorded are sent again, then the index is read from its beginning (ids we know are
-//   skipped), while new messages are announced. A gap in the announcements is read over again.
+//   store up: outcomes not yet recorded are sent again, then the index is read from its beginning
+//   (ids we know are skipped), while new messages are announced. A gap in the announcements is read
+//   over again.
 //
-// What must be said in order is: nothing is loaded while the release of bytes or an outcome waits for room.
+// What must be said in order is: nothing is loaded while the release of bytes or an outcome waits
+// for room.
 #pragma once
 
 #include <optional>
@@ -13,6 +15,7 @@
 
 #include "mail/wire/queued_message.h"
 #include "runtime/peers.h"
+
 #include "scheduler/outcome_log.h"
 #include "scheduler/scheduler.h"
 
@@ -33,10 +36,13 @@ class StoreSide {
     bool load(MessageId id);
     void release(MessageId id);
     uint64_t record(wire::RecordOutcome& outcome, bool final);
+
     size_t unrecorded() const noexcept { return outcomes_.size(); }
+
     void scan_from(MessageId after);
     // Once agents have said what they hold: everything else lent to the qmgr before us may go.
     void say_held(std::vector<MessageId> ids);
+
     bool is_up() const noexcept { return peer_ != nullptr; }
 
  private:
@@ -50,10 +56,10 @@ class StoreSide {
     AgentSide& agents_;
     Peer* peer_ = nullptr;
     OutcomeLog outcomes_;
-    std::vector<MessageId> releases_;           // for which there was no room
-    std::optional<MessageId> scan_wanted_;      // not asked for yet
-    bool scanning_ = false;                     // a page is to come
-    std::optional<std::vector<MessageId>> held_;    // not said yet
+    std::vector<MessageId> releases_;             // for which there was no room
+    std::optional<MessageId> scan_wanted_;        // not asked for yet
+    bool scanning_ = false;                       // a page is to come
+    std::optional<std::vector<MessageId>> held_;  // not said yet
     bool held_known_ = false;
     // Reused memory.
     wire::QueuedMessage queued_;

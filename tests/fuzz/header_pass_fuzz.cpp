@@ -1,8 +1,8 @@
-// The choice (local or not, bounds), then a message's beginning: the header section that cleanup writes.
+// The choice (local or not, bounds), then a message's beginning: the header section that cleanup
+// writes.
 #include <string>
 
 #include "cleanup/cleanup/header_pass.h"
-
 #include "tests/fuzz/fuzz.h"
 
 using namespace posthaste;
@@ -28,14 +28,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
     cleanup::HeaderPass pass;
     std::string header;
-    const auto outcome = pass.run(policy, envelope, {"Sun, 22 Nov 2026 07:30:00 +0000", "20261122073000"}, message,
-                                  (choice & 8) != 0, header);
+    const auto outcome =
+        pass.run(policy, envelope, {"Sun, 22 Nov 2026 07:30:00 +0000", "20261122073000"}, message,
+                 (choice & 8) != 0, header);
     if (outcome.too_many_hops) return 0;
     ASSERT(outcome.body_offset <= message.size());
     // Fields keep their line ends; that those are CRLF is smtpd's affair.
     ASSERT(header.starts_with("Received: ") && header.ends_with("\n\r\n"));
 
-    // What it wrote is a header section to its end: nothing of the body can be taken for it, nor the other way round.
+    // What it wrote is a header section to its end: nothing of the body can be taken for it, nor
+    // the other way round.
     HeaderSection section;
     parse_headers(header, cleanup::kHeaderFieldsMax * 2, section);
     ASSERT(section.has_blank_line && section.body_offset == header.size());

@@ -1,20 +1,20 @@
-// posthaste-sink: an SMTP server that takes mail and throws it away, as told. For benchmarks, tests and a first try.
-// Runs until SIGTERM or SIGINT, then prints what it took.
+// posthaste-sink: an SMTP server that takes mail and throws it away, as told. For benchmarks, tests
+// and a first try. Runs until SIGTERM or SIGINT, then prints what it took.
+#include <CLI/CLI.hpp>
 #include <arpa/inet.h>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <netinet/in.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-
-#include <CLI/CLI.hpp>
-#include <csignal>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <unordered_map>
 
 #include "base/fd.h"
-#include "tests/support/tool_loop.h"
+
 #include "tests/support/sink_session.h"
+#include "tests/support/tool_loop.h"
 
 namespace posthaste::support {
 namespace {
@@ -39,16 +39,19 @@ class Sink {
  private:
     void on_accept(const Event& event) {
         if (event.result >= 0) {
-            auto session = std::make_unique<SinkSession>(loop_, Socket{event.result}, options_, counts_,
-                                                         [this](SinkSession& gone) { gone_.push_back(sessions_.extract(&gone)); });
+            auto session = std::make_unique<SinkSession>(
+                loop_, Socket{event.result}, options_, counts_,
+                [this](SinkSession& gone) { gone_.push_back(sessions_.extract(&gone)); });
             sessions_.emplace(session.get(), std::move(session));
         }
         if (event.last) loop_.accept(accept_done_, listener_);
     }
+
     void on_signal(const Event&) {
         signalfd_siginfo info{};
         if (::read(signals_, &info, sizeof info) == sizeof info) loop_.stop();
     }
+
     // What was recorded reaches the file while we run, so that a test can look.
     void on_flush() {
         gone_.clear();
@@ -77,8 +80,10 @@ int listen_on(const Endpoint& endpoint) {
     address.sin_family = AF_INET;
     address.sin_port = htons(endpoint.port);
     std::memcpy(&address.sin_addr, endpoint.ip.bytes.data(), 4);
-    if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(fd, 4096) != 0) {
-        std::fprintf(stderr, "posthaste-sink: cannot listen on %s: %s\n", endpoint.text().c_str(), std::strerror(errno));
+    if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(fd, 4096) != 0) {
+        std::fprintf(stderr, "posthaste-sink: cannot listen on %s: %s\n", endpoint.text().c_str(),
+                     std::strerror(errno));
         std::exit(1);
     }
     return fd;
@@ -100,8 +105,10 @@ int main(int argc, char** argv) {
     app.add_option("--rcpt-reply", options.rcpt_reply, "answer to every RCPT instead of 250");
     app.add_option("--data-reply", options.data_reply, "answer to every DATA instead of 354");
     app.add_option("--final-reply", options.final_reply, "answer to every message instead of 250");
-    app.add_option("--final-delay-ms", options.final_delay_ms, "wait before the answer to a message");
-    app.add_option("--disconnect-every", options.disconnect_every, "close without an answer behind every n-th message");
+    app.add_option("--final-delay-ms", options.final_delay_ms,
+                   "wait before the answer to a message");
+    app.add_option("--disconnect-every", options.disconnect_every,
+                   "close without an answer behind every n-th message");
     app.add_flag("--no-pipelining", no_pipelining, "do not offer PIPELINING");
     app.add_flag("--chunking", options.chunking, "offer CHUNKING");
     CLI11_PARSE(app, argc, argv);
@@ -113,13 +120,14 @@ int main(int argc, char** argv) {
     }
     std::FILE* file = nullptr;
     if (!record.empty() && (file = std::fopen(record.c_str(), "a")) == nullptr) {
-        std::fprintf(stderr, "posthaste-sink: cannot write %s: %s\n", record.c_str(), std::strerror(errno));
+        std::fprintf(stderr, "posthaste-sink: cannot write %s: %s\n", record.c_str(),
+                     std::strerror(errno));
         return 1;
     }
     if (file != nullptr) {
         options.on_message = [file](std::string_view tag, uint32_t recipients, uint64_t bytes) {
-            std::fprintf(file, "%.*s %u %llu\n", static_cast<int>(tag.size()), tag.data(), recipients,
-                         static_cast<unsigned long long>(bytes));
+            std::fprintf(file, "%.*s %u %llu\n", static_cast<int>(tag.size()), tag.data(),
+                         recipients, static_cast<unsigned long long>(bytes));
         };
     }
     sigset_t signals;
@@ -135,8 +143,10 @@ int main(int argc, char** argv) {
     loop->run();
     const SinkCounts& counts = sink.counts();
     std::printf("%llu messages, %llu recipients, %llu bytes, %llu connections\n",
-                static_cast<unsigned long long>(counts.messages), static_cast<unsigned long long>(counts.recipients),
-                static_cast<unsigned long long>(counts.bytes), static_cast<unsigned long long>(counts.connections));
+                static_cast<unsigned long long>(counts.messages),
+                static_cast<unsigned long long>(counts.recipients),
+                static_cast<unsigned long long>(counts.bytes),
+                static_cast<unsigned long long>(counts.connections));
     std::fflush(nullptr);
-    std::_Exit(0);      // sessions still open go with the process
+    std::_Exit(0);  // sessions still open go with the process
 }

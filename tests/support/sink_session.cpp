@@ -132,8 +132,10 @@ void SinkSession::answer_final() {
         if (options_.on_message) {
             const size_t tag = head_.find(kTag);
             const size_t begin = tag == std::string::npos ? 0 : tag + kTag.size();
-            const size_t end = tag == std::string::npos ? 0 : std::min(head_.find('\r', begin), head_.size());
-            options_.on_message(std::string_view(head_).substr(begin, end - begin), recipients_, message_bytes_);
+            const size_t end =
+                tag == std::string::npos ? 0 : std::min(head_.find('\r', begin), head_.size());
+            options_.on_message(std::string_view(head_).substr(begin, end - begin), recipients_,
+                                message_bytes_);
         }
     }
     head_.clear();

@@ -25,7 +25,8 @@ void SourceSession::on_connected(const Event& event) {
     if (event.result < 0) return again();
     parser_.reset();
     step_ = Step::greeting;
-    connection_ = std::make_unique<Connection>(loop_, Socket{event.result}, static_cast<Connection::Handler&>(*this));
+    connection_ = std::make_unique<Connection>(loop_, Socket{event.result},
+                                               static_cast<Connection::Handler&>(*this));
     connection_->start();
 }
 
@@ -103,11 +104,14 @@ void SourceSession::compose() {
     ++run_.begun;
     ++run_.in_flight;
     in_message_ = true;
-    rcpt_domain_ = options_.domains > 1 ? "d" + std::to_string(run_.begun % options_.domains) + "." + options_.domain
-                                        : options_.domain;
+    rcpt_domain_ = options_.domains > 1
+                       ? "d" + std::to_string(run_.begun % options_.domains) + "." + options_.domain
+                       : options_.domain;
     tag_ = options_.tag_prefix + "-" + std::to_string(run_.begun);
-    body_ = "From: <" + options_.sender + ">\r\nTo: <u0@" + options_.domain + ">\r\nSubject: test\r\nX-Test-Tag: " + tag_ +
-            "\r\nDate: Sun, 22 Nov 2026 07:30:00 +0000\r\nMessage-Id: <" + tag_ + "@sender.test>\r\n\r\n";
+    body_ = "From: <" + options_.sender + ">\r\nTo: <u0@" + options_.domain +
+            ">\r\nSubject: test\r\nX-Test-Tag: " + tag_ +
+            "\r\nDate: Sun, 22 Nov 2026 07:30:00 +0000\r\nMessage-Id: <" + tag_ +
+            "@sender.test>\r\n\r\n";
     if (body_.size() < options_.size_bytes) {
         body_ += std::string_view(run_.filler).substr(0, options_.size_bytes - body_.size());
     }

@@ -1,5 +1,6 @@
-// tests/support/source_session.h: one client that sends tagged messages one after another and remembers which were
-// answered 250. A lost connection or a temporary refusal loses nothing: the next message gets a new tag.
+// tests/support/source_session.h: one client that sends tagged messages one after another and
+// remembers which were answered 250. A lost connection or a temporary refusal loses nothing: the
+// next message gets a new tag.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ namespace posthaste::support {
 struct SourceOptions {
     Endpoint server;
     uint64_t messages = 1000;
-    uint32_t recipients = 1;         // a message
-    uint32_t domains = 1;            // recipients are spread over d0.test … by message
+    uint32_t recipients = 1;  // a message
+    uint32_t domains = 1;     // recipients are spread over d0.test … by message
     std::string domain = "dest.test";
     uint64_t size_bytes = 4096;
     bool pipelining = false;
@@ -33,9 +34,9 @@ struct SourceRun {
     uint64_t begun = 0;
     uint64_t in_flight = 0;
     uint64_t acked = 0;
-    uint64_t refused = 0;            // 4xx or 5xx
+    uint64_t refused = 0;  // 4xx or 5xx
     uint64_t connections_lost = 0;
-    std::string filler;              // body lines, cut to size
+    std::string filler;  // body lines, cut to size
 };
 
 class SourceSession final : private Connection::Handler {
@@ -44,6 +45,7 @@ class SourceSession final : private Connection::Handler {
     ~SourceSession();
 
     void start();
+
     bool finished() const noexcept { return finished_; }
 
  private:
@@ -70,7 +72,15 @@ class SourceSession final : private Connection::Handler {
     std::unique_ptr<Connection> connection_;
     SmtpReplyParser parser_;
     SmtpReply reply_;
-    enum class Step : uint8_t { greeting, ehlo, mail, rcpt, data, final, quit } step_ = Step::greeting;
+    enum class Step : uint8_t {
+        greeting,
+        ehlo,
+        mail,
+        rcpt,
+        data,
+        final,
+        quit
+    } step_ = Step::greeting;
     uint32_t recipients_said_ = 0;
     bool in_message_ = false;
     bool finished_ = false;

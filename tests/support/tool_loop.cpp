@@ -1,9 +1,8 @@
 #include "tests/support/tool_loop.h"
 
-#include <sys/resource.h>
-
 #include <cstdio>
 #include <cstdlib>
+#include <sys/resource.h>
 
 #include "runtime/uring_loop.h"
 

@@ -1,4 +1,5 @@
-// tests/support/tool_loop.h: the loop of a load tool: everything allowed that sockets need, or exit with the remedy.
+// tests/support/tool_loop.h: the loop of a load tool: everything allowed that sockets need, or exit
+// with the remedy.
 #pragma once
 
 #include <memory>

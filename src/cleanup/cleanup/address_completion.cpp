@@ -26,12 +26,18 @@ bool is_complete(std::string_view address, const AddressCompletion& completion) 
     return lack_of(address, completion) == Lack::nothing;
 }
 
-void append_completed(std::string_view address, const AddressCompletion& completion, std::string& out) {
+void append_completed(std::string_view address, const AddressCompletion& completion,
+                      std::string& out) {
     out += address;
     switch (lack_of(address, completion)) {
-        case Lack::nothing: return;
-        case Lack::domain: out.append("@").append(completion.origin); return;
-        case Lack::parent: out.append(".").append(completion.parent); return;
+        case Lack::nothing:
+            return;
+        case Lack::domain:
+            out.append("@").append(completion.origin);
+            return;
+        case Lack::parent:
+            out.append(".").append(completion.parent);
+            return;
     }
 }
 
@@ -46,14 +52,16 @@ bool holds_addresses(Field field) noexcept {
         case Field::resent_from:
         case Field::resent_to:
         case Field::resent_cc:
-        case Field::resent_bcc: return true;
-        default: return false;
+        case Field::resent_bcc:
+            return true;
+        default:
+            return false;
     }
 }
 
-bool append_completed_field(const HeaderField& field, const AddressCompletion& completion, size_t addresses_max,
-                            std::string& out) {
-    static thread_local std::vector<std::string_view> addresses;    // memory kept from field to field
+bool append_completed_field(const HeaderField& field, const AddressCompletion& completion,
+                            size_t addresses_max, std::string& out) {
+    static thread_local std::vector<std::string_view> addresses;  // memory kept from field to field
     if (!addresses_in(field.value, addresses_max, addresses)) return false;
     const char* done = field.whole.data();
     for (const std::string_view address : addresses) {

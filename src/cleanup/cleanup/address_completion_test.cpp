@@ -18,10 +18,13 @@ TEST(AddressCompletion, GivesABareUserTheOrigin) {
     EXPECT_EQ(completed("\"a@b\""), "\"a@b\"@origin.example");
 }
 
-TEST(AddressCompletion, GivesABareHostItsParent) { EXPECT_EQ(completed("user@host"), "user@host.parent.example"); }
+TEST(AddressCompletion, GivesABareHostItsParent) {
+    EXPECT_EQ(completed("user@host"), "user@host.parent.example");
+}
 
 TEST(AddressCompletion, LeavesCompleteAddressesAlone) {
-    for (const std::string_view address : {"user@host.example", "user@[192.0.2.1]", "user@[IPv6:::1]", ""}) {
+    for (const std::string_view address :
+         {"user@host.example", "user@[192.0.2.1]", "user@[IPv6:::1]", ""}) {
         EXPECT_EQ(completed(address), address);
         EXPECT_TRUE(is_complete(address, kBoth));
     }
@@ -42,9 +45,10 @@ std::string completed_field(std::string_view text, size_t addresses_max = 100) {
 }
 
 TEST(AddressCompletion, OfAFieldKeepsEverythingElse) {
-    EXPECT_EQ(completed_field("To:  joe (x), \"a, b\" <ann>,\r\n\tok@a.example, list: bob@host;\r\n\r\n"),
-              "To:  joe@origin.example (x), \"a, b\" <ann@origin.example>,\r\n\tok@a.example, "
-              "list: bob@host.parent.example;\r\n");
+    EXPECT_EQ(
+        completed_field("To:  joe (x), \"a, b\" <ann>,\r\n\tok@a.example, list: bob@host;\r\n\r\n"),
+        "To:  joe@origin.example (x), \"a, b\" <ann@origin.example>,\r\n\tok@a.example, "
+        "list: bob@host.parent.example;\r\n");
 }
 
 TEST(AddressCompletion, LeavesAFieldAloneThatNeedsNothingOrDoesNotParse) {

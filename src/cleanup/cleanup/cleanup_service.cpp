@@ -5,9 +5,10 @@
 #include <cstring>
 #include <utility>
 
+#include "mail/date.h"
+
 #include "cleanup/cleanup/lent_message.h"
 #include "cleanup/cleanup/recipients.h"
-#include "mail/date.h"
 
 namespace posthaste::cleanup {
 namespace {
@@ -23,10 +24,12 @@ constexpr CounterRow kCounterRows[] = {
 };
 
 // A header section of the largest size must still find room while submitters are not paused.
-constexpr uint32_t kBlocksReserve = static_cast<uint32_t>((kHeaderSectionBytesMax * 2) / kBlockBytes);
+constexpr uint32_t kBlocksReserve =
+    static_cast<uint32_t>((kHeaderSectionBytesMax * 2) / kBlockBytes);
 
 bool is_submitter(Role role) noexcept {
-    return role == Role::smtpd || role == Role::pickup || role == Role::bounce || role == Role::local;
+    return role == Role::smtpd || role == Role::pickup || role == Role::bounce ||
+           role == Role::local;
 }
 
 }  // namespace
@@ -34,8 +37,11 @@ bool is_submitter(Role role) noexcept {
 std::span<const CounterRow> CleanupService::counter_rows() noexcept { return kCounterRows; }
 
 CleanupService::CleanupService(World& world, CleanupParts parts)
-    : log_(world.log), arena_(*world.arena), counters_(world.counter_page, kCounterRows),
-      policy_(std::move(parts.policy)), own_addresses_(std::move(parts.own_addresses)),
+    : log_(world.log),
+      arena_(*world.arena),
+      counters_(world.counter_page, kCounterRows),
+      policy_(std::move(parts.policy)),
+      own_addresses_(std::move(parts.own_addresses)),
       local_time_at_(parts.local_time_at) {}
 
 CleanupService::~CleanupService() = default;
@@ -50,7 +56,8 @@ void CleanupService::on_settings(const Settings& settings) {
 
 bool CleanupService::is_idle() const {
     const auto waiting = [](const auto& entry) { return entry.second->has_waiting(); };
-    return transactions_.size() == 0 && std::none_of(submitters_.begin(), submitters_.end(), waiting);
+    return transactions_.size() == 0 &&
+           std::none_of(submitters_.begin(), submitters_.end(), waiting);
 }
 
 // ---- peers
@@ -98,7 +105,8 @@ void CleanupService::drop_stalled_of(uint32_t incarnation) {
 
 void CleanupService::on_room(Peer& peer) {
     if (&peer == store_) {
-        while (!stalled_.empty() && store_->send_bytes(wire::CommitRequest::kType, stalled_.front().body)) {
+        while (!stalled_.empty() &&
+               store_->send_bytes(wire::CommitRequest::kType, stalled_.front().body)) {
             stalled_.erase(stalled_.begin());
         }
         ask_for_leases();
@@ -108,7 +116,8 @@ void CleanupService::on_room(Peer& peer) {
     update_pauses();
 }
 
-// At any bound of ours nothing is taken from anybody; while answers to one wait, nothing from that one.
+// At any bound of ours nothing is taken from anybody; while answers to one wait, nothing from that
+// one.
 void CleanupService::update_pauses() {
     const bool full = !stalled_.empty() || transactions_.full() ||
                       arena_.blocks_free() < std::min(kBlocksReserve, arena_.blocks_total() / 4);
@@ -136,7 +145,8 @@ void CleanupService::on_record(Peer& peer, uint16_t type, std::string_view body)
 
 void CleanupService::on_lease_request(AnswerQueue& from, std::string_view body) {
     wire::LeaseRequest request;
-    if (!wire::decode(body, request)) return peers_->misbehaved(from.peer(), "lease request does not parse");
+    if (!wire::decode(body, request))
+        return peers_->misbehaved(from.peer(), "lease request does not parse");
     if (!leases_.add({from.peer().incarnation(), request.cookie})) {
         return peers_->misbehaved(from.peer(), "too many lease requests");
     }
@@ -145,14 +155,16 @@ void CleanupService::on_lease_request(AnswerQueue& from, std::string_view body) 
 
 void CleanupService::ask_for_leases() {
     if (store_ == nullptr) return;
-    leases_.send_unasked([this](uint64_t cookie) { return store_->send(wire::LeaseRequest{cookie}); });
+    leases_.send_unasked(
+        [this](uint64_t cookie) { return store_->send(wire::LeaseRequest{cookie}); });
 }
 
 void CleanupService::on_lease_grant(std::string_view body) {
     wire::LeaseGrant grant;
-    if (!wire::decode(body, grant)) return peers_->misbehaved(*store_, "lease grant does not parse");
+    if (!wire::decode(body, grant))
+        return peers_->misbehaved(*store_, "lease grant does not parse");
     const auto asker = leases_.take(grant.cookie);
-    if (!asker) return;                     // it died meanwhile; its numbers are skipped
+    if (!asker) return;  // it died meanwhile; its numbers are skipped
     AnswerQueue* const to = submitter(asker->incarnation);
     if (to == nullptr) return;
     grant.cookie = asker->cookie;
@@ -171,9 +183,11 @@ void CleanupService::refuse(AnswerQueue& to, uint64_t cookie, uint16_t code, std
 }
 
 void CleanupService::on_submit(AnswerQueue& from, std::string_view body) {
-    if (!wire::decode(body, submitted_)) return peers_->misbehaved(from.peer(), "submitted message does not parse");
+    if (!wire::decode(body, submitted_))
+        return peers_->misbehaved(from.peer(), "submitted message does not parse");
     const auto message_bytes = lent_bytes(*peers_, from.peer().incarnation(), submitted_.content);
-    if (!message_bytes) return peers_->misbehaved(from.peer(), "submitted message lies outside of its arena");
+    if (!message_bytes)
+        return peers_->misbehaved(from.peer(), "submitted message lies outside of its arena");
     const auto write_error = [&] {
         refuse(from, submitted_.cookie, 451, "4.3.0", "Error: queue file write error");
     };
@@ -186,16 +200,18 @@ void CleanupService::on_submit(AnswerQueue& from, std::string_view body) {
 
     complete_envelope(policy_, *envelope);
     drop_duplicates(policy_, *envelope);
-    const bool is_whole = copy_header_section(*peers_, submitted_.content, kHeaderSectionBytesMax, beginning_);
-    const HeaderPass::Outcome outcome =
-        header_pass_.run(policy_, *envelope, times_of(envelope->arrived_wall_us), beginning_, is_whole, header_);
+    const bool is_whole =
+        copy_header_section(*peers_, submitted_.content, kHeaderSectionBytesMax, beginning_);
+    const HeaderPass::Outcome outcome = header_pass_.run(
+        policy_, *envelope, times_of(envelope->arrived_wall_us), beginning_, is_whole, header_);
     if (outcome.too_many_hops) {
         log_.warning(queue_id_text(envelope->id) + ": message rejected: hopcount exceeded");
         return refuse(from, submitted_.cookie, 554, "5.4.0", "Error: too many hops");
     }
     log_message_id(envelope->id, outcome);
     if (outcome.fields_cut != 0) {
-        log_.warning(queue_id_text(envelope->id) + ": header field longer than header_size_limit cut");
+        log_.warning(queue_id_text(envelope->id) +
+                     ": header field longer than header_size_limit cut");
     }
     envelope->size_bytes = header_.size() + (*message_bytes - outcome.body_offset);
     if (!envelope_fits(*envelope)) {
@@ -208,7 +224,8 @@ void CleanupService::on_submit(AnswerQueue& from, std::string_view body) {
     transaction->submitter_cookie = submitted_.cookie;
     transaction->id = envelope->id;
     request_.content.clear();
-    if (!place_header(*transaction, request_.content)) return finish(*transaction, wire::CommitOutcome::no_space);
+    if (!place_header(*transaction, request_.content))
+        return finish(*transaction, wire::CommitOutcome::no_space);
     append_extents_from(submitted_.content, outcome.body_offset, request_.content);
     commit(*transaction, *envelope);
     update_pauses();
@@ -233,7 +250,8 @@ void CleanupService::commit(Transaction& transaction, Envelope& envelope) {
     encode_envelope(envelope, envelope_bytes_);
     request_.cookie = transaction.cookie;
     request_.envelope = envelope_bytes_;
-    if (request_.content.size() > wire::kExtentsMax) return finish(transaction, wire::CommitOutcome::refused);
+    if (request_.content.size() > wire::kExtentsMax)
+        return finish(transaction, wire::CommitOutcome::refused);
     if (stalled_.empty() && store_->send(request_)) return;
     StalledRequest& stalled = stalled_.emplace_back();
     stalled.cookie = transaction.cookie;
@@ -243,9 +261,11 @@ void CleanupService::commit(Transaction& transaction, Envelope& envelope) {
 
 void CleanupService::on_commit_result(std::string_view body) {
     wire::CommitResult result;
-    if (!wire::decode(body, result)) return peers_->misbehaved(*store_, "commit result does not parse");
+    if (!wire::decode(body, result))
+        return peers_->misbehaved(*store_, "commit result does not parse");
     Transaction* const transaction = transactions_.find(result.cookie);
-    if (transaction == nullptr) return peers_->misbehaved(*store_, "commit result for nothing in flight");
+    if (transaction == nullptr)
+        return peers_->misbehaved(*store_, "commit result for nothing in flight");
     finish(*transaction, result.outcome);
     update_pauses();
 }
@@ -253,7 +273,8 @@ void CleanupService::on_commit_result(std::string_view body) {
 // Our blocks come home and the submitter, if it still lives, has its answer.
 void CleanupService::finish(Transaction& transaction, wire::CommitOutcome outcome) {
     for (const uint32_t block : transaction.blocks) arena_.free(block);
-    wire::SubmitResult answer{transaction.submitter_cookie, 451, "4.3.0", "Error: queue file write error"};
+    wire::SubmitResult answer{transaction.submitter_cookie, 451, "4.3.0",
+                              "Error: queue file write error"};
     switch (outcome) {
         case wire::CommitOutcome::durable:
             answer.code = 250;
@@ -265,9 +286,10 @@ void CleanupService::finish(Transaction& transaction, wire::CommitOutcome outcom
             answer.dsn = "4.3.1";
             answer.text = "Insufficient system storage";
             break;
-        case wire::CommitOutcome::busy: break;
+        case wire::CommitOutcome::busy:
+            break;
         case wire::CommitOutcome::refused:
-        default:        // foreign: any number may stand there
+        default:  // foreign: any number may stand there
             log_.warning(queue_id_text(transaction.id) + ": the store refused the request");
             break;
     }
@@ -290,8 +312,8 @@ HeaderPass::Times CleanupService::times_of(int64_t wall_us) {
         date_ = rfc5322_date(wall_us, local.utc_offset_s, local.zone_name.c_str());
         const CivilTime utc = civil_time(second);
         char stamp[80];
-        const int length = std::snprintf(stamp, sizeof stamp, "%04d%02d%02d%02d%02d%02d", utc.year, utc.month, utc.day,
-                                         utc.hour, utc.minute, utc.second);
+        const int length = std::snprintf(stamp, sizeof stamp, "%04d%02d%02d%02d%02d%02d", utc.year,
+                                         utc.month, utc.day, utc.hour, utc.minute, utc.second);
         stamp_.assign(stamp, static_cast<size_t>(length));
     }
     return {date_, stamp_};

@@ -1,14 +1,20 @@
 // cleanup/cleanup/cleanup_service.h: the process between those who take mail in and the store.
 //
-//   smtpd ── SubmitMessage ──► [envelope completed, header section written anew] ── CommitRequest ──► store
-//   smtpd ◄── SubmitResult ─── [our blocks freed] ◄───────────────────────────────── CommitResult ─── store
+//   smtpd ── SubmitMessage ──► [envelope completed, header section written anew] ── CommitRequest
+//   ──► store smtpd ◄── SubmitResult ─── [our blocks freed] ◄─────────────────────────────────
+//   CommitResult ─── store
 //
-// Promises   250 is passed on, never made here: it comes from the store's `durable`. Every SubmitMessage is answered
-//            once, as long as its sender lives. The body is passed on by name; its bytes are never read.
-// Bounds     Transactions::kTransactionsMax messages and the arena's blocks. At a bound, or when the store's ring is
+// Promises   250 is passed on, never made here: it comes from the store's `durable`. Every
+// SubmitMessage is answered
+//            once, as long as its sender lives. The body is passed on by name; its bytes are never
+//            read.
+// Bounds     Transactions::kTransactionsMax messages and the arena's blocks. At a bound, or when
+// the store's ring is
 //            full, nothing more is taken from the submitters; their rings fill and push back.
-// Deaths     The store's: what is in flight is answered 451, lease questions are asked again at the next one.
-//            A submitter's: what it had in flight is finished at the store, the answers are dropped.
+// Deaths     The store's: what is in flight is answered 451, lease questions are asked again at the
+// next one.
+//            A submitter's: what it had in flight is finished at the store, the answers are
+//            dropped.
 #pragma once
 
 #include <map>
@@ -16,14 +22,15 @@
 #include <string>
 #include <vector>
 
-#include "cleanup/cleanup/header_pass.h"
-#include "cleanup/cleanup/lease_relay.h"
-#include "cleanup/cleanup/policy.h"
-#include "cleanup/cleanup/transactions.h"
 #include "mail/wire/commit_request.h"
 #include "mail/wire/submitted_message.h"
 #include "runtime/answer_queue.h"
 #include "runtime/service.h"
+
+#include "cleanup/cleanup/header_pass.h"
+#include "cleanup/cleanup/lease_relay.h"
+#include "cleanup/cleanup/policy.h"
+#include "cleanup/cleanup/transactions.h"
 
 namespace posthaste::cleanup {
 
@@ -31,12 +38,13 @@ struct LocalTime {
     int32_t utc_offset_s = 0;
     std::string zone_name;
 };
+
 // The world's time zone is given, as the clock is.
 using LocalTimeAt = LocalTime (*)(int64_t unix_s);
 
 struct CleanupParts {
     CleanupPolicy policy;
-    std::vector<IpAddress> own_addresses;       // to read the policy again at a reload
+    std::vector<IpAddress> own_addresses;  // to read the policy again at a reload
     LocalTimeAt local_time_at;
 };
 
@@ -47,8 +55,11 @@ class CleanupService final : public Service {
     ~CleanupService() override;
 
     void attach(Peers& peers) override { peers_ = &peers; }
+
     void on_settings(const Settings& settings) override;
+
     void on_drain() override {}
+
     bool is_idle() const override;
 
     void on_peer_up(Peer& peer) override;
@@ -71,7 +82,8 @@ class CleanupService final : public Service {
     void on_lease_grant(std::string_view body);
     void ask_for_leases();
 
-    void refuse(AnswerQueue& to, uint64_t cookie, uint16_t code, std::string_view dsn, std::string_view text);
+    void refuse(AnswerQueue& to, uint64_t cookie, uint16_t code, std::string_view dsn,
+                std::string_view text);
     void finish(Transaction& transaction, wire::CommitOutcome outcome);
     bool place_header(Transaction& transaction, std::vector<wire::Extent>& content);
     void commit(Transaction& transaction, Envelope& envelope);
@@ -92,7 +104,8 @@ class CleanupService final : public Service {
     std::map<uint32_t, std::unique_ptr<AnswerQueue>> submitters_;
     Transactions transactions_;
     LeaseRelay leases_;
-    std::vector<StalledRequest> stalled_;       // found no room in the store's ring; at most one a submitter
+    std::vector<StalledRequest>
+        stalled_;  // found no room in the store's ring; at most one a submitter
 
     // Kept from message to message for their memory.
     HeaderPass header_pass_;

@@ -1,13 +1,13 @@
 #include "cleanup/cleanup/cleanup_service.h"
 
+#include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <cstring>
 #include <memory>
 
-#include "cleanup/cleanup/lent_message.h"
 #include "runtime/testing_loop.h"
+
+#include "cleanup/cleanup/lent_message.h"
 
 namespace posthaste::cleanup {
 namespace {
@@ -27,8 +27,14 @@ class FarEnd {
           arena_(Arena::create_private(incarnation, 4 * kMiB)) {}
 
     PeerParts parts(Role role) {
-        return {role, 0, incarnation_, Channel(Segment::alias(near_), Segment::alias(far_)), ArenaView::of(arena_), -1};
+        return {role,
+                0,
+                incarnation_,
+                Channel(Segment::alias(near_), Segment::alias(far_)),
+                ArenaView::of(arena_),
+                -1};
     }
+
     template <class Record>
     void say(const Record& record) {
         std::string body;
@@ -36,10 +42,12 @@ class FarEnd {
         ASSERT_TRUE(channel_.send(Record::kType, body));
         channel_.publish();
     }
+
     void say_bytes(uint16_t type, std::string_view body) {
         ASSERT_TRUE(channel_.send(type, body));
         channel_.publish();
     }
+
     // The next record, which must be of that kind; texts are good until the next one is heard.
     template <class Record>
     std::optional<Record> hear() {
@@ -52,7 +60,9 @@ class FarEnd {
         EXPECT_TRUE(wire::decode(body_, out));
         return out;
     }
+
     Arena& arena() { return arena_; }
+
     uint32_t incarnation() const { return incarnation_; }
 
     // In pieces of piece_bytes, each in a block of its own.
@@ -83,7 +93,10 @@ class FarEnd {
 };
 
 struct RecordingLog final : Log {
-    void line(wire::Severity, std::string_view text) override { lines.push_back(std::string(text)); }
+    void line(wire::Severity, std::string_view text) override {
+        lines.push_back(std::string(text));
+    }
+
     std::vector<std::string> lines;
 };
 
@@ -92,7 +105,9 @@ Envelope envelope() {
     out.id = kId;
     out.arrived_wall_us = kId;
     out.sender = "me@a.example";
-    out.recipients = {{"joe@b.example", "", kNotifyUnset}, {"ann", "", kNotifyUnset}, {"joe@B.example", "", kNotifyUnset}};
+    out.recipients = {{"joe@b.example", "", kNotifyUnset},
+                      {"ann", "", kNotifyUnset},
+                      {"joe@B.example", "", kNotifyUnset}};
     out.client_name = "client.example";
     out.client_address = "127.0.0.1";
     out.helo = "helo.example";
@@ -103,26 +118,30 @@ Envelope envelope() {
 struct CleanupServiceTest : testing::Test {
     CleanupServiceTest() {
         peers.set_hooks({this, nullptr, [](void* self, Peer& peer, std::string_view what) {
-                             static_cast<CleanupServiceTest*>(self)->misbehaved.push_back(peer.name() + ": " +
-                                                                                          std::string(what));
+                             static_cast<CleanupServiceTest*>(self)->misbehaved.push_back(
+                                 peer.name() + ": " + std::string(what));
                          }});
         service.attach(peers);
         peers.add(store.parts(Role::store));
         peers.add(smtpd.parts(Role::smtpd));
     }
+
     static CleanupParts parts() {
         OpenReport report;
-        auto policy = CleanupPolicy::read(Settings::initial("myhostname = mx.example\nmyorigin = example\n"),
-                                          {IpAddress::v4(127, 0, 0, 1)}, report);
+        auto policy =
+            CleanupPolicy::read(Settings::initial("myhostname = mx.example\nmyorigin = example\n"),
+                                {IpAddress::v4(127, 0, 0, 1)}, report);
         EXPECT_TRUE(policy) << report.error;
         return {std::move(*policy), {}, [](int64_t) { return LocalTime{0, "UTC"}; }};
     }
+
     void submit(uint64_t cookie, std::string_view message, size_t piece_bytes = kBlockBytes) {
         std::string bytes;
         encode_envelope(envelope(), bytes);
         smtpd.say(wire::SubmitMessage{cookie, bytes, smtpd.lend(message, piece_bytes)});
         loop.turn();
     }
+
     // What the store would gather for a request.
     std::string gathered(const wire::CommitRequest& request) {
         std::string out;
@@ -152,8 +171,11 @@ TEST_F(CleanupServiceTest, SendsTheStoreANewHeaderAndTheOldBody) {
     const auto request = store.hear<wire::CommitRequest>();
     ASSERT_TRUE(request);
     const std::string message = gathered(*request);
-    EXPECT_THAT(message, testing::StartsWith("Received: from helo.example (client.example [127.0.0.1])\r\n\tby mx.example"));
-    EXPECT_THAT(message, HasSubstr("Message-ID: <1@a>\r\nTo: joe@example\r\nDate: Tue, 14 Nov 2023 22:13:20 +0000 (UTC)\r\n"
+    EXPECT_THAT(message,
+                testing::StartsWith(
+                    "Received: from helo.example (client.example [127.0.0.1])\r\n\tby mx.example"));
+    EXPECT_THAT(message, HasSubstr("Message-ID: <1@a>\r\nTo: joe@example\r\nDate: Tue, 14 Nov 2023 "
+                                   "22:13:20 +0000 (UTC)\r\n"
                                    "From: me@a.example\r\n\r\nbody\r\n"));
     const auto sent = decode_envelope(request->envelope);
     ASSERT_TRUE(sent);
@@ -161,7 +183,8 @@ TEST_F(CleanupServiceTest, SendsTheStoreANewHeaderAndTheOldBody) {
     ASSERT_EQ(sent->recipients.size(), 2U);
     EXPECT_EQ(sent->recipients[1].address, "ann@example");
     EXPECT_EQ(log.lines, std::vector<std::string>{queue_id_text(kId) + ": message-id=<1@a>"});
-    EXPECT_FALSE(smtpd.hear<wire::SubmitResult>()) << "nothing is answered before the store has answered";
+    EXPECT_FALSE(smtpd.hear<wire::SubmitResult>())
+        << "nothing is answered before the store has answered";
 }
 
 TEST_F(CleanupServiceTest, PassesTheStoresAnswerOn) {
@@ -174,6 +197,7 @@ TEST_F(CleanupServiceTest, PassesTheStoresAnswerOn) {
                 {wire::CommitOutcome::busy, 451, "4.3.0"},
                 {wire::CommitOutcome::refused, 451, "4.3.0"},
                 {static_cast<wire::CommitOutcome>(200), 451, "4.3.0"}};
+
     for (const auto& row : rows) {
         submit(77, "A: b\r\n\r\n");
         EXPECT_LT(arena.blocks_free(), arena.blocks_total());
@@ -203,12 +227,14 @@ TEST_F(CleanupServiceTest, FindsTheHeadersEndAcrossBlocks) {
     };
     for (size_t piece = 1; piece < 80; ++piece) survives(header + "\r\n\r\n\r\nbody\r\n", piece);
     header.insert(0, "X: " + std::string(2000, 'x') + "\r\nY: " + std::string(1900, 'y') + "\r\n");
-    for (size_t piece : {300UL, 2047UL, 2048UL, 2049UL, 16384UL}) survives(header + "\r\n" + std::string(9000, 'z'), piece);
+    for (size_t piece : {300UL, 2047UL, 2048UL, 2049UL, 16384UL})
+        survives(header + "\r\n" + std::string(9000, 'z'), piece);
 }
 
 TEST_F(CleanupServiceTest, PlacesALargeHeaderInSeveralBlocks) {
     std::string message;
-    while (message.size() < 50'000) message += "X-" + std::to_string(message.size()) + ": " + std::string(900, 'v') + "\r\n";
+    while (message.size() < 50'000)
+        message += "X-" + std::to_string(message.size()) + ": " + std::string(900, 'v') + "\r\n";
     message += "\r\nbody";
     submit(1, message);
     const auto request = store.hear<wire::CommitRequest>();
@@ -287,7 +313,8 @@ TEST_F(CleanupServiceTest, WhenASubmitterDiesItsMailIsFinishedAndItsAnswersAreDr
     submit(1, "A: b\r\n\r\n");
     peers.remove(smtpd.incarnation());
     EXPECT_FALSE(service.is_idle());
-    store.say(wire::CommitResult{store.hear<wire::CommitRequest>()->cookie, wire::CommitOutcome::durable});
+    store.say(wire::CommitResult{store.hear<wire::CommitRequest>()->cookie,
+                                 wire::CommitOutcome::durable});
     loop.turn();
     EXPECT_TRUE(misbehaved.empty());
     EXPECT_EQ(arena.blocks_free(), arena.blocks_total());
@@ -319,7 +346,8 @@ TEST_F(CleanupServiceTest, AFullStoreRingPausesTheSubmitters) {
     EXPECT_EQ(heard, 20U);
     EXPECT_FALSE(peers.find(smtpd.incarnation())->paused());
     uint64_t answers = 0;
-    while (const auto result = smtpd.hear<wire::SubmitResult>()) EXPECT_EQ(result->cookie, ++answers);
+    while (const auto result = smtpd.hear<wire::SubmitResult>())
+        EXPECT_EQ(result->cookie, ++answers);
     EXPECT_EQ(answers, 20U);
 }
 
@@ -365,7 +393,8 @@ TEST_F(CleanupServiceTest, RelaysLeasesAndAsksANewStoreAgain) {
 }
 
 TEST_F(CleanupServiceTest, AReloadThatDoesNotParseKeepsTheSettings) {
-    service.on_settings(Settings::initial("local_header_rewrite_clients = nonsense\nmyhostname = other.example\n"));
+    service.on_settings(
+        Settings::initial("local_header_rewrite_clients = nonsense\nmyhostname = other.example\n"));
     ASSERT_EQ(log.lines.size(), 1U);
     EXPECT_THAT(log.lines[0], HasSubstr("nonsense"));
     submit(1, "A: b\r\n\r\n");
@@ -381,7 +410,8 @@ TEST(LentMessage, ExtentsFromAnOffsetNameWhatIsLeft) {
         std::vector<wire::Extent> out;
         append_extents_from(content, offset, out);
         std::vector<std::array<uint32_t, 3>> plain;
-        for (const auto& extent : out) plain.push_back({extent.first_block, extent.offset, extent.length});
+        for (const auto& extent : out)
+            plain.push_back({extent.first_block, extent.offset, extent.length});
         return plain;
     };
     using Plain = std::vector<std::array<uint32_t, 3>>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+
 #include "mail/queue_id.h"
 #include "mail/received.h"
 
@@ -11,16 +12,18 @@ namespace {
 
 constexpr uint64_t bit(Field field) noexcept { return uint64_t{1} << static_cast<unsigned>(field); }
 
-constexpr uint64_t kResentFields = bit(Field::resent_from) | bit(Field::resent_date) | bit(Field::resent_message_id) |
-                                   bit(Field::resent_to) | bit(Field::resent_cc) | bit(Field::resent_bcc);
+constexpr uint64_t kResentFields = bit(Field::resent_from) | bit(Field::resent_date) |
+                                   bit(Field::resent_message_id) | bit(Field::resent_to) |
+                                   bit(Field::resent_cc) | bit(Field::resent_bcc);
 
 bool is_dropped(const CleanupPolicy& policy, std::string_view name) noexcept {
-    return std::any_of(policy.dropped_headers.begin(), policy.dropped_headers.end(),
-                       [&](const std::string& dropped) { return equals_ignoring_case(name, dropped); });
+    return std::any_of(
+        policy.dropped_headers.begin(), policy.dropped_headers.end(),
+        [&](const std::string& dropped) { return equals_ignoring_case(name, dropped); });
 }
 
-// As much of a field as fits, up to the end of a line; of a single line without such an end, a piece of it. Nothing
-// when not even the name fits.
+// As much of a field as fits, up to the end of a line; of a single line without such an end, a
+// piece of it. Nothing when not even the name fits.
 void append_cut(const HeaderField& field, size_t bytes_max, std::string& out) {
     std::string_view piece = field.whole.substr(0, bytes_max);
     if (const size_t line_end = piece.rfind('\n'); line_end != std::string_view::npos) {
@@ -34,15 +37,18 @@ void append_cut(const HeaderField& field, size_t bytes_max, std::string& out) {
 
 }  // namespace
 
-HeaderPass::Outcome HeaderPass::run(const CleanupPolicy& policy, const Envelope& envelope, const Times& times,
-                                    std::string_view beginning, bool is_whole, std::string& out) {
+HeaderPass::Outcome HeaderPass::run(const CleanupPolicy& policy, const Envelope& envelope,
+                                    const Times& times, std::string_view beginning, bool is_whole,
+                                    std::string& out) {
     Outcome outcome;
     out.clear();
     parse_headers(beginning, kHeaderFieldsMax, section_);
     outcome.body_offset = section_.body_offset;
     if (section_.truncated && !is_whole && section_.fields.size() > 1) {
-        // Its continuation is out of sight: better all of the last field behind the empty line than half of it.
-        outcome.body_offset = section_.header_bytes = section_.header_bytes - section_.fields.back().whole.size();
+        // Its continuation is out of sight: better all of the last field behind the empty line than
+        // half of it.
+        outcome.body_offset = section_.header_bytes =
+            section_.header_bytes - section_.fields.back().whole.size();
         section_.fields.pop_back();
     }
     // Ours counts too.
@@ -61,15 +67,17 @@ HeaderPass::Outcome HeaderPass::run(const CleanupPolicy& policy, const Envelope&
 
     const bool local = policy.is_local(envelope.client_address);
     append_received_field(policy, envelope, times, out);
-    append_fields(policy, local ? policy.local_headers : policy.remote_headers, out, outcome.fields_cut);
-    if (local || policy.always_add_missing_headers) append_missing(policy, envelope, times, outcome.resent, out);
+    append_fields(policy, local ? policy.local_headers : policy.remote_headers, out,
+                  outcome.fields_cut);
+    if (local || policy.always_add_missing_headers)
+        append_missing(policy, envelope, times, outcome.resent, out);
     out += "\r\n";
     outcome.message_id = message_id_;
     return outcome;
 }
 
-void HeaderPass::append_received_field(const CleanupPolicy& policy, const Envelope& envelope, const Times& times,
-                                       std::string& out) const {
+void HeaderPass::append_received_field(const CleanupPolicy& policy, const Envelope& envelope,
+                                       const Times& times, std::string& out) const {
     const std::string queue_id = queue_id_text(envelope.id);
     ReceivedField field;
     field.helo = envelope.helo;
@@ -84,8 +92,8 @@ void HeaderPass::append_received_field(const CleanupPolicy& policy, const Envelo
     append_received(field, out);
 }
 
-void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressCompletion& completion, std::string& out,
-                               uint32_t& fields_cut) const {
+void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressCompletion& completion,
+                               std::string& out, uint32_t& fields_cut) const {
     if (section_.fields.empty()) return;
     const bool completes = !completion.origin.empty() || !completion.parent.empty();
     // Fields that stay as they are go over in runs, one copy each: mostly the whole section.
@@ -104,17 +112,21 @@ void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressComplet
             run = end;
         } else if (completes && holds_addresses(field.field)) {
             flush_to(begin);
-            run = append_completed_field(field, completion, policy.header_addresses_max, out) ? end : begin;
+            run = append_completed_field(field, completion, policy.header_addresses_max, out)
+                      ? end
+                      : begin;
         }
     }
     const std::string_view last = section_.fields.back().whole;
     flush_to(last.data() + last.size());
 }
 
-void HeaderPass::append_missing(const CleanupPolicy& policy, const Envelope& envelope, const Times& times, bool resent,
-                                std::string& out) {
+void HeaderPass::append_missing(const CleanupPolicy& policy, const Envelope& envelope,
+                                const Times& times, bool resent, std::string& out) {
     const std::string_view prefix = resent ? "Resent-" : "";
-    const auto lacks = [&](Field plain, Field again) { return (seen_ & bit(resent ? again : plain)) == 0; };
+    const auto lacks = [&](Field plain, Field again) {
+        return (seen_ & bit(resent ? again : plain)) == 0;
+    };
     if (lacks(Field::message_id, Field::resent_message_id)) {
         message_id_.assign("<").append(times.stamp).append(".").append(queue_id_text(envelope.id));
         message_id_.append("@").append(policy.host).append(">");

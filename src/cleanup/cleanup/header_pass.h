@@ -1,25 +1,29 @@
 // cleanup/cleanup/header_pass.h: from the header section as it came to the one that goes on.
 //
 //   Received: …                      ours, first
-//   the fields as they came          to the byte, but: message_drop_headers go, a field longer than header_size_limit
-//                                    is cut at a line's end, and addresses are completed where rewriting applies
-//   Message-Id: Date: From:          what is missing, for local clients or with always_add_missing_headers; the Resent-
+//   the fields as they came          to the byte, but: message_drop_headers go, a field longer than
+//   header_size_limit
+//                                    is cut at a line's end, and addresses are completed where
+//                                    rewriting applies
+//   Message-Id: Date: From:          what is missing, for local clients or with
+//   always_add_missing_headers; the Resent-
 //                                    ones when the message has been resent
 //   (empty line)
 //
 // What follows is the body, from body_offset of the message as it came, and is never touched.
 //
-// Pure: no clock, no socket. One object per process, because it keeps its buffers from message to message; loop thread
-// only.
+// Pure: no clock, no socket. One object per process, because it keeps its buffers from message to
+// message; loop thread only.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "cleanup/cleanup/policy.h"
 #include "mail/envelope.h"
 #include "mail/headers.h"
+
+#include "cleanup/cleanup/policy.h"
 
 namespace posthaste::cleanup {
 
@@ -30,32 +34,35 @@ inline constexpr size_t kHeaderFieldsMax = 20'000;
 class HeaderPass {
  public:
     struct Times {
-        std::string_view date;          // rfc5322_date() of the arrival
-        std::string_view stamp;         // the same as YYYYMMDDhhmmss in UTC, for a new message id
-    };
-    struct Outcome {
-        bool too_many_hops = false;     // then nothing else holds
-        size_t body_offset = 0;         // into the message as it came
-        uint32_t fields_cut = 0;
-        bool resent = false;            // message_id is the Resent-Message-Id
-        std::string_view message_id;    // with its brackets; empty when there is none. Valid until the next run
+        std::string_view date;   // rfc5322_date() of the arrival
+        std::string_view stamp;  // the same as YYYYMMDDhhmmss in UTC, for a new message id
     };
 
-    // `beginning` is a private copy of the message's first bytes: the whole header section, or kHeaderSectionBytesMax,
-    // or (is_whole) all of it. `envelope` has been completed. Replaces `out`.
-    Outcome run(const CleanupPolicy& policy, const Envelope& envelope, const Times& times, std::string_view beginning,
-                bool is_whole, std::string& out);
+    struct Outcome {
+        bool too_many_hops = false;  // then nothing else holds
+        size_t body_offset = 0;      // into the message as it came
+        uint32_t fields_cut = 0;
+        bool resent = false;  // message_id is the Resent-Message-Id
+        std::string_view
+            message_id;  // with its brackets; empty when there is none. Valid until the next run
+    };
+
+    // `beginning` is a private copy of the message's first bytes: the whole header section, or
+    // kHeaderSectionBytesMax, or (is_whole) all of it. `envelope` has been completed. Replaces
+    // `out`.
+    Outcome run(const CleanupPolicy& policy, const Envelope& envelope, const Times& times,
+                std::string_view beginning, bool is_whole, std::string& out);
 
  private:
-    void append_received_field(const CleanupPolicy& policy, const Envelope& envelope, const Times& times,
-                               std::string& out) const;
-    void append_fields(const CleanupPolicy& policy, const AddressCompletion& completion, std::string& out,
-                       uint32_t& fields_cut) const;
-    void append_missing(const CleanupPolicy& policy, const Envelope& envelope, const Times& times, bool resent,
-                        std::string& out);
+    void append_received_field(const CleanupPolicy& policy, const Envelope& envelope,
+                               const Times& times, std::string& out) const;
+    void append_fields(const CleanupPolicy& policy, const AddressCompletion& completion,
+                       std::string& out, uint32_t& fields_cut) const;
+    void append_missing(const CleanupPolicy& policy, const Envelope& envelope, const Times& times,
+                        bool resent, std::string& out);
 
     HeaderSection section_;
-    uint64_t seen_ = 0;                 // one bit a Field
+    uint64_t seen_ = 0;  // one bit a Field
     std::string message_id_;
 };
 

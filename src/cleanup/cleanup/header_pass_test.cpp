@@ -1,7 +1,6 @@
 #include "cleanup/cleanup/header_pass.h"
 
 #include <gtest/gtest.h>
-
 #include <random>
 
 namespace posthaste::cleanup {
@@ -38,12 +37,13 @@ constexpr HeaderPass::Times kTimes{"Sun, 22 Nov 2026 07:30:00 +0000 (UTC)", "202
 
 struct Passed {
     std::string header;
-    std::string message;        // header + untouched body
+    std::string message;  // header + untouched body
     HeaderPass::Outcome outcome;
     std::string message_id;
 };
 
-Passed pass(std::string_view message, const CleanupPolicy& with = policy(), const Envelope& from = envelope()) {
+Passed pass(std::string_view message, const CleanupPolicy& with = policy(),
+            const Envelope& from = envelope()) {
     HeaderPass header_pass;
     Passed out;
     out.outcome = header_pass.run(with, from, kTimes, message, true, out.header);
@@ -59,7 +59,8 @@ std::string received(const Envelope& from = envelope()) {
 }
 
 TEST(HeaderPass, PutsReceivedFirstAndTouchesNothingElse) {
-    const std::string message = "Subject:  hi\r\n there\r\nX-Odd :x\r\nMessage-ID: <1@a>\r\n\r\nbody\r\n\r\nmore";
+    const std::string message =
+        "Subject:  hi\r\n there\r\nX-Odd :x\r\nMessage-ID: <1@a>\r\n\r\nbody\r\n\r\nmore";
     const auto passed = pass(message);
     EXPECT_EQ(passed.message, received() + message);
     EXPECT_EQ(passed.message_id, "<1@a>");
@@ -76,8 +77,10 @@ TEST(HeaderPass, AddsWhatALocalClientLeftOut) {
     const auto local = envelope("127.0.0.1");
     const auto passed = pass("Subject: x\r\n\r\nbody", policy(), local);
     const std::string id = "<20261122073000." + queue_id_text(local.id) + "@mx.example>";
-    EXPECT_EQ(passed.message, received(local) + "Subject: x\r\nMessage-Id: " + id +
-                                  "\r\nDate: Sun, 22 Nov 2026 07:30:00 +0000 (UTC)\r\nFrom: me@a.example\r\n\r\nbody");
+    EXPECT_EQ(
+        passed.message,
+        received(local) + "Subject: x\r\nMessage-Id: " + id +
+            "\r\nDate: Sun, 22 Nov 2026 07:30:00 +0000 (UTC)\r\nFrom: me@a.example\r\n\r\nbody");
     EXPECT_EQ(passed.message_id, id);
 }
 
@@ -99,9 +102,10 @@ TEST(HeaderPass, LooksAtTheResentFieldsOfAResentMessage) {
     auto always = policy();
     always.always_add_missing_headers = true;
     const auto passed = pass("Resent-To: a@b.example\r\nResent-Message-ID: <r>\r\n\r\n", always);
-    EXPECT_EQ(passed.message, received() + "Resent-To: a@b.example\r\nResent-Message-ID: <r>\r\n"
-                                           "Resent-Date: Sun, 22 Nov 2026 07:30:00 +0000 (UTC)\r\n"
-                                           "Resent-From: me@a.example\r\n\r\n");
+    EXPECT_EQ(passed.message, received() +
+                                  "Resent-To: a@b.example\r\nResent-Message-ID: <r>\r\n"
+                                  "Resent-Date: Sun, 22 Nov 2026 07:30:00 +0000 (UTC)\r\n"
+                                  "Resent-From: me@a.example\r\n\r\n");
     EXPECT_TRUE(passed.outcome.resent);
     EXPECT_EQ(passed.message_id, "<r>");
 }
@@ -109,14 +113,16 @@ TEST(HeaderPass, LooksAtTheResentFieldsOfAResentMessage) {
 TEST(HeaderPass, TheEmptySenderIsTheMailerDaemon) {
     auto bounce = envelope("127.0.0.1");
     bounce.sender.clear();
-    EXPECT_NE(pass("\r\n", policy(), bounce).header.find("\r\nFrom: MAILER-DAEMON@example\r\n"), std::string::npos);
+    EXPECT_NE(pass("\r\n", policy(), bounce).header.find("\r\nFrom: MAILER-DAEMON@example\r\n"),
+              std::string::npos);
 }
 
 TEST(HeaderPass, DropsTheFieldsThatMustNotGoOn) {
-    EXPECT_EQ(pass("Bcc: secret@x\r\n\tmore\r\nA: 1\r\nReturn-Path: <x>\r\nCONTENT-LENGTH: 5\r\nB: 2\r\n"
-                   "Resent-Bcc: y\r\n\r\nBcc: stays\r\n")
-                  .message,
-              received() + "A: 1\r\nB: 2\r\n\r\nBcc: stays\r\n");
+    EXPECT_EQ(
+        pass("Bcc: secret@x\r\n\tmore\r\nA: 1\r\nReturn-Path: <x>\r\nCONTENT-LENGTH: 5\r\nB: 2\r\n"
+             "Resent-Bcc: y\r\n\r\nBcc: stays\r\n")
+            .message,
+        received() + "A: 1\r\nB: 2\r\n\r\nBcc: stays\r\n");
 }
 
 TEST(HeaderPass, CompletesAddressesOfLocalClientsOnly) {
@@ -125,13 +131,15 @@ TEST(HeaderPass, CompletesAddressesOfLocalClientsOnly) {
     const std::string_view message = "To: joe, ann@x.example\r\nSubject: joe\r\nCc: bob\r\n\r\n";
     EXPECT_EQ(pass(message, always).message, received() + std::string(message));
     const auto local = pass(message, always, envelope("127.0.0.1")).header;
-    EXPECT_NE(local.find("To: joe@example, ann@x.example\r\nSubject: joe\r\nCc: bob@example\r\n"), std::string::npos);
+    EXPECT_NE(local.find("To: joe@example, ann@x.example\r\nSubject: joe\r\nCc: bob@example\r\n"),
+              std::string::npos);
 }
 
 TEST(HeaderPass, CompletesAddressesOfRemoteClientsWithTheDomainForThem) {
     auto marked = policy();
     marked.remote_headers = {"domain.invalid", "domain.invalid"};
-    EXPECT_EQ(pass("From: joe\r\n\r\n", marked).message, received() + "From: joe@domain.invalid\r\n\r\n");
+    EXPECT_EQ(pass("From: joe\r\n\r\n", marked).message,
+              received() + "From: joe@domain.invalid\r\n\r\n");
 }
 
 TEST(HeaderPass, PutsInTheEmptyLineThatIsMissing) {
@@ -147,19 +155,23 @@ TEST(HeaderPass, RefusesTooManyHops) {
     auto few = policy();
     few.hops_max = 3;
     EXPECT_FALSE(pass("Received: a\r\nReceived: b\r\n\r\n", few).outcome.too_many_hops);
-    EXPECT_TRUE(pass("Received: a\r\nX: y\r\nReceived: b\r\nReceived: c\r\n\r\n", few).outcome.too_many_hops);
-    EXPECT_FALSE(pass("Received: a\r\nReceived: b\r\n\r\nReceived: in the body\r\n", few).outcome.too_many_hops);
+    EXPECT_TRUE(pass("Received: a\r\nX: y\r\nReceived: b\r\nReceived: c\r\n\r\n", few)
+                    .outcome.too_many_hops);
+    EXPECT_FALSE(pass("Received: a\r\nReceived: b\r\n\r\nReceived: in the body\r\n", few)
+                     .outcome.too_many_hops);
 }
 
 TEST(HeaderPass, CutsAFieldThatIsTooLongAtTheEndOfALine) {
     auto narrow = policy();
     narrow.header_bytes_max = 20;
-    const auto folded = pass("A: b\r\nTo: a,\r\n b,\r\n c,\r\n d,\r\n e\r\nC: d\r\n\r\nbody", narrow);
+    const auto folded =
+        pass("A: b\r\nTo: a,\r\n b,\r\n c,\r\n d,\r\n e\r\nC: d\r\n\r\nbody", narrow);
     EXPECT_EQ(folded.message, received() + "A: b\r\nTo: a,\r\n b,\r\n c,\r\nC: d\r\n\r\nbody");
     EXPECT_EQ(folded.outcome.fields_cut, 1U);
     EXPECT_EQ(pass("X: 45678901234567890123\r\nC: d\r\n\r\n", narrow).message,
               received() + "X: 45678901234567890\r\nC: d\r\n\r\n");
-    EXPECT_EQ(pass("A-name-beyond-the-limit: x\r\nC: d\r\n\r\n", narrow).message, received() + "C: d\r\n\r\n");
+    EXPECT_EQ(pass("A-name-beyond-the-limit: x\r\nC: d\r\n\r\n", narrow).message,
+              received() + "C: d\r\n\r\n");
 }
 
 TEST(HeaderPass, WhatLiesBeyondItsBoundIsBody) {
@@ -167,30 +179,35 @@ TEST(HeaderPass, WhatLiesBeyondItsBoundIsBody) {
     const std::string message = "A: 1\r\nB: 2\r\nC: 3\r\n 4\r\n 5\r\n\r\nbody";
     HeaderPass header_pass;
     std::string header;
-    const auto outcome =
-        header_pass.run(policy(), envelope(), kTimes, std::string_view(message).substr(0, 21), false, header);
-    EXPECT_EQ(header + message.substr(outcome.body_offset), received() + "A: 1\r\nB: 2\r\n\r\nC: 3\r\n 4\r\n 5\r\n\r\nbody");
+    const auto outcome = header_pass.run(policy(), envelope(), kTimes,
+                                         std::string_view(message).substr(0, 21), false, header);
+    EXPECT_EQ(header + message.substr(outcome.body_offset),
+              received() + "A: 1\r\nB: 2\r\n\r\nC: 3\r\n 4\r\n 5\r\n\r\nbody");
 }
 
-// Whatever comes: behind our Received:, a remote message whose header stays is the same to the byte.
+// Whatever comes: behind our Received:, a remote message whose header stays is the same to the
+// byte.
 TEST(HeaderPass, IsAnIdentityOnMessagesThatNeedNothing) {
     const auto seed = std::random_device{}();
     std::mt19937 random(seed);
-    const std::string_view pieces[] = {"Subject: a\r\n", "X-A:b\r\n", " folded\r\n", "\tmore\r\n",  "To: <x>, (\r\n",
-                                       "Date:\r\n",      "body text", "\r\n",        "\r\n\r\n",    ":\r\n",
-                                       "a b: c\r\n",     "From: x\n", "\xff\x80",    "Received: z\r\n"};
+    const std::string_view pieces[] = {
+        "Subject: a\r\n", "X-A:b\r\n", " folded\r\n", "\tmore\r\n",     "To: <x>, (\r\n",
+        "Date:\r\n",      "body text", "\r\n",        "\r\n\r\n",       ":\r\n",
+        "a b: c\r\n",     "From: x\n", "\xff\x80",    "Received: z\r\n"};
     auto nothing_dropped = policy();
     nothing_dropped.dropped_headers.clear();
     for (int round = 0; round < 5000; ++round) {
         std::string message;
-        for (auto count = random() % 12; count > 0; --count) message += pieces[random() % std::size(pieces)];
+        for (auto count = random() % 12; count > 0; --count)
+            message += pieces[random() % std::size(pieces)];
         const auto passed = pass(message, nothing_dropped);
         // At most one empty line was put in.
         const std::string after = passed.message.substr(received().size());
         const std::string fields = message.substr(0, passed.outcome.body_offset);
         const std::string body = message.substr(passed.outcome.body_offset);
         ASSERT_EQ(passed.message.substr(0, received().size()), received()) << "seed " << seed;
-        ASSERT_TRUE(after == message || after == fields + "\r\n" + body) << "seed " << seed << " message " << message;
+        ASSERT_TRUE(after == message || after == fields + "\r\n" + body)
+            << "seed " << seed << " message " << message;
         ASSERT_EQ(after.substr(after.size() - body.size()), body) << "seed " << seed;
     }
 }

@@ -19,8 +19,9 @@ void LeaseRelay::send_unasked(const std::function<bool(uint64_t cookie)>& ask) {
 }
 
 std::optional<LeaseRelay::Asker> LeaseRelay::take(uint64_t cookie) {
-    const auto found = std::find_if(pending_.begin(), pending_.end(),
-                                    [&](const Pending& pending) { return pending.asked && pending.cookie == cookie; });
+    const auto found = std::find_if(pending_.begin(), pending_.end(), [&](const Pending& pending) {
+        return pending.asked && pending.cookie == cookie;
+    });
     if (found == pending_.end()) return std::nullopt;
     const Asker asker = found->asker;
     pending_.erase(found);
@@ -28,7 +29,8 @@ std::optional<LeaseRelay::Asker> LeaseRelay::take(uint64_t cookie) {
 }
 
 void LeaseRelay::on_asker_gone(uint32_t incarnation) {
-    std::erase_if(pending_, [&](const Pending& pending) { return pending.asker.incarnation == incarnation; });
+    std::erase_if(pending_,
+                  [&](const Pending& pending) { return pending.asker.incarnation == incarnation; });
 }
 
 void LeaseRelay::on_store_gone() noexcept {

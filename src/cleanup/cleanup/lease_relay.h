@@ -1,9 +1,10 @@
-// cleanup/cleanup/lease_relay.h: who asked for message ids and has not got them yet. cleanup passes the question on to the
-// store under a cookie of its own, and finds the asker by it again.
+// cleanup/cleanup/lease_relay.h: who asked for message ids and has not got them yet. cleanup passes
+// the question on to the store under a cookie of its own, and finds the asker by it again.
 //
 //   added ──sent──► asked ──grant──► gone
 //     ▲               │
-//     └─ store died ──┘          asked again at the next store: a lease lost on the way costs numbers, not mail
+//     └─ store died ──┘          asked again at the next store: a lease lost on the way costs
+//     numbers, not mail
 #pragma once
 
 #include <cstddef>
@@ -26,12 +27,14 @@ class LeaseRelay {
 
     // False: too many.
     bool add(Asker asker);
-    // Offers every question not asked yet; `ask` answers false when there is no room, which ends the round.
+    // Offers every question not asked yet; `ask` answers false when there is no room, which ends
+    // the round.
     void send_unasked(const std::function<bool(uint64_t cookie)>& ask);
     // Who is to have the answer; nothing when the cookie is none of ours or the asker is gone.
     std::optional<Asker> take(uint64_t cookie);
     void on_asker_gone(uint32_t incarnation);
     void on_store_gone() noexcept;
+
     bool empty() const noexcept { return pending_.empty(); }
 
  private:
@@ -40,6 +43,7 @@ class LeaseRelay {
         Asker asker;
         bool asked = false;
     };
+
     std::vector<Pending> pending_;
     uint64_t next_cookie_ = 1;
 };

@@ -1,12 +1,15 @@
-// cleanup: completes what clients left out and hands messages to the store. No network, no files once it runs.
+// cleanup: completes what clients left out and hands messages to the store. No network, no files
+// once it runs.
 #include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "cleanup/cleanup/cleanup_service.h"
-#include "lookup/own_addresses.h"
 #include "runtime/service_main.h"
+
+#include "lookup/own_addresses.h"
+
+#include "cleanup/cleanup/cleanup_service.h"
 
 namespace posthaste::cleanup {
 namespace {
@@ -25,9 +28,9 @@ struct Prepared {
     OpenReport report;
 
     std::string prepare(const Settings& settings) {
-        ::tzset();      // reads the time zone's rules, which stay in memory
-        own_addresses =
-            posthaste::own_addresses(settings.text("inet_interfaces"), settings.text("proxy_interfaces"), report);
+        ::tzset();  // reads the time zone's rules, which stay in memory
+        own_addresses = posthaste::own_addresses(settings.text("inet_interfaces"),
+                                                 settings.text("proxy_interfaces"), report);
         policy = CleanupPolicy::read(settings, own_addresses, report);
         return report.error;
     }
@@ -41,7 +44,9 @@ int main() {
     using namespace posthaste::cleanup;
     Prepared prepared;
     ServiceStages stages;
-    stages.prepare = [&](const control::Start&, const Settings& settings) { return prepared.prepare(settings); };
+    stages.prepare = [&](const control::Start&, const Settings& settings) {
+        return prepared.prepare(settings);
+    };
     stages.make = [&](World& world, std::string& why_not) -> std::unique_ptr<Service> {
         if (world.arena == nullptr) {
             why_not = "cleanup needs an arena";
@@ -49,7 +54,8 @@ int main() {
         }
         for (const std::string& warning : prepared.report.warnings) world.log.warning(warning);
         return std::make_unique<CleanupService>(
-            world, CleanupParts{std::move(*prepared.policy), std::move(prepared.own_addresses), local_time_at});
+            world, CleanupParts{std::move(*prepared.policy), std::move(prepared.own_addresses),
+                                local_time_at});
     };
     return run_service(Role::cleanup, stages);
 }

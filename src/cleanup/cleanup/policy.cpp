@@ -7,9 +7,10 @@
 namespace posthaste::cleanup {
 namespace {
 
-// Builds "networks" text for NetworkMatchList from the restrictions of local_header_rewrite_clients.
-bool read_local_clients(const Settings& settings, const std::vector<IpAddress>& own_addresses, CleanupPolicy& policy,
-                        OpenReport& report) {
+// Builds "networks" text for NetworkMatchList from the restrictions of
+// local_header_rewrite_clients.
+bool read_local_clients(const Settings& settings, const std::vector<IpAddress>& own_addresses,
+                        CleanupPolicy& policy, OpenReport& report) {
     std::string networks;
     for (const std::string& name : settings.list("local_header_rewrite_clients")) {
         if (name == "permit_inet_interfaces") {
@@ -22,9 +23,11 @@ bool read_local_clients(const Settings& settings, const std::vector<IpAddress>& 
             policy.all_clients_local = true;
         } else if (name == "permit_sasl_authenticated" || name == "permit_tls_clientcerts" ||
                    name == "permit_tls_all_clientcerts") {
-            report.warnings.push_back("local_header_rewrite_clients: " + name + " has no effect yet");
+            report.warnings.push_back("local_header_rewrite_clients: " + name +
+                                      " has no effect yet");
         } else {
-            report.error = "local_header_rewrite_clients: \"" + printable(name, 100) + "\" is not supported";
+            report.error =
+                "local_header_rewrite_clients: \"" + printable(name, 100) + "\" is not supported";
             return false;
         }
     }
@@ -34,22 +37,26 @@ bool read_local_clients(const Settings& settings, const std::vector<IpAddress>& 
 }  // namespace
 
 std::optional<CleanupPolicy> CleanupPolicy::read(const Settings& settings,
-                                                 const std::vector<IpAddress>& own_addresses, OpenReport& report) {
+                                                 const std::vector<IpAddress>& own_addresses,
+                                                 OpenReport& report) {
     CleanupPolicy out;
     out.host = settings.text("myhostname");
     out.origin = settings.text("myorigin");
     out.mail_name = settings.text("mail_name");
-    const std::string parent = settings.boolean("append_dot_mydomain") ? settings.text("mydomain") : "";
+    const std::string parent =
+        settings.boolean("append_dot_mydomain") ? settings.text("mydomain") : "";
     const bool complete = settings.boolean("append_at_myorigin");
     out.envelope = {complete ? out.origin : "", parent};
     out.local_headers = out.envelope;
-    if (const std::string& domain = settings.text("remote_header_rewrite_domain"); !domain.empty()) {
+    if (const std::string& domain = settings.text("remote_header_rewrite_domain");
+        !domain.empty()) {
         out.remote_headers = {domain, domain};
     }
     if (!read_local_clients(settings, own_addresses, out, report)) return std::nullopt;
     out.always_add_missing_headers = settings.boolean("always_add_missing_headers");
     out.tell_duplicates_by_original = settings.boolean("enable_original_recipient");
-    for (const std::string& name : settings.list("message_drop_headers")) out.dropped_headers.push_back(name);
+    for (const std::string& name : settings.list("message_drop_headers"))
+        out.dropped_headers.push_back(name);
     out.header_bytes_max = static_cast<size_t>(settings.integer("header_size_limit"));
     out.header_addresses_max = static_cast<size_t>(settings.integer("header_address_token_limit"));
     out.hops_max = static_cast<uint32_t>(settings.integer("hopcount_limit"));

@@ -33,7 +33,8 @@ void drop_duplicates(const CleanupPolicy& policy, Envelope& envelope) {
             key.append("\n").append(recipient.original_recipient);
             key += static_cast<char>(recipient.notify);
         }
-        if (policy.duplicates_max != 0 && seen.size() >= policy.duplicates_max) return seen.contains(key);
+        if (policy.duplicates_max != 0 && seen.size() >= policy.duplicates_max)
+            return seen.contains(key);
         return !seen.insert(std::move(key)).second;
     });
 }

@@ -19,7 +19,8 @@ CleanupPolicy policy() {
 
 Envelope to(std::vector<std::string> addresses) {
     Envelope out;
-    for (auto& address : addresses) out.recipients.push_back({std::move(address), "", kNotifyUnset});
+    for (auto& address : addresses)
+        out.recipients.push_back({std::move(address), "", kNotifyUnset});
     return out;
 }
 

@@ -6,7 +6,7 @@ namespace posthaste::cleanup {
 
 Transaction* Transactions::open() {
     if (full()) return nullptr;
-    if (slots_.empty()) slots_.reserve(kTransactionsMax);       // pointers into it stay good
+    if (slots_.empty()) slots_.reserve(kTransactionsMax);  // pointers into it stay good
     if (free_.empty()) {
         free_.push_back(static_cast<uint32_t>(slots_.size()));
         slots_.emplace_back();

@@ -1,7 +1,8 @@
 // cleanup/cleanup/transactions.h: the messages that are at the store and not yet answered for.
 //
-// A slot is found by its cookie: slot number and a generation that changes with each use, so that a late or invented
-// answer finds nothing. Slots and their block lists keep their memory. Bounded by kTransactionsMax.
+// A slot is found by its cookie: slot number and a generation that changes with each use, so that a
+// late or invented answer finds nothing. Slots and their block lists keep their memory. Bounded by
+// kTransactionsMax.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +14,11 @@
 namespace posthaste::cleanup {
 
 struct Transaction {
-    uint32_t submitter = 0;             // incarnation of who gets the answer
+    uint32_t submitter = 0;  // incarnation of who gets the answer
     uint64_t submitter_cookie = 0;
     MessageId id = kNoMessage;
-    std::vector<uint32_t> blocks;       // of our arena; the header section lies there
-    uint64_t cookie = 0;                // at the store; 0: the slot is free
+    std::vector<uint32_t> blocks;  // of our arena; the header section lies there
+    uint64_t cookie = 0;           // at the store; 0: the slot is free
 };
 
 class Transactions {
@@ -31,7 +32,9 @@ class Transactions {
     void close(Transaction& transaction);
 
     size_t size() const noexcept { return open_; }
+
     bool full() const noexcept { return open_ == kTransactionsMax; }
+
     // Those that are open, in no order. `visit` may close the one it is given.
     template <class Visit>
     void each(Visit visit) {

@@ -15,7 +15,9 @@ uint32_t bounded(uint32_t ttl_s) noexcept { return std::clamp(ttl_s, kTtlMin_s, 
 }  // namespace
 
 ClientNamer::Search::Search(ClientNamer& owner, uint64_t search_number)
-    : namer(owner), number(search_number), timer(timer_calls<&Search::on_timeout, Search>(), this) {}
+    : namer(owner),
+      number(search_number),
+      timer(timer_calls<&Search::on_timeout, Search>(), this) {}
 
 void ClientNamer::Search::on_timeout() { namer.finish(number, {"unknown", kFailureTtl_s}); }
 
@@ -25,34 +27,42 @@ ClientNamer::ClientNamer(Loop& loop, Resolver& resolver, const HostsFile& hosts_
 ClientNamer::~ClientNamer() = default;
 
 void ClientNamer::find(const IpAddress& address, Done done) {
-    if (std::string name = hosts_file_.name_of(address); !name.empty()) return done({std::move(name), kTtlMax_s});
+    if (std::string name = hosts_file_.name_of(address); !name.empty())
+        return done({std::move(name), kTtlMax_s});
     const uint64_t number = next_number_++;
-    Search& search = *searches_.emplace(number, std::make_unique<Search>(*this, number)).first->second;
+    Search& search =
+        *searches_.emplace(number, std::make_unique<Search>(*this, number)).first->second;
     search.address = address;
     search.done = std::move(done);
     loop_.timers().set(search.timer, loop_.now_us() + kSearchTimeoutUs);
-    resolver_.names(address, [this, number](NameAnswer answer) { on_names(number, std::move(answer)); });
+    resolver_.names(address,
+                    [this, number](NameAnswer answer) { on_names(number, std::move(answer)); });
 }
 
 void ClientNamer::on_names(uint64_t number, NameAnswer answer) {
     const auto found = searches_.find(number);
     if (found == searches_.end()) return;
     if (answer.status != DnsStatus::ok || answer.names.empty()) {
-        return finish(number, {"unknown", answer.status == DnsStatus::failed ? kFailureTtl_s : bounded(answer.ttl_s)});
+        return finish(number,
+                      {"unknown",
+                       answer.status == DnsStatus::failed ? kFailureTtl_s : bounded(answer.ttl_s)});
     }
     const std::string& name = answer.names.front();
     const uint32_t ttl_s = answer.ttl_s;
-    resolver_.addresses(name, found->second->address.v6, [this, number, name, ttl_s](const AddressAnswer& addresses) {
-        on_addresses(number, name, ttl_s, addresses);
-    });
+    resolver_.addresses(name, found->second->address.v6,
+                        [this, number, name, ttl_s](const AddressAnswer& addresses) {
+                            on_addresses(number, name, ttl_s, addresses);
+                        });
 }
 
-void ClientNamer::on_addresses(uint64_t number, const std::string& name, uint32_t ttl_s, const AddressAnswer& answer) {
+void ClientNamer::on_addresses(uint64_t number, const std::string& name, uint32_t ttl_s,
+                               const AddressAnswer& answer) {
     const auto found = searches_.find(number);
     if (found == searches_.end()) return;
     if (answer.status == DnsStatus::failed) return finish(number, {"unknown", kFailureTtl_s});
     const auto& addresses = answer.addresses;
-    const bool confirmed = std::find(addresses.begin(), addresses.end(), found->second->address) != addresses.end();
+    const bool confirmed =
+        std::find(addresses.begin(), addresses.end(), found->second->address) != addresses.end();
     finish(number, {confirmed ? name : "unknown", bounded(std::min(ttl_s, answer.ttl_s))});
 }
 

@@ -1,5 +1,5 @@
-// cleanup/rewrite/client_namer.h: the name of an address: PTR, believed only when the name leads back to the address. Names
-// from the hosts file need no proof.
+// cleanup/rewrite/client_namer.h: the name of an address: PTR, believed only when the name leads
+// back to the address. Names from the hosts file need no proof.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,10 @@
 #include <string>
 #include <unordered_map>
 
+#include "runtime/loop.h"
+
 #include "cleanup/rewrite/hosts_file.h"
 #include "cleanup/rewrite/resolver.h"
-#include "runtime/loop.h"
 
 namespace posthaste::rewrite {
 
@@ -30,6 +31,7 @@ class ClientNamer {
 
     // `done` is called once; at once, from inside, when nothing need be asked.
     void find(const IpAddress& address, Done done);
+
     size_t searches() const noexcept { return searches_.size(); }
 
  private:
@@ -42,8 +44,10 @@ class ClientNamer {
         Timer timer;
         void on_timeout();
     };
+
     void on_names(uint64_t number, NameAnswer answer);
-    void on_addresses(uint64_t number, const std::string& name, uint32_t ttl_s, const AddressAnswer& answer);
+    void on_addresses(uint64_t number, const std::string& name, uint32_t ttl_s,
+                      const AddressAnswer& answer);
     void finish(uint64_t number, ClientName name);
 
     Loop& loop_;

@@ -7,7 +7,7 @@
 namespace posthaste::rewrite {
 namespace {
 
-constexpr size_t kNameBytesMax = 253;       // as text; 255 on the wire
+constexpr size_t kNameBytesMax = 253;  // as text; 255 on the wire
 constexpr size_t kLabelBytesMax = 63;
 constexpr uint16_t kDnsPort = 53;
 
@@ -24,7 +24,9 @@ std::optional<std::string> read_dns_name(std::string_view data, std::string_view
             rest = data;
             return out;
         }
-        if (length > kLabelBytesMax || length > data.size() || out.size() + 1 + length > kNameBytesMax) return std::nullopt;
+        if (length > kLabelBytesMax || length > data.size() ||
+            out.size() + 1 + length > kNameBytesMax)
+            return std::nullopt;
         if (!out.empty()) out += '.';
         for (const char c : data.substr(0, length)) {
             if (!is_name_char(c)) return std::nullopt;
@@ -43,7 +45,8 @@ bool is_host_name(std::string_view name) noexcept {
 std::optional<MxRecord> read_mx(std::string_view data) {
     if (data.size() < 3) return std::nullopt;
     MxRecord out;
-    out.preference = static_cast<uint16_t>(static_cast<uint8_t>(data[0]) << 8 | static_cast<uint8_t>(data[1]));
+    out.preference =
+        static_cast<uint16_t>(static_cast<uint8_t>(data[0]) << 8 | static_cast<uint8_t>(data[1]));
     std::string_view rest;
     auto host = read_dns_name(data.substr(2), rest);
     if (!host || !rest.empty()) return std::nullopt;

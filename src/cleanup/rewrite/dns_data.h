@@ -1,4 +1,5 @@
-// cleanup/rewrite/dns_data.h: record data as libunbound hands it over: RFC 1035 wire form, names not compressed. Foreign bytes.
+// cleanup/rewrite/dns_data.h: record data as libunbound hands it over: RFC 1035 wire form, names
+// not compressed. Foreign bytes.
 #pragma once
 
 #include <optional>
@@ -10,8 +11,8 @@
 
 namespace posthaste::rewrite {
 
-// Lowered, without the final dot; the root is empty. `rest` becomes what follows. Nothing when it does not parse or holds
-// bytes that no host name has.
+// Lowered, without the final dot; the root is empty. `rest` becomes what follows. Nothing when it
+// does not parse or holds bytes that no host name has.
 std::optional<std::string> read_dns_name(std::string_view data, std::string_view& rest);
 // A host name that is no address: "10.0.0.1" in an MX record is somebody's mistake.
 bool is_host_name(std::string_view name) noexcept;

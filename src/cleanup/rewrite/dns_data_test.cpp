@@ -22,8 +22,8 @@ TEST(DnsData, ReadsNames) {
 }
 
 TEST(DnsData, RefusesNamesThatEndEarlyOrHoldAnything) {
-    for (const auto& data : {""s, "\3"s, "\3ab"s, "\3abc"s, "\3a b\0"s, "\3a\0b\0"s, "\3a.b\0"s, "\1\xff\0"s,
-                             "\xc0\x0c"s, "\100"s + std::string(64, 'a') + "\0"s}) {
+    for (const auto& data : {""s, "\3"s, "\3ab"s, "\3abc"s, "\3a b\0"s, "\3a\0b\0"s, "\3a.b\0"s,
+                             "\1\xff\0"s, "\xc0\x0c"s, "\100"s + std::string(64, 'a') + "\0"s}) {
         EXPECT_EQ(name_of(data), "(none)");
     }
     std::string longest;
@@ -58,11 +58,13 @@ std::vector<std::string> texts(const std::vector<Endpoint>& servers) {
 }
 
 TEST(DnsData, FindsTheServers) {
-    EXPECT_THAT(texts(read_resolv_conf("# nameserver 1.1.1.1\nsearch x\nnameserver 192.0.2.1 # x\n"
-                                       "nameserver\t2001:db8::1\r\nnameserver nonsense\nnameserver\n")),
-                ElementsAre("192.0.2.1:53", "[2001:db8::1]:53"));
+    EXPECT_THAT(
+        texts(read_resolv_conf("# nameserver 1.1.1.1\nsearch x\nnameserver 192.0.2.1 # x\n"
+                               "nameserver\t2001:db8::1\r\nnameserver nonsense\nnameserver\n")),
+        ElementsAre("192.0.2.1:53", "[2001:db8::1]:53"));
     EXPECT_EQ(read_resolv_conf("nameserver 1.1.1.1\nnameserver 1.1.1.2\n", 1).size(), 1U);
-    EXPECT_THAT(texts(*read_dns_servers("127.0.0.1@5353, ::1")), ElementsAre("127.0.0.1:5353", "[::1]:53"));
+    EXPECT_THAT(texts(*read_dns_servers("127.0.0.1@5353, ::1")),
+                ElementsAre("127.0.0.1:5353", "[::1]:53"));
     EXPECT_FALSE(read_dns_servers("127.0.0.1@0"));
     EXPECT_FALSE(read_dns_servers("localhost"));
 }

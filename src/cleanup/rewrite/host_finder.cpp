@@ -13,13 +13,16 @@ constexpr uint32_t kTimeoutTtl_s = 20;
 
 FoundHosts invalid_hop(const std::string& text) {
     return refused_hosts(wire::ResolveOutcome::bounced, "5.4.4",
-                         "Name service error for " + text + ": invalid host or domain name", kLiteralTtl_s);
+                         "Name service error for " + text + ": invalid host or domain name",
+                         kLiteralTtl_s);
 }
 
 }  // namespace
 
 HostFinder::Search::Search(HostFinder& owner, uint64_t search_number)
-    : finder(owner), number(search_number), timer(timer_calls<&Search::on_timeout, Search>(), this) {}
+    : finder(owner),
+      number(search_number),
+      timer(timer_calls<&Search::on_timeout, Search>(), this) {}
 
 HostFinder::HostFinder(Loop& loop, Resolver& resolver, const HostsFile& hosts_file)
     : loop_(loop), resolver_(resolver), hosts_file_(hosts_file) {}
@@ -30,7 +33,8 @@ void HostFinder::find(const std::string& next_hop, bool with_fallback, Done done
     auto hops = parse_next_hops(next_hop, policy_.port_default);
     if (!hops) return done(invalid_hop(next_hop));
     const uint64_t number = next_number_++;
-    auto& search = *searches_.emplace(number, std::make_unique<Search>(*this, number)).first->second;
+    auto& search =
+        *searches_.emplace(number, std::make_unique<Search>(*this, number)).first->second;
     search.hops = std::move(*hops);
     search.fallback_begin = search.hops.size();
     if (with_fallback && !policy_.fallback.empty()) {
@@ -62,7 +66,8 @@ void HostFinder::step(Search& search) {
         return conclude_hop(search, hosts_of_host(answers, hop.port, policy_));
     }
     const bool in_file = policy_.use_hosts_file && hosts_file_.knows(hop.host);
-    if (!hop.look_up_mx || !policy_.look_up_dns || in_file) return ask_addresses(search, {{0, hop.host}});
+    if (!hop.look_up_mx || !policy_.look_up_dns || in_file)
+        return ask_addresses(search, {{0, hop.host}});
     const Ticket ticket{search.number, search.hop, 0};
     resolver_.mx(hop.host, [this, ticket](MxAnswer answer) { on_mx(ticket, std::move(answer)); });
 }
@@ -109,19 +114,24 @@ void HostFinder::ask_family(Search& search, size_t answer, bool v6) {
         if (known || !policy_.look_up_dns) {
             auto addresses = hosts_file_.addresses_of(host, v6);
             const auto missing = known ? DnsStatus::no_data : DnsStatus::no_such_name;
-            family = {addresses.empty() ? missing : DnsStatus::ok, kLiteralTtl_s, std::move(addresses)};
+            family = {addresses.empty() ? missing : DnsStatus::ok, kLiteralTtl_s,
+                      std::move(addresses)};
             return;
         }
     }
     ++search.outstanding;
     const Ticket ticket{search.number, search.hop, answer};
-    resolver_.addresses(host, v6, [this, ticket, v6](AddressAnswer got) { on_addresses(ticket, v6, std::move(got)); });
+    resolver_.addresses(host, v6, [this, ticket, v6](AddressAnswer got) {
+        on_addresses(ticket, v6, std::move(got));
+    });
 }
 
 void HostFinder::on_addresses(const Ticket& ticket, bool v6, AddressAnswer answer) {
     Search* const search = find_search(ticket);
-    if (search == nullptr || ticket.answer >= search->answers.size() || search->outstanding == 0) return;
-    (v6 ? search->answers[ticket.answer].v6 : search->answers[ticket.answer].v4) = std::move(answer);
+    if (search == nullptr || ticket.answer >= search->answers.size() || search->outstanding == 0)
+        return;
+    (v6 ? search->answers[ticket.answer].v6 : search->answers[ticket.answer].v4) =
+        std::move(answer);
     if (--search->outstanding == 0) conclude_addresses(*search);
 }
 
@@ -130,7 +140,8 @@ void HostFinder::conclude_addresses(Search& search) {
     if (search.mx.records.empty()) {
         return conclude_hop(search, hosts_of_host(search.answers.front(), hop.port, policy_));
     }
-    conclude_hop(search, hosts_of_mx(hop.host, search.mx, std::move(search.answers), hop.port, policy_));
+    conclude_hop(search,
+                 hosts_of_mx(hop.host, search.mx, std::move(search.answers), hop.port, policy_));
 }
 
 void HostFinder::conclude_hop(Search& search, FoundHosts found) {
@@ -155,8 +166,8 @@ void HostFinder::conclude_hop(Search& search, FoundHosts found) {
 void HostFinder::Search::on_timeout() {
     if (refusal.dsn.empty() || refusal.outcome == wire::ResolveOutcome::bounced) {
         refusal = refused_hosts(wire::ResolveOutcome::deferred, "4.4.3",
-                                "Host or domain name not found. Name service error for name=" + hops[hop].host +
-                                    " type=MX: Host not found, try again",
+                                "Host or domain name not found. Name service error for name=" +
+                                    hops[hop].host + " type=MX: Host not found, try again",
                                 kTimeoutTtl_s);
     }
     found.ttl_s = std::min(found.ttl_s, kTimeoutTtl_s);

@@ -1,4 +1,5 @@
-// cleanup/rewrite/host_finder.h: asks a Resolver what a next hop's hosts are. One search walks the list of next hops:
+// cleanup/rewrite/host_finder.h: asks a Resolver what a next hop's hosts are. One search walks the
+// list of next hops:
 //
 //   next hop ─► address literal ─────────────────────────────────────────────► its hosts
 //            ├► [host] ──► A, AAAA ──────────────────────────────────────────►
@@ -6,8 +7,9 @@
 //                              ├► no MX: A, AAAA of the domain ──────────────►
 //                              └► null MX, no such name, failure ─► none, and why
 //
-// then goes on with the next one; fallback hops are left out when we are among the MX ourselves. A search is bounded by
-// kSearchTimeoutUs: what has been found until then counts, or mail waits. Late answers find nobody.
+// then goes on with the next one; fallback hops are left out when we are among the MX ourselves. A
+// search is bounded by kSearchTimeoutUs: what has been found until then counts, or mail waits. Late
+// answers find nobody.
 //
 // Loop thread only.
 #pragma once
@@ -19,11 +21,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/loop.h"
+
 #include "cleanup/rewrite/host_selection.h"
 #include "cleanup/rewrite/hosts_file.h"
 #include "cleanup/rewrite/next_hop.h"
 #include "cleanup/rewrite/resolver.h"
-#include "runtime/loop.h"
 
 namespace posthaste::rewrite {
 
@@ -36,10 +39,12 @@ class HostFinder {
     ~HostFinder();
 
     void set_policy(HostPolicy policy) { policy_ = std::move(policy); }
+
     const HostPolicy& policy() const noexcept { return policy_; }
 
     // `done` is called once; at once, from inside, when nothing need be asked.
     void find(const std::string& next_hop, bool with_fallback, Done done);
+
     size_t searches() const noexcept { return searches_.size(); }
 
  private:
@@ -51,15 +56,16 @@ class HostFinder {
         std::vector<NextHop> hops;
         size_t fallback_begin = 0;
         size_t hop = 0;
-        FoundHosts found;                   // hosts so far
-        FoundHosts refusal;                 // why there were none, so far
-        MxAnswer mx;                        // of the present hop
+        FoundHosts found;    // hosts so far
+        FoundHosts refusal;  // why there were none, so far
+        MxAnswer mx;         // of the present hop
         std::vector<HostAnswers> answers;
         size_t outstanding = 0;
         Done done;
         Timer timer;
         void on_timeout();
     };
+
     // A question's place in its search: late answers must not be taken for those of the next hop.
     struct Ticket {
         uint64_t search = 0;

@@ -3,10 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/testing_loop.h"
+
 #include "cleanup/rewrite/client_namer.h"
 #include "cleanup/rewrite/testing_resolver.h"
 #include "cleanup/rewrite/ttl_cache.h"
-#include "runtime/testing_loop.h"
 
 namespace posthaste::rewrite {
 namespace {
@@ -23,6 +24,7 @@ struct HostFinderTest : testing::Test {
         resolver.has_address("bare.example", "192.0.2.9");
         resolver.has_mx("null.example", {{0, ""}});
     }
+
     std::string shown(const std::string& next_hop, bool with_fallback = false) {
         std::optional<FoundHosts> got;
         finder.find(next_hop, with_fallback, [&](FoundHosts found) { got = std::move(found); });
@@ -34,14 +36,17 @@ struct HostFinderTest : testing::Test {
         }
         return out;
     }
+
     TestingLoop loop;
     TestingResolver resolver;
-    HostsFile hosts_file = HostsFile::parse("127.0.0.1 localhost\n192.0.2.77 inside.example inside # comment\nbad line\n");
+    HostsFile hosts_file = HostsFile::parse(
+        "127.0.0.1 localhost\n192.0.2.77 inside.example inside # comment\nbad line\n");
     HostFinder finder{loop, resolver, hosts_file};
 };
 
 TEST_F(HostFinderTest, FollowsMxToTheirAddresses) {
-    EXPECT_EQ(shown("a.example"), "mx1.example=2001:db8::1:25 mx1.example=192.0.2.1:25 mx2.example=192.0.2.2:25 ");
+    EXPECT_EQ(shown("a.example"),
+              "mx1.example=2001:db8::1:25 mx1.example=192.0.2.1:25 mx2.example=192.0.2.2:25 ");
     EXPECT_EQ(finder.searches(), 0U);
 }
 
@@ -68,14 +73,18 @@ TEST_F(HostFinderTest, AnAddressIsAnswerEnough) {
 }
 
 TEST_F(HostFinderTest, SaysWhyThereIsNoHost) {
-    EXPECT_THAT(shown("null.example"), HasSubstr("5.1.0 Domain null.example does not accept mail (nullMX)"));
-    EXPECT_THAT(shown("gone.example"), HasSubstr("5.4.4 Host or domain name not found. Name service error for "
-                                                 "name=gone.example type=MX: Host not found"));
+    EXPECT_THAT(shown("null.example"),
+                HasSubstr("5.1.0 Domain null.example does not accept mail (nullMX)"));
+    EXPECT_THAT(shown("gone.example"),
+                HasSubstr("5.4.4 Host or domain name not found. Name service error for "
+                          "name=gone.example type=MX: Host not found"));
     EXPECT_THAT(shown("[gone.example]"), HasSubstr("name=gone.example type=AAAA: Host not found"));
     resolver.fails("ill.example");
-    EXPECT_THAT(shown("ill.example"), HasSubstr("4.4.3 Host or domain name not found. Name service error for "
-                                                "name=ill.example type=MX: Host not found, try again"));
-    EXPECT_EQ(shown("192.0.2.1"), "5.4.4 Name service error for 192.0.2.1: invalid host or domain name");
+    EXPECT_THAT(shown("ill.example"),
+                HasSubstr("4.4.3 Host or domain name not found. Name service error for "
+                          "name=ill.example type=MX: Host not found, try again"));
+    EXPECT_EQ(shown("192.0.2.1"),
+              "5.4.4 Name service error for 192.0.2.1: invalid host or domain name");
 }
 
 TEST_F(HostFinderTest, AFailedMxMayBeTakenForNone) {
@@ -91,17 +100,20 @@ TEST_F(HostFinderTest, WalksTheListAndItsFallback) {
     policy.fallback = "[mx2.example]:26";
     policy.v6 = false;
     finder.set_policy(policy);
-    EXPECT_EQ(shown("gone.example, bare.example", true), "bare.example=192.0.2.9:25 mx2.example=192.0.2.2:26 ");
+    EXPECT_EQ(shown("gone.example, bare.example", true),
+              "bare.example=192.0.2.9:25 mx2.example=192.0.2.2:26 ");
     EXPECT_EQ(shown("bare.example", false), "bare.example=192.0.2.9:25 ");
     EXPECT_EQ(shown("gone.example", true), "mx2.example=192.0.2.2:26 ");
     policy.own_addresses = {*IpAddress::parse("192.0.2.2")};
     finder.set_policy(policy);
-    EXPECT_EQ(shown("a.example", true), "mx1.example=192.0.2.1:25 ") << "we are MX: nobody but better ones";
+    EXPECT_EQ(shown("a.example", true), "mx1.example=192.0.2.1:25 ")
+        << "we are MX: nobody but better ones";
 }
 
 TEST_F(HostFinderTest, KeepsTheOrderOfHopsBeforePreference) {
     std::optional<FoundHosts> got;
-    finder.find("a.example, [bare.example]", false, [&](FoundHosts found) { got = std::move(found); });
+    finder.find("a.example, [bare.example]", false,
+                [&](FoundHosts found) { got = std::move(found); });
     resolver.answer_all();
     const auto order = order_hosts(got->hosts, {}, [] { return uint64_t{3}; });
     EXPECT_EQ(order.back().name, "bare.example") << "its preference is 0";
@@ -160,6 +172,7 @@ struct ClientNamerTest : testing::Test {
         resolver.answer_all();
         return out;
     }
+
     TestingLoop loop;
     TestingResolver resolver;
     HostsFile hosts_file = HostsFile::parse("127.0.0.1\tlocalhost localhost.localdomain\r\n");

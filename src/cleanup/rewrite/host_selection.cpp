@@ -1,9 +1,8 @@
 #include "cleanup/rewrite/host_selection.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cstdio>
+#include <xxhash.h>
 
 #include "mail/wire/host.h"
 
@@ -13,31 +12,38 @@ namespace {
 // Not asked again sooner, nor believed longer.
 constexpr uint32_t kTtlMin_s = 5;
 constexpr uint32_t kTtlMax_s = 24 * 3600;
-constexpr uint32_t kAbsenceTtlMax_s = 900;      // a domain that was forgotten and is back
+constexpr uint32_t kAbsenceTtlMax_s = 900;  // a domain that was forgotten and is back
 constexpr uint32_t kFailureTtl_s = 20;
 constexpr size_t kSiteBytesMax = 180;
 
 std::string service_error(const std::string& name, const char* type, const char* why) {
-    return "Host or domain name not found. Name service error for name=" + name + " type=" + type + ": " + why;
+    return "Host or domain name not found. Name service error for name=" + name + " type=" + type +
+           ": " + why;
 }
 
 const char* text_of(DnsStatus status) noexcept {
     switch (status) {
         case DnsStatus::ok:
-        case DnsStatus::no_data: return "Host found but no data record of requested type";
-        case DnsStatus::no_such_name: return "Host not found";
-        case DnsStatus::failed: break;
+        case DnsStatus::no_data:
+            return "Host found but no data record of requested type";
+        case DnsStatus::no_such_name:
+            return "Host not found";
+        case DnsStatus::failed:
+            break;
     }
     return "Host not found, try again";
 }
 
 uint32_t bounded_ttl(uint32_t ttl_s) noexcept { return std::clamp(ttl_s, kTtlMin_s, kTtlMax_s); }
 
-uint32_t absence_ttl(uint32_t ttl_s) noexcept { return std::clamp(ttl_s, kTtlMin_s, kAbsenceTtlMax_s); }
+uint32_t absence_ttl(uint32_t ttl_s) noexcept {
+    return std::clamp(ttl_s, kTtlMin_s, kAbsenceTtlMax_s);
+}
 
 bool is_own(const IpAddress& address, const HostPolicy& policy) noexcept {
     const IpAddress plain = address.unmapped();
-    return std::find(policy.own_addresses.begin(), policy.own_addresses.end(), plain) != policy.own_addresses.end();
+    return std::find(policy.own_addresses.begin(), policy.own_addresses.end(), plain) !=
+           policy.own_addresses.end();
 }
 
 void add_addresses(const HostAnswers& answers, uint16_t port, std::vector<FoundHost>& out) {
@@ -68,12 +74,14 @@ FoundHosts without_address(const HostAnswers& answers, const HostPolicy& policy)
     const char* const type = &told == &answers.v6 ? "AAAA" : "A";
     const std::string text = service_error(answers.mx.host, type, text_of(told.status));
     return failed ? refused_hosts(wire::ResolveOutcome::deferred, "4.4.3", text, kFailureTtl_s)
-                  : refused_hosts(wire::ResolveOutcome::bounced, "5.4.4", text, absence_ttl(told.ttl_s));
+                  : refused_hosts(wire::ResolveOutcome::bounced, "5.4.4", text,
+                                  absence_ttl(told.ttl_s));
 }
 
 }  // namespace
 
-FoundHosts refused_hosts(wire::ResolveOutcome outcome, std::string dsn, std::string text, uint32_t ttl_s) {
+FoundHosts refused_hosts(wire::ResolveOutcome outcome, std::string dsn, std::string text,
+                         uint32_t ttl_s) {
     FoundHosts out;
     out.outcome = outcome;
     out.dsn = std::move(dsn);
@@ -87,8 +95,9 @@ std::vector<MxRecord> usable_mx(const MxAnswer& answer) {
     for (const MxRecord& record : answer.records) {
         if (!record.host.empty()) out.push_back(record);
     }
-    std::stable_sort(out.begin(), out.end(),
-                     [](const MxRecord& a, const MxRecord& b) { return a.preference < b.preference; });
+    std::stable_sort(out.begin(), out.end(), [](const MxRecord& a, const MxRecord& b) {
+        return a.preference < b.preference;
+    });
     // A host that stands there twice counts where it is better.
     std::vector<MxRecord> unique;
     for (MxRecord& record : out) {
@@ -101,19 +110,22 @@ std::vector<MxRecord> usable_mx(const MxAnswer& answer) {
 
 FoundHosts no_hosts(const std::string& domain, const MxAnswer& answer) {
     if (answer.status == DnsStatus::failed) {
-        return refused_hosts(wire::ResolveOutcome::deferred, "4.4.3", service_error(domain, "MX", text_of(answer.status)),
-                             kFailureTtl_s);
+        return refused_hosts(wire::ResolveOutcome::deferred, "4.4.3",
+                             service_error(domain, "MX", text_of(answer.status)), kFailureTtl_s);
     }
     if (answer.status == DnsStatus::no_such_name) {
-        return refused_hosts(wire::ResolveOutcome::bounced, "5.4.4", service_error(domain, "MX", text_of(answer.status)),
+        return refused_hosts(wire::ResolveOutcome::bounced, "5.4.4",
+                             service_error(domain, "MX", text_of(answer.status)),
                              absence_ttl(answer.ttl_s));
     }
     if (answer.unusable != 0) {
-        return refused_hosts(wire::ResolveOutcome::bounced, "5.4.4",
-                             "Name service error for " + domain + ": invalid host or domain name in MX record",
-                             absence_ttl(answer.ttl_s));
+        return refused_hosts(
+            wire::ResolveOutcome::bounced, "5.4.4",
+            "Name service error for " + domain + ": invalid host or domain name in MX record",
+            absence_ttl(answer.ttl_s));
     }
-    return refused_hosts(wire::ResolveOutcome::bounced, "5.1.0", "Domain " + domain + " does not accept mail (nullMX)",
+    return refused_hosts(wire::ResolveOutcome::bounced, "5.1.0",
+                         "Domain " + domain + " does not accept mail (nullMX)",
                          bounded_ttl(answer.ttl_s));
 }
 
@@ -125,15 +137,15 @@ FoundHosts hosts_of_host(const HostAnswers& answers, uint16_t port, const HostPo
     // On another port somebody else answers: a filter on this machine, say.
     const auto own = [&](const FoundHost& host) { return is_own(host.address, policy); };
     if (port == 25 && std::any_of(out.hosts.begin(), out.hosts.end(), own)) {
-        return refused_hosts(wire::ResolveOutcome::bounced, "5.4.6", "mail for " + answers.mx.host + " loops back to myself",
-                             out.ttl_s);
+        return refused_hosts(wire::ResolveOutcome::bounced, "5.4.6",
+                             "mail for " + answers.mx.host + " loops back to myself", out.ttl_s);
     }
     out.outcome = wire::ResolveOutcome::ok;
     return out;
 }
 
-FoundHosts hosts_of_mx(const std::string& domain, const MxAnswer& mx, std::vector<HostAnswers> answers, uint16_t port,
-                       const HostPolicy& policy) {
+FoundHosts hosts_of_mx(const std::string& domain, const MxAnswer& mx,
+                       std::vector<HostAnswers> answers, uint16_t port, const HostPolicy& policy) {
     FoundHosts out;
     out.ttl_s = mx.ttl_s;
     FoundHosts refusal;
@@ -143,7 +155,8 @@ FoundHosts hosts_of_mx(const std::string& domain, const MxAnswer& mx, std::vecto
         out.ttl_s = ttl_of(each, out.ttl_s);
         if (out.hosts.size() != before || out.hosts.size() == wire::kHostsMax) continue;
         FoundHosts without = without_address(each, policy);
-        const bool better = refusal.dsn.empty() || without.outcome == wire::ResolveOutcome::deferred;
+        const bool better =
+            refusal.dsn.empty() || without.outcome == wire::ResolveOutcome::deferred;
         if (better) refusal = std::move(without);
     }
     out.ttl_s = bounded_ttl(out.ttl_s);
@@ -155,12 +168,15 @@ FoundHosts hosts_of_mx(const std::string& domain, const MxAnswer& mx, std::vecto
         }
         return refusal;
     }
-    const auto own = [&](const FoundHost& host) { return port == 25 && is_own(host.address, policy); };
+    const auto own = [&](const FoundHost& host) {
+        return port == 25 && is_own(host.address, policy);
+    };
     const auto self = std::find_if(out.hosts.begin(), out.hosts.end(), own);
     if (self != out.hosts.end()) {
         // Only better hosts than ourselves: the mail would come back from any other.
         const uint16_t preference = self->preference;
-        std::erase_if(out.hosts, [&](const FoundHost& host) { return host.preference >= preference; });
+        std::erase_if(out.hosts,
+                      [&](const FoundHost& host) { return host.preference >= preference; });
         out.we_are_mx = true;
         if (out.hosts.empty()) {
             const bool best = answers.front().mx.preference == preference;
@@ -190,7 +206,8 @@ std::vector<FoundHost> order_hosts(const std::vector<FoundHost>& hosts, const Ho
     std::stable_sort(all.begin(), all.end(), [&](const FoundHost& a, const FoundHost& b) {
         if (a.hop != b.hop) return a.hop < b.hop;
         if (a.preference != b.preference) return a.preference < b.preference;
-        if (policy.preference == FamilyPreference::any || a.address.v6 == b.address.v6) return false;
+        if (policy.preference == FamilyPreference::any || a.address.v6 == b.address.v6)
+            return false;
         return a.address.v6 == (policy.preference == FamilyPreference::v6);
     });
     const size_t limit = policy.addresses_max == 0 ? wire::kHostsMax : policy.addresses_max;
@@ -232,7 +249,8 @@ std::string site_of_mx(const std::vector<MxRecord>& records, uint16_t port) {
     if (names.size() > kSiteBytesMax - 40) {
         const XXH128_hash_t hash = XXH3_128bits(names.data(), names.size());
         char hex[33];
-        std::snprintf(hex, sizeof hex, "%016llx%016llx", static_cast<unsigned long long>(hash.high64),
+        std::snprintf(hex, sizeof hex, "%016llx%016llx",
+                      static_cast<unsigned long long>(hash.high64),
                       static_cast<unsigned long long>(hash.low64));
         names = names.substr(0, 80) + "#" + hex;
     }

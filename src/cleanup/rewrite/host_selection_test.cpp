@@ -13,7 +13,8 @@ using testing::UnorderedElementsAre;
 
 IpAddress ip(std::string_view text) { return *IpAddress::parse(text); }
 
-HostAnswers host(uint16_t preference, std::string name, std::vector<IpAddress> v4, std::vector<IpAddress> v6 = {}) {
+HostAnswers host(uint16_t preference, std::string name, std::vector<IpAddress> v4,
+                 std::vector<IpAddress> v6 = {}) {
     HostAnswers out;
     out.mx = {preference, std::move(name)};
     const auto answer = [](std::vector<IpAddress> addresses) {
@@ -31,7 +32,8 @@ MxAnswer mx_of(const std::vector<HostAnswers>& answers) {
     return out;
 }
 
-FoundHosts found(const std::vector<HostAnswers>& answers, const HostPolicy& policy = {}, uint16_t port = 25) {
+FoundHosts found(const std::vector<HostAnswers>& answers, const HostPolicy& policy = {},
+                 uint16_t port = 25) {
     return hosts_of_mx("a.example", mx_of(answers), answers, port, policy);
 }
 
@@ -55,15 +57,18 @@ TEST(HostSelection, SaysWhyThereAreNoHosts) {
     };
     EXPECT_EQ(said(DnsStatus::ok), "2 5.1.0 Domain a.example does not accept mail (nullMX)");
     EXPECT_EQ(said(DnsStatus::no_such_name),
-              "2 5.4.4 Host or domain name not found. Name service error for name=a.example type=MX: Host not found");
+              "2 5.4.4 Host or domain name not found. Name service error for name=a.example "
+              "type=MX: Host not found");
     EXPECT_EQ(said(DnsStatus::failed),
-              "1 4.4.3 Host or domain name not found. Name service error for name=a.example type=MX: Host not found, "
+              "1 4.4.3 Host or domain name not found. Name service error for name=a.example "
+              "type=MX: Host not found, "
               "try again");
     EXPECT_EQ(said(DnsStatus::ok, 1).substr(0, 7), "2 5.4.4");
 }
 
 TEST(HostSelection, TakesAllHostsByPreference) {
-    const auto out = found({host(10, "a", {ip("192.0.2.1"), ip("192.0.2.2")}), host(20, "b", {ip("192.0.2.3")})});
+    const auto out = found(
+        {host(10, "a", {ip("192.0.2.1"), ip("192.0.2.2")}), host(20, "b", {ip("192.0.2.3")})});
     EXPECT_EQ(out.outcome, wire::ResolveOutcome::ok);
     EXPECT_THAT(names(out.hosts), ElementsAre("a 192.0.2.1", "a 192.0.2.2", "b 192.0.2.3"));
     EXPECT_EQ(out.ttl_s, 300U) << "the shortest of all";
@@ -71,7 +76,8 @@ TEST(HostSelection, TakesAllHostsByPreference) {
 }
 
 TEST(HostSelection, SkipsHostsWithoutAddress) {
-    EXPECT_THAT(names(found({host(10, "gone", {}), host(20, "b", {ip("192.0.2.3")})}).hosts), ElementsAre("b 192.0.2.3"));
+    EXPECT_THAT(names(found({host(10, "gone", {}), host(20, "b", {ip("192.0.2.3")})}).hosts),
+                ElementsAre("b 192.0.2.3"));
 }
 
 TEST(HostSelection, WithoutAnyAddressItIsForGoodOnlyIfNoneMayYetCome) {
@@ -79,7 +85,8 @@ TEST(HostSelection, WithoutAnyAddressItIsForGoodOnlyIfNoneMayYetCome) {
     EXPECT_EQ(gone.outcome, wire::ResolveOutcome::bounced);
     EXPECT_EQ(gone.dsn, "5.4.4");
     EXPECT_EQ(gone.text,
-              "Host or domain name not found. Name service error for name=a type=AAAA: Host found but no data record of "
+              "Host or domain name not found. Name service error for name=a type=AAAA: Host found "
+              "but no data record of "
               "requested type");
     auto answers = std::vector{host(10, "a", {}), host(20, "b", {})};
     answers[1].v4.status = DnsStatus::failed;
@@ -87,7 +94,8 @@ TEST(HostSelection, WithoutAnyAddressItIsForGoodOnlyIfNoneMayYetCome) {
     EXPECT_EQ(later.outcome, wire::ResolveOutcome::deferred);
     EXPECT_EQ(later.dsn, "4.4.3");
     EXPECT_EQ(later.text,
-              "Host or domain name not found. Name service error for name=b type=A: Host not found, try again");
+              "Host or domain name not found. Name service error for name=b type=A: Host not "
+              "found, try again");
     HostPolicy defer;
     defer.defer_if_no_address = true;
     EXPECT_EQ(found({host(10, "a", {})}, defer).outcome, wire::ResolveOutcome::deferred);
@@ -98,7 +106,8 @@ TEST(HostSelection, CutsOffFromOurselvesOn) {
     HostPolicy policy;
     policy.own_addresses = {ip("192.0.2.2")};
     const std::vector answers{host(10, "a", {ip("192.0.2.1")}), host(20, "us", {ip("192.0.2.2")}),
-                              host(20, "peer", {ip("192.0.2.3")}), host(30, "c", {ip("192.0.2.4")})};
+                              host(20, "peer", {ip("192.0.2.3")}),
+                              host(30, "c", {ip("192.0.2.4")})};
     const auto out = found(answers, policy);
     EXPECT_THAT(names(out.hosts), ElementsAre("a 192.0.2.1"));
     EXPECT_TRUE(out.we_are_mx);
@@ -108,7 +117,8 @@ TEST(HostSelection, CutsOffFromOurselvesOn) {
 TEST(HostSelection, BouncesWhatWouldLoop) {
     HostPolicy policy;
     policy.own_addresses = {ip("192.0.2.2")};
-    const auto best = found({host(10, "us", {ip("192.0.2.2")}), host(20, "b", {ip("192.0.2.1")})}, policy);
+    const auto best =
+        found({host(10, "us", {ip("192.0.2.2")}), host(20, "b", {ip("192.0.2.1")})}, policy);
     EXPECT_EQ(best.outcome, wire::ResolveOutcome::bounced);
     EXPECT_EQ(best.dsn, "5.4.6");
     EXPECT_EQ(best.text, "mail for a.example loops back to myself");
@@ -116,7 +126,8 @@ TEST(HostSelection, BouncesWhatWouldLoop) {
     EXPECT_EQ(second.text, "unable to find primary relay for a.example");
     const auto alone = hosts_of_host(host(0, "us.example", {ip("192.0.2.2")}), 25, policy);
     EXPECT_EQ(alone.text, "mail for us.example loops back to myself");
-    EXPECT_EQ(hosts_of_host(host(0, "us.example", {ip("192.0.2.2")}), 2525, policy).outcome, wire::ResolveOutcome::ok);
+    EXPECT_EQ(hosts_of_host(host(0, "us.example", {ip("192.0.2.2")}), 2525, policy).outcome,
+              wire::ResolveOutcome::ok);
 }
 
 TEST(HostSelection, OrdersEqualHostsByChanceAndOthersByPreference) {
@@ -133,7 +144,8 @@ TEST(HostSelection, OrdersEqualHostsByChanceAndOthersByPreference) {
     EXPECT_LT(a_first, 600);
     HostPolicy steady;
     steady.randomize = false;
-    EXPECT_EQ(names(order_hosts(out.hosts, steady, [&] { return random.next(); }))[0], "a 192.0.2.1");
+    EXPECT_EQ(names(order_hosts(out.hosts, steady, [&] { return random.next(); }))[0],
+              "a 192.0.2.1");
 }
 
 TEST(HostSelection, PutsTheWantedFamilyFirstWithinAPreference) {
@@ -155,12 +167,14 @@ TEST(HostSelection, KeepsBothFamiliesWithinTheLimit) {
     HostPolicy policy;
     policy.preference = FamilyPreference::v6;
     policy.addresses_max = 5;
-    const auto out = found({host(10, "a", {ip("192.0.2.1"), ip("192.0.2.2"), ip("192.0.2.3")}, v6)}, policy);
+    const auto out =
+        found({host(10, "a", {ip("192.0.2.1"), ip("192.0.2.2"), ip("192.0.2.3")}, v6)}, policy);
     const auto count_v4 = [&] {
         Random random(1);
         const auto order = order_hosts(out.hosts, policy, [&] { return random.next(); });
         EXPECT_EQ(order.size(), 5U);
-        return std::count_if(order.begin(), order.end(), [](const FoundHost& each) { return !each.address.v6; });
+        return std::count_if(order.begin(), order.end(),
+                             [](const FoundHost& each) { return !each.address.v6; });
     };
     EXPECT_EQ(count_v4(), 2);
     policy.balance = false;

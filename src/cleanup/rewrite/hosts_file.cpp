@@ -2,6 +2,7 @@
 
 #include "base/strings.h"
 #include "base/units.h"
+
 #include "lookup/logical_lines.h"
 
 namespace posthaste::rewrite {
@@ -20,7 +21,8 @@ HostsFile HostsFile::parse(std::string_view text) {
         const auto address = IpAddress::parse(words[0]);
         if (!address) continue;
         out.by_address_.try_emplace(address->text(), lowered(words[1]));
-        for (size_t i = 1; i < words.size(); ++i) out.by_name_[lowered(words[i])].push_back(*address);
+        for (size_t i = 1; i < words.size(); ++i)
+            out.by_name_[lowered(words[i])].push_back(*address);
     }
     return out;
 }

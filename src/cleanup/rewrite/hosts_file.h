@@ -1,5 +1,5 @@
-// cleanup/rewrite/hosts_file.h: /etc/hosts, read once in the prepare stage. Lines it can not make sense of are skipped, as
-// everybody else does.
+// cleanup/rewrite/hosts_file.h: /etc/hosts, read once in the prepare stage. Lines it can not make
+// sense of are skipped, as everybody else does.
 #pragma once
 
 #include <string>

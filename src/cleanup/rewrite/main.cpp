@@ -1,16 +1,19 @@
-// trivial-rewrite: knows where mail goes. Reads its tables, /etc/hosts and /etc/resolv.conf before the file system is gone;
-// afterwards it speaks with name servers and with those who ask.
+// trivial-rewrite: knows where mail goes. Reads its tables, /etc/hosts and /etc/resolv.conf before
+// the file system is gone; afterwards it speaks with name servers and with those who ask.
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/units.h"
+
+#include "runtime/service_main.h"
+
+#include "lookup/logical_lines.h"
+#include "lookup/own_addresses.h"
+
 #include "cleanup/rewrite/dns_data.h"
 #include "cleanup/rewrite/rewrite_service.h"
 #include "cleanup/rewrite/unbound_resolver.h"
-#include "lookup/logical_lines.h"
-#include "lookup/own_addresses.h"
-#include "runtime/service_main.h"
 
 namespace posthaste::rewrite {
 namespace {
@@ -24,12 +27,13 @@ struct Prepared {
 
     // Empty, or why not.
     std::string prepare(const Settings& settings) {
-        own_addresses =
-            posthaste::own_addresses(settings.text("inet_interfaces"), settings.text("proxy_interfaces"), report);
+        own_addresses = posthaste::own_addresses(settings.text("inet_interfaces"),
+                                                 settings.text("proxy_interfaces"), report);
         if (!routing.open(settings, own_addresses, report)) return report.error;
         hosts_file = HostsFile::read("/etc/hosts");
         const auto servers = read_dns_servers(settings.text("dns_servers"));
-        if (!servers) return "dns_servers: expected address or address@port: " + settings.text("dns_servers");
+        if (!servers)
+            return "dns_servers: expected address or address@port: " + settings.text("dns_servers");
         name_servers = *servers;
         if (name_servers.empty()) {
             // Without one libunbound asks the root servers by itself.
@@ -38,6 +42,7 @@ struct Prepared {
         }
         return "";
     }
+
     std::unique_ptr<Service> make(World& world, std::string& why_not) {
         auto resolver = UnboundResolver::start(world.loop, name_servers);
         if (!resolver) {
@@ -46,7 +51,8 @@ struct Prepared {
         }
         for (const std::string& warning : report.warnings) world.log.warning(warning);
         return std::make_unique<RewriteService>(
-            world, RewriteParts{std::move(routing), std::move(hosts_file), std::move(own_addresses), std::move(*resolver)});
+            world, RewriteParts{std::move(routing), std::move(hosts_file), std::move(own_addresses),
+                                std::move(*resolver)});
     }
 };
 
@@ -57,7 +63,9 @@ int main() {
     using namespace posthaste;
     rewrite::Prepared prepared;
     ServiceStages stages;
-    stages.prepare = [&](const control::Start&, const Settings& settings) { return prepared.prepare(settings); };
+    stages.prepare = [&](const control::Start&, const Settings& settings) {
+        return prepared.prepare(settings);
+    };
     stages.make = [&](World& world, std::string& why_not) { return prepared.make(world, why_not); };
     return run_service(Role::rewrite, stages);
 }

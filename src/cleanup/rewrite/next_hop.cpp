@@ -1,6 +1,7 @@
 #include "cleanup/rewrite/next_hop.h"
 
 #include "base/strings.h"
+
 #include "mail/address.h"
 
 namespace posthaste::rewrite {
@@ -8,12 +9,15 @@ namespace {
 
 std::optional<uint16_t> parse_port(std::string_view text) noexcept {
     if (const auto number = parse_number(text, 65535)) {
-        return *number == 0 ? std::nullopt : std::optional<uint16_t>(static_cast<uint16_t>(*number));
+        return *number == 0 ? std::nullopt
+                            : std::optional<uint16_t>(static_cast<uint16_t>(*number));
     }
+
     struct Named {
         std::string_view name;
         uint16_t port;
     };
+
     static constexpr Named kNamed[] = {
         {"smtp", 25}, {"submission", 587}, {"submissions", 465}, {"smtps", 465}, {"lmtp", 24}};
     for (const Named& named : kNamed) {
@@ -34,7 +38,8 @@ std::optional<IpAddress> parse_literal(std::string_view text) noexcept {
 bool is_plausible_host(std::string_view host) noexcept {
     if (host.empty() || host.size() > kDomainBytesMax) return false;
     for (const char c : host) {
-        const bool good = is_alnum(c) || c == '.' || c == '-' || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+        const bool good = is_alnum(c) || c == '.' || c == '-' || c == '_' ||
+                          static_cast<unsigned char>(c) >= 0x80;
         if (!good) return false;
     }
     return host.front() != '.' && host.back() != '.' && host.find("..") == std::string_view::npos;

@@ -1,4 +1,5 @@
-// cleanup/rewrite/next_hop.h: a next hop as relayhost, transport_maps and recipients' domains write it:
+// cleanup/rewrite/next_hop.h: a next hop as relayhost, transport_maps and recipients' domains write
+// it:
 //
 //   example.com   example.com:587         a domain: its MX hosts
 //   [mail.example.com]   […]:submission   in brackets: that host itself, no MX
@@ -17,16 +18,16 @@
 namespace posthaste::rewrite {
 
 struct NextHop {
-    std::string host;                   // lowered, no brackets
-    bool look_up_mx = true;             // false: written in brackets
-    std::optional<IpAddress> address;   // the host is an address, written in brackets
+    std::string host;                  // lowered, no brackets
+    bool look_up_mx = true;            // false: written in brackets
+    std::optional<IpAddress> address;  // the host is an address, written in brackets
     uint16_t port = 25;
 };
 
 inline constexpr size_t kNextHopsMax = 16;
 
-// Nothing when it is no next hop: no host name, an address without brackets, a port that is none. Ports: 1–65535,
-// smtp, submission, submissions, smtps, lmtp.
+// Nothing when it is no next hop: no host name, an address without brackets, a port that is none.
+// Ports: 1–65535, smtp, submission, submissions, smtps, lmtp.
 std::optional<NextHop> parse_next_hop(std::string_view text, uint16_t port_default);
 
 // The list form. Nothing when it is empty, longer than kNextHopsMax or one of them is faulty.

@@ -8,8 +8,8 @@ namespace {
 std::string shown(std::string_view text) {
     const auto hop = parse_next_hop(text, 25);
     if (!hop) return "(none)";
-    return std::string(hop->look_up_mx ? "mx " : "host ") + hop->host + (hop->address ? " address " : " ") +
-           std::to_string(hop->port);
+    return std::string(hop->look_up_mx ? "mx " : "host ") + hop->host +
+           (hop->address ? " address " : " ") + std::to_string(hop->port);
 }
 
 TEST(NextHop, OfADomainIsItsMx) {
@@ -29,8 +29,8 @@ TEST(NextHop, InBracketsIsTheHostItself) {
 
 TEST(NextHop, IsNotAnything) {
     for (const std::string_view text :
-         {"", "[", "[]", "[a", "[a]x", "[a]:", "[a]:0", "[a]:65536", "[a]:gopher", "a:", "a:1:2", "a b", "a/b", ".a",
-          "a..b", "a..", "192.0.2.1", "2001:db8::1", "[IPv6:192.0.2.1]"}) {
+         {"", "[", "[]", "[a", "[a]x", "[a]:", "[a]:0", "[a]:65536", "[a]:gopher", "a:", "a:1:2",
+          "a b", "a/b", ".a", "a..b", "a..", "192.0.2.1", "2001:db8::1", "[IPv6:192.0.2.1]"}) {
         EXPECT_EQ(shown(text), "(none)") << text;
     }
 }

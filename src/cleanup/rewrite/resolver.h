@@ -1,9 +1,12 @@
-// cleanup/rewrite/resolver.h: questions to the DNS, answered later. UnboundResolver asks the world, tests and the simulation
-// answer by themselves.
+// cleanup/rewrite/resolver.h: questions to the DNS, answered later. UnboundResolver asks the world,
+// tests and the simulation answer by themselves.
 //
-// Promises   each question is answered once, from the loop and never from inside the call, unless the Resolver goes first.
-//            Answers are bounded (kRecordsMax); names in them are letters, digits, '-', '_' and dots, never an address.
-// Does not   bound how many questions are open: who asks does. Nor is any answer late for ever: who asks sets a timer.
+// Promises   each question is answered once, from the loop and never from inside the call, unless
+// the Resolver goes first.
+//            Answers are bounded (kRecordsMax); names in them are letters, digits, '-', '_' and
+//            dots, never an address.
+// Does not   bound how many questions are open: who asks does. Nor is any answer late for ever: who
+// asks sets a timer.
 #pragma once
 
 #include <cstdint>
@@ -20,21 +23,21 @@ inline constexpr size_t kRecordsMax = 64;
 
 enum class DnsStatus : uint8_t {
     ok = 0,
-    no_such_name = 1,       // NXDOMAIN
-    no_data = 2,            // the name exists, but has no such record
-    failed = 3,             // SERVFAIL, time-out, bogus: ask again later
+    no_such_name = 1,  // NXDOMAIN
+    no_data = 2,       // the name exists, but has no such record
+    failed = 3,        // SERVFAIL, time-out, bogus: ask again later
 };
 
 struct MxRecord {
     uint16_t preference = 0;
-    std::string host;       // lowered, no final dot; empty: "." (RFC 7505)
+    std::string host;  // lowered, no final dot; empty: "." (RFC 7505)
 };
 
 struct MxAnswer {
     DnsStatus status = DnsStatus::failed;
     uint32_t ttl_s = 0;
     std::vector<MxRecord> records;
-    size_t unusable = 0;    // records whose host is no host name (an address, say)
+    size_t unusable = 0;  // records whose host is no host name (an address, say)
 };
 
 struct AddressAnswer {
@@ -55,7 +58,8 @@ class Resolver {
 
     virtual void mx(const std::string& domain, std::function<void(MxAnswer)> done) = 0;
     // A or AAAA.
-    virtual void addresses(const std::string& host, bool v6, std::function<void(AddressAnswer)> done) = 0;
+    virtual void addresses(const std::string& host, bool v6,
+                           std::function<void(AddressAnswer)> done) = 0;
     // PTR.
     virtual void names(const IpAddress& address, std::function<void(NameAnswer)> done) = 0;
 };

@@ -18,7 +18,8 @@ constexpr CounterRow kCounterRows[] = {
     {"client_name_requests", "requests", "Clients whose name was asked for."},
 };
 
-// What follows from settings alone is good until they change; askers are told to come again now and then.
+// What follows from settings alone is good until they change; askers are told to come again now and
+// then.
 constexpr uint32_t kTableTtl_s = 300;
 constexpr uint32_t kTableFailureTtl_s = 30;
 
@@ -58,8 +59,8 @@ HostPolicy read_host_policy(const Settings& settings, std::vector<IpAddress> own
                                             : FamilyPreference::any;
     out.randomize = settings.boolean("smtp_randomize_addresses");
     out.balance = settings.boolean("smtp_balance_inet_protocols");
-    out.addresses_max =
-        static_cast<size_t>(std::clamp<int64_t>(settings.integer("smtp_mx_address_limit"), 0, wire::kHostsMax));
+    out.addresses_max = static_cast<size_t>(
+        std::clamp<int64_t>(settings.integer("smtp_mx_address_limit"), 0, wire::kHostsMax));
     out.look_up_dns = !settings.boolean("disable_dns_lookups");
     out.use_hosts_file = names(settings.list("smtp_host_lookup"), "native");
     out.ignore_mx_failure = settings.boolean("ignore_mx_lookup_error");
@@ -72,10 +73,15 @@ HostPolicy read_host_policy(const Settings& settings, std::vector<IpAddress> own
 }
 
 RewriteService::RewriteService(World& world, RewriteParts parts)
-    : loop_(world.loop), log_(world.log), counters_(world.counter_page, kCounterRows),
-      routing_(std::move(parts.routing)), hosts_file_(std::move(parts.hosts_file)),
-      own_addresses_(std::move(parts.own_addresses)), resolver_(std::move(parts.resolver)),
-      finder_(loop_, *resolver_, hosts_file_), namer_(loop_, *resolver_, hosts_file_) {
+    : loop_(world.loop),
+      log_(world.log),
+      counters_(world.counter_page, kCounterRows),
+      routing_(std::move(parts.routing)),
+      hosts_file_(std::move(parts.hosts_file)),
+      own_addresses_(std::move(parts.own_addresses)),
+      resolver_(std::move(parts.resolver)),
+      finder_(loop_, *resolver_, hosts_file_),
+      namer_(loop_, *resolver_, hosts_file_) {
     finder_.set_policy(read_host_policy(world.settings, own_addresses_));
 }
 
@@ -85,7 +91,8 @@ void RewriteService::on_settings(const Settings& settings) {
     finder_.set_policy(read_host_policy(settings, own_addresses_));
     OpenReport report;
     if (!routing_.open(settings, own_addresses_, report)) {
-        log_.warning("keeping the routes from before, restart to read tables anew: " + report.error);
+        log_.warning("keeping the routes from before, restart to read tables anew: " +
+                     report.error);
     }
     for (const std::string& warning : report.warnings) log_.warning(warning);
     hosts_cache_.clear();
@@ -118,7 +125,8 @@ void RewriteService::on_room(Peer& peer) {
 }
 
 void RewriteService::update_pauses() {
-    const bool full = waiters_ >= kWaitersMax || hosts_waiters_.size() + name_waiters_.size() >= kSearchesMax;
+    const bool full =
+        waiters_ >= kWaitersMax || hosts_waiters_.size() + name_waiters_.size() >= kSearchesMax;
     const bool room = waiters_ < kWaitersMax * 3 / 4 &&
                       hosts_waiters_.size() + name_waiters_.size() < kSearchesMax * 3 / 4;
     if (full) paused_ = true;
@@ -148,12 +156,15 @@ void RewriteService::on_record(Peer& peer, uint16_t type, std::string_view body)
 
 void RewriteService::on_resolve(AnswerQueue& from, std::string_view body) {
     wire::ResolveRequest request;
-    if (!wire::decode(body, request)) return peers_->misbehaved(from.peer(), "resolve request does not parse");
+    if (!wire::decode(body, request))
+        return peers_->misbehaved(from.peer(), "resolve request does not parse");
     counters_.add(kRequests);
     auto routed = routing_.route(request.recipient);
     if (!routed) {
-        log_.warning("table look-up for " + printable(request.recipient, 512) + ": " + routed.error().text());
-        const FoundHosts failure = refused_hosts(wire::ResolveOutcome::deferred, "4.3.0", "address resolver failure", 0);
+        log_.warning("table look-up for " + printable(request.recipient, 512) + ": " +
+                     routed.error().text());
+        const FoundHosts failure =
+            refused_hosts(wire::ResolveOutcome::deferred, "4.3.0", "address resolver failure", 0);
         Route nowhere;
         nowhere.per_domain = false;
         return answer(from, request.cookie, nowhere, failure, kTableFailureTtl_s);
@@ -170,19 +181,23 @@ void RewriteService::on_resolve(AnswerQueue& from, std::string_view body) {
     const bool with_fallback = takes_fallback(*routed);
     wait(hosts_waiters_, key, {from.peer().incarnation(), request.cookie, std::move(*routed)}, [&] {
         counters_.add(kSearches);
-        finder_.find(next_hop, with_fallback, [this, key](FoundHosts found) { on_hosts(key, std::move(found)); });
+        finder_.find(next_hop, with_fallback,
+                     [this, key](FoundHosts found) { on_hosts(key, std::move(found)); });
     });
 }
 
-// Joins the search for `key`, or starts it. The waiter stands there before the search begins: it may end at once.
-void RewriteService::wait(Waiters& all, const std::string& key, Waiter waiter, const std::function<void()>& start) {
+// Joins the search for `key`, or starts it. The waiter stands there before the search begins: it
+// may end at once.
+void RewriteService::wait(Waiters& all, const std::string& key, Waiter waiter,
+                          const std::function<void()>& start) {
     const auto [entry, is_new] = all.try_emplace(key);
     entry->second.push_back(std::move(waiter));
     ++waiters_;
     if (is_new) start();
 }
 
-std::vector<RewriteService::Waiter> RewriteService::take_waiters(Waiters& all, const std::string& key) {
+std::vector<RewriteService::Waiter> RewriteService::take_waiters(Waiters& all,
+                                                                 const std::string& key) {
     const auto found = all.find(key);
     if (found == all.end()) return {};
     std::vector<Waiter> out = std::move(found->second);
@@ -215,8 +230,8 @@ void RewriteService::answer_without_hosts(AnswerQueue& to, uint64_t cookie, cons
     answer(to, cookie, route, none, kTableTtl_s);
 }
 
-void RewriteService::answer(AnswerQueue& to, uint64_t cookie, const Route& route, const FoundHosts& found,
-                            uint32_t ttl_s) {
+void RewriteService::answer(AnswerQueue& to, uint64_t cookie, const Route& route,
+                            const FoundHosts& found, uint32_t ttl_s) {
     const std::string_view next_hop = std::string_view(route.next_hop).substr(0, kNextHopBytesMax);
     reply_.cookie = cookie;
     reply_.outcome = found.outcome;
@@ -234,10 +249,12 @@ void RewriteService::answer(AnswerQueue& to, uint64_t cookie, const Route& route
         reply_.outcome = wire::ResolveOutcome::deferred;
         reply_.dsn = "4.3.5";
     }
-    const auto hosts = order_hosts(found.hosts, finder_.policy(), [this] { return loop_.random(); });
+    const auto hosts =
+        order_hosts(found.hosts, finder_.policy(), [this] { return loop_.random(); });
     reply_.hosts.clear();
     for (const FoundHost& host : hosts) {
-        reply_.hosts.push_back({host.name, host.preference, host.address.v6, host.address.bytes, host.port});
+        reply_.hosts.push_back(
+            {host.name, host.preference, host.address.v6, host.address.bytes, host.port});
     }
     to.answer(reply_);
 }
@@ -246,7 +263,8 @@ void RewriteService::answer(AnswerQueue& to, uint64_t cookie, const Route& route
 
 void RewriteService::on_client_name(AnswerQueue& from, std::string_view body) {
     wire::ClientNameRequest request;
-    if (!wire::decode(body, request)) return peers_->misbehaved(from.peer(), "client name request does not parse");
+    if (!wire::decode(body, request))
+        return peers_->misbehaved(from.peer(), "client name request does not parse");
     counters_.add(kClientNames);
     IpAddress address{request.v6, request.address};
     // Foreign bytes behind an IPv4 address would make it unequal to itself.
@@ -270,7 +288,8 @@ void RewriteService::on_name(const std::string& key, ClientName name) {
     update_pauses();
 }
 
-void RewriteService::answer_name(AnswerQueue& to, uint64_t cookie, const std::string& name, uint32_t ttl_s) {
+void RewriteService::answer_name(AnswerQueue& to, uint64_t cookie, const std::string& name,
+                                 uint32_t ttl_s) {
     to.answer(wire::ClientNameReply{cookie, ttl_s, name});
 }
 

@@ -1,13 +1,17 @@
 // cleanup/rewrite/rewrite_service.h: the process that knows where mail goes (trivial-rewrite).
 //
-//   qmgr, smtpd ── ResolveRequest ────► route (tables, at once) ─► hosts (cache, or one search for all who ask) ─► ResolveReply
-//   smtpd ──────── ClientNameRequest ─► cache, or one search for all who ask ───────────────────────────► ClientNameReply
+//   qmgr, smtpd ── ResolveRequest ────► route (tables, at once) ─► hosts (cache, or one search for
+//   all who ask) ─► ResolveReply smtpd ──────── ClientNameRequest ─► cache, or one search for all
+//   who ask ───────────────────────────► ClientNameReply
 //
-// Promises   every request is answered once, as long as its asker lives, within HostFinder::kSearchTimeoutUs. An answer is
+// Promises   every request is answered once, as long as its asker lives, within
+// HostFinder::kSearchTimeoutUs. An answer is
 //            good for its ttl_s.
-// Bounds     kSearchesMax searches and kWaitersMax requests that wait for them; at either nothing more is taken from anybody.
+// Bounds     kSearchesMax searches and kWaitersMax requests that wait for them; at either nothing
+// more is taken from anybody.
 //            The caches hold kCacheEntriesMax each.
-// Deaths     an asker's: its searches go on and fill the cache. Ours: askers ask the next one again.
+// Deaths     an asker's: its searches go on and fill the cache. Ours: askers ask the next one
+// again.
 #pragma once
 
 #include <functional>
@@ -17,13 +21,14 @@
 #include <unordered_map>
 #include <vector>
 
+#include "mail/wire/resolve.h"
+#include "runtime/answer_queue.h"
+#include "runtime/service.h"
+
 #include "cleanup/rewrite/client_namer.h"
 #include "cleanup/rewrite/host_finder.h"
 #include "cleanup/rewrite/routing.h"
 #include "cleanup/rewrite/ttl_cache.h"
-#include "mail/wire/resolve.h"
-#include "runtime/answer_queue.h"
-#include "runtime/service.h"
 
 namespace posthaste::rewrite {
 
@@ -47,10 +52,13 @@ class RewriteService final : public Service {
     ~RewriteService() override;
 
     void attach(Peers& peers) override { peers_ = &peers; }
-    // Tables in files are not read again (there is no file system): where that would be needed, the old routing stays, and
-    // the log says so.
+
+    // Tables in files are not read again (there is no file system): where that would be needed, the
+    // old routing stays, and the log says so.
     void on_settings(const Settings& settings) override;
+
     void on_drain() override {}
+
     bool is_idle() const override;
 
     void on_peer_up(Peer& peer) override;
@@ -62,18 +70,21 @@ class RewriteService final : public Service {
     struct Waiter {
         uint32_t incarnation = 0;
         uint64_t cookie = 0;
-        Route route;                        // of a ResolveRequest
+        Route route;  // of a ResolveRequest
     };
+
     using Waiters = std::unordered_map<std::string, std::vector<Waiter>>;
 
     void on_resolve(AnswerQueue& from, std::string_view body);
     void on_client_name(AnswerQueue& from, std::string_view body);
-    void wait(Waiters& all, const std::string& key, Waiter waiter, const std::function<void()>& start);
+    void wait(Waiters& all, const std::string& key, Waiter waiter,
+              const std::function<void()>& start);
     std::vector<Waiter> take_waiters(Waiters& all, const std::string& key);
     void on_hosts(const std::string& key, FoundHosts found);
     void on_name(const std::string& key, ClientName name);
 
-    void answer(AnswerQueue& to, uint64_t cookie, const Route& route, const FoundHosts& found, uint32_t ttl_s);
+    void answer(AnswerQueue& to, uint64_t cookie, const Route& route, const FoundHosts& found,
+                uint32_t ttl_s);
     void answer_without_hosts(AnswerQueue& to, uint64_t cookie, const Route& route);
     void answer_name(AnswerQueue& to, uint64_t cookie, const std::string& name, uint32_t ttl_s);
     AnswerQueue* asker(uint32_t incarnation) noexcept;
@@ -91,12 +102,12 @@ class RewriteService final : public Service {
     ClientNamer namer_;
     TtlCache<FoundHosts> hosts_cache_{kCacheEntriesMax};
     TtlCache<std::string> names_cache_{kCacheEntriesMax};
-    Waiters hosts_waiters_;                 // by next hop; an entry is a search under way
-    Waiters name_waiters_;                  // by address
+    Waiters hosts_waiters_;  // by next hop; an entry is a search under way
+    Waiters name_waiters_;   // by address
     size_t waiters_ = 0;
     bool paused_ = false;
     std::map<uint32_t, std::unique_ptr<AnswerQueue>> askers_;
-    wire::ResolveReply reply_;              // kept for its memory
+    wire::ResolveReply reply_;  // kept for its memory
 };
 
 }  // namespace posthaste::rewrite

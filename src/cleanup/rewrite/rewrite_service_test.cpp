@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cleanup/rewrite/testing_resolver.h"
 #include "runtime/testing_loop.h"
+
+#include "cleanup/rewrite/testing_resolver.h"
 
 namespace posthaste::rewrite {
 namespace {
@@ -16,12 +17,16 @@ constexpr std::string_view kSettings =
     "transport_maps = inline:{ bad.example={error:5.7.1 no}, via.example=smtp:[gw.example]:26 }\n";
 
 struct RecordingLog final : Log {
-    void line(wire::Severity, std::string_view text) override { lines.push_back(std::string(text)); }
+    void line(wire::Severity, std::string_view text) override {
+        lines.push_back(std::string(text));
+    }
+
     std::vector<std::string> lines;
 };
 
 struct RewriteServiceTest : testing::Test {
-    explicit RewriteServiceTest(std::string_view text = kSettings) : settings(Settings::initial(text)) {
+    explicit RewriteServiceTest(std::string_view text = kSettings)
+        : settings(Settings::initial(text)) {
         Routing routing;
         OpenReport report;
         EXPECT_TRUE(routing.open(settings, {}, report)) << report.error;
@@ -31,13 +36,19 @@ struct RewriteServiceTest : testing::Test {
         resolver->has_address("mx.a.example", "192.0.2.1");
         resolver->has_address("gw.example", "192.0.2.2");
         service = std::make_unique<RewriteService>(
-            world, RewriteParts{std::move(routing), HostsFile::parse("127.0.0.1 localhost\n"), {}, std::move(owned)});
+            world, RewriteParts{std::move(routing),
+                                HostsFile::parse("127.0.0.1 localhost\n"),
+                                {},
+                                std::move(owned)});
         service->attach(*(peers = std::make_unique<Peers>(loop, *service)));
         peers->set_hooks({this, nullptr, [](void* self, Peer&, std::string_view what) {
-                              static_cast<RewriteServiceTest*>(self)->misbehaved.push_back(std::string(what));
+                              static_cast<RewriteServiceTest*>(self)->misbehaved.push_back(
+                                  std::string(what));
                           }});
-        peers->add({Role::qmgr, 0, 7, Channel(Segment::alias(near), Segment::alias(far)), std::nullopt, -1});
+        peers->add({Role::qmgr, 0, 7, Channel(Segment::alias(near), Segment::alias(far)),
+                    std::nullopt, -1});
     }
+
     template <class Record>
     void ask(const Record& record) {
         std::string body;
@@ -45,10 +56,12 @@ struct RewriteServiceTest : testing::Test {
         ASSERT_TRUE(channel.send(Record::kType, body));
         channel.publish();
     }
+
     void ask_for(uint64_t cookie, std::string_view recipient, bool with_hosts = true) {
         ask(wire::ResolveRequest{cookie, with_hosts, recipient});
         loop.turn();
     }
+
     template <class Record>
     std::optional<Record> hear() {
         loop.turn();
@@ -61,14 +74,17 @@ struct RewriteServiceTest : testing::Test {
         EXPECT_TRUE(wire::decode(heard, out));
         return out;
     }
+
     static std::string shown(const std::optional<wire::ResolveReply>& reply) {
         if (!reply) return "(none)";
-        std::string out = std::to_string(reply->cookie) + " " + std::string(reply->transport) + ":" +
-                          std::string(reply->nexthop) + " site " + std::string(reply->site);
+        std::string out = std::to_string(reply->cookie) + " " + std::string(reply->transport) +
+                          ":" + std::string(reply->nexthop) + " site " + std::string(reply->site);
         if (reply->outcome != wire::ResolveOutcome::ok) {
-            out += (reply->outcome == wire::ResolveOutcome::deferred ? " deferred " : " bounced ") + std::string(reply->dsn);
+            out += (reply->outcome == wire::ResolveOutcome::deferred ? " deferred " : " bounced ") +
+                   std::string(reply->dsn);
         }
-        for (const wire::Host& host : reply->hosts) out += " " + std::string(host.name) + "=" + host.endpoint().text();
+        for (const wire::Host& host : reply->hosts)
+            out += " " + std::string(host.name) + "=" + host.endpoint().text();
         return out;
     }
 
@@ -129,11 +145,13 @@ TEST_F(RewriteServiceTest, AsksOnceForAllAndRemembers) {
 TEST_F(RewriteServiceTest, BouncesAndDefersAsTheDnsSays) {
     ask_for(1, "joe@gone.example");
     resolver->answer_all();
-    EXPECT_EQ(shown(hear<wire::ResolveReply>()), "1 smtp:gone.example site gone.example bounced 5.4.4");
+    EXPECT_EQ(shown(hear<wire::ResolveReply>()),
+              "1 smtp:gone.example site gone.example bounced 5.4.4");
     resolver->fails("ill.example");
     ask_for(2, "joe@ill.example");
     resolver->answer_all();
-    EXPECT_EQ(shown(hear<wire::ResolveReply>()), "2 smtp:ill.example site ill.example deferred 4.4.3");
+    EXPECT_EQ(shown(hear<wire::ResolveReply>()),
+              "2 smtp:ill.example site ill.example deferred 4.4.3");
 }
 
 TEST_F(RewriteServiceTest, NamesClients) {
@@ -187,7 +205,8 @@ TEST_F(RewriteServiceTest, ReloadsRoutesAndForgetsWhatItKnew) {
     service->on_settings(Settings::initial("inet_protocols = ipv4\nrelayhost = [gw.example]\n"));
     ask_for(1, "joe@via.example");
     resolver->answer_all();
-    EXPECT_EQ(shown(hear<wire::ResolveReply>()), "1 smtp:[gw.example] site [gw.example] gw.example=192.0.2.2:25");
+    EXPECT_EQ(shown(hear<wire::ResolveReply>()),
+              "1 smtp:[gw.example] site [gw.example] gw.example=192.0.2.2:25");
     service->on_settings(Settings::initial("transport_maps = texthash:/nonexistent\n"));
     ASSERT_EQ(log.lines.size(), 1U);
     EXPECT_THAT(log.lines[0], HasSubstr("/nonexistent"));
@@ -196,13 +215,15 @@ TEST_F(RewriteServiceTest, ReloadsRoutesAndForgetsWhatItKnew) {
 }
 
 struct RelayhostTest : RewriteServiceTest {
-    RelayhostTest() : RewriteServiceTest("myhostname = mx.example\nrelayhost = [nowhere.example]\n") {}
+    RelayhostTest()
+        : RewriteServiceTest("myhostname = mx.example\nrelayhost = [nowhere.example]\n") {}
 };
 
 TEST_F(RelayhostTest, ThatIsNotFoundIsOurOwnMistakeAndMailWaits) {
     ask_for(1, "joe@a.example");
     resolver->answer_all();
-    EXPECT_EQ(shown(hear<wire::ResolveReply>()), "1 smtp:[nowhere.example] site [nowhere.example] deferred 4.3.5");
+    EXPECT_EQ(shown(hear<wire::ResolveReply>()),
+              "1 smtp:[nowhere.example] site [nowhere.example] deferred 4.3.5");
     ASSERT_EQ(log.lines.size(), 1U);
     EXPECT_THAT(log.lines[0], HasSubstr("relayhost configuration problem"));
 }

@@ -3,12 +3,15 @@
 #include <algorithm>
 
 #include "base/strings.h"
+
 #include "mail/address.h"
 
 namespace posthaste::rewrite {
 namespace {
 
-bool is_text_transport(std::string_view transport) noexcept { return transport == "error" || transport == "retry"; }
+bool is_text_transport(std::string_view transport) noexcept {
+    return transport == "error" || transport == "retry";
+}
 
 }  // namespace
 
@@ -21,22 +24,24 @@ bool needs_hosts(std::string_view transport) noexcept {
 Routing::Target Routing::split_target(std::string_view text) {
     const size_t colon = text.find(':');
     if (colon == std::string_view::npos) return {std::string(trimmed(text)), ""};
-    return {std::string(trimmed(text.substr(0, colon))), std::string(trimmed(text.substr(colon + 1)))};
+    return {std::string(trimmed(text.substr(0, colon))),
+            std::string(trimmed(text.substr(colon + 1)))};
 }
 
-bool Routing::open(const Settings& settings, std::vector<IpAddress> own_addresses, OpenReport& report) {
+bool Routing::open(const Settings& settings, std::vector<IpAddress> own_addresses,
+                   OpenReport& report) {
     const std::string& parents = settings.text("parent_domain_matches_subdomains");
     const auto explain = [&](const char* setting) {
         report.error = std::string(setting) + ": " + report.error;
         return false;
     };
     Routing out;
-    if (!out.local_domains_.open(settings.text("mydestination"), parent_matches_subdomains(parents, "mydestination"),
-                                 report)) {
+    if (!out.local_domains_.open(settings.text("mydestination"),
+                                 parent_matches_subdomains(parents, "mydestination"), report)) {
         return explain("mydestination");
     }
-    if (!out.relay_domains_.open(settings.text("relay_domains"), parent_matches_subdomains(parents, "relay_domains"),
-                                 report)) {
+    if (!out.relay_domains_.open(settings.text("relay_domains"),
+                                 parent_matches_subdomains(parents, "relay_domains"), report)) {
         return explain("relay_domains");
     }
     TransportMap::Options options;
@@ -59,7 +64,8 @@ Result<wire::AddressClass> Routing::class_of(std::string_view domain) const {
         std::string_view inner = domain.substr(1, domain.size() - 2);
         if (starts_with_ignoring_case(inner, "ipv6:")) inner.remove_prefix(5);
         const auto address = IpAddress::parse(inner);
-        if (address && std::find(own_addresses_.begin(), own_addresses_.end(), *address) != own_addresses_.end()) {
+        if (address && std::find(own_addresses_.begin(), own_addresses_.end(), *address) !=
+                           own_addresses_.end()) {
             return wire::AddressClass::local;
         }
     }

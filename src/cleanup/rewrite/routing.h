@@ -1,14 +1,16 @@
-// cleanup/rewrite/routing.h: from a recipient to its address class, transport and next hop. Tables and settings only, no
-// DNS: what a host is comes later (host_finder.h).
+// cleanup/rewrite/routing.h: from a recipient to its address class, transport and next hop. Tables
+// and settings only, no DNS: what a host is comes later (host_finder.h).
 //
 //   class     mydestination, or a literal of our own address      → local    local_transport
 //             relay_domains                                        → relay    relay_transport
 //             everything else                                      → other    default_transport
 //   precedence, first that says something:
 //             transport      transport_maps, then the class's transport
-//             next hop       transport_maps, then the class's transport, then relayhost (not for local), then the domain
+//             next hop       transport_maps, then the class's transport, then relayhost (not for
+//             local), then the domain
 //
-//   values of transport_maps   t:n   transport and next hop         t:  transport, next hop the recipient's domain
+//   values of transport_maps   t:n   transport and next hop         t:  transport, next hop the
+//   recipient's domain
 //                              :n    next hop only                   :  nothing is changed
 //
 // Opened in the prepare stage (tables are files), const afterwards.
@@ -20,19 +22,21 @@
 
 #include "base/ip_address.h"
 #include "base/result.h"
-#include "lookup/match_list.h"
-#include "lookup/transport_map.h"
+
 #include "mail/wire/resolve.h"
 #include "runtime/settings/settings.h"
+
+#include "lookup/match_list.h"
+#include "lookup/transport_map.h"
 
 namespace posthaste::rewrite {
 
 struct Route {
     wire::AddressClass address_class = wire::AddressClass::other;
     std::string transport;
-    std::string next_hop;               // for error and retry: the text
-    bool by_relayhost = false;          // then a host that is not found is our own mistake, and mail waits
-    bool per_domain = true;             // no table has a word on single addresses of this domain
+    std::string next_hop;       // for error and retry: the text
+    bool by_relayhost = false;  // then a host that is not found is our own mistake, and mail waits
+    bool per_domain = true;     // no table has a word on single addresses of this domain
 };
 
 class Routing {
@@ -41,7 +45,8 @@ class Routing {
     // False leaves it as it was, and the report says why.
     bool open(const Settings& settings, std::vector<IpAddress> own_addresses, OpenReport& report);
 
-    // `recipient` as cleanup completed it; one without a domain is local. An Error: a table can not say now.
+    // `recipient` as cleanup completed it; one without a domain is local. An Error: a table can not
+    // say now.
     Result<Route> route(std::string_view recipient) const;
 
  private:
@@ -49,6 +54,7 @@ class Routing {
         std::string transport;
         std::string next_hop;
     };
+
     static Target split_target(std::string_view text);
     Result<wire::AddressClass> class_of(std::string_view domain) const;
 

@@ -8,9 +8,12 @@ namespace {
 Routing opened(std::string_view settings) {
     Routing out;
     OpenReport report;
-    const std::string all = "myhostname = mx.example\nmydestination = mx.example, here.example\n"
-                            "relay_domains = inside.example\n" + std::string(settings);
-    EXPECT_TRUE(out.open(Settings::initial(all), {IpAddress::v4(192, 0, 2, 1)}, report)) << report.error;
+    const std::string all =
+        "myhostname = mx.example\nmydestination = mx.example, here.example\n"
+        "relay_domains = inside.example\n" +
+        std::string(settings);
+    EXPECT_TRUE(out.open(Settings::initial(all), {IpAddress::v4(192, 0, 2, 1)}, report))
+        << report.error;
     return out;
 }
 
@@ -18,8 +21,8 @@ std::string routed(const Routing& routing, std::string_view recipient) {
     const auto route = routing.route(recipient);
     if (!route) return "(error)";
     static constexpr const char* kClasses[] = {"local ", "relay ", "other "};
-    return kClasses[static_cast<int>(route->address_class)] + route->transport + ":" + route->next_hop +
-           (route->by_relayhost ? " relayhost" : "");
+    return kClasses[static_cast<int>(route->address_class)] + route->transport + ":" +
+           route->next_hop + (route->by_relayhost ? " relayhost" : "");
 }
 
 TEST(Routing, TellsTheClassesApart) {
@@ -42,15 +45,17 @@ TEST(Routing, RelayhostTakesWhatIsNotLocal) {
 }
 
 TEST(Routing, ATransportsOwnNextHopGoesBeforeRelayhost) {
-    const auto routing = opened("relayhost = gw\nrelay_transport = relay:[in.example]\ndefault_transport = slow:[o]\n");
+    const auto routing = opened(
+        "relayhost = gw\nrelay_transport = relay:[in.example]\ndefault_transport = slow:[o]\n");
     EXPECT_EQ(routed(routing, "joe@inside.example"), "relay relay:[in.example]");
     EXPECT_EQ(routed(routing, "joe@out.example"), "other slow:[o]");
 }
 
 TEST(Routing, TransportMapsGoBeforeEverything) {
-    const auto routing = opened("relayhost = gw\ntransport_maps = inline:{ a.example=smtp:[x]:26, b.example=slow:, "
-                                "c.example=:[y], d.example=:, here.example=relay:[z], joe@e.example=discard:, "
-                                "f.example={error:5.7.1 not this one}, g.example=error:, h.example=slow }\n");
+    const auto routing = opened(
+        "relayhost = gw\ntransport_maps = inline:{ a.example=smtp:[x]:26, b.example=slow:, "
+        "c.example=:[y], d.example=:, here.example=relay:[z], joe@e.example=discard:, "
+        "f.example={error:5.7.1 not this one}, g.example=error:, h.example=slow }\n");
     EXPECT_EQ(routed(routing, "joe@a.example"), "other smtp:[x]:26");
     EXPECT_EQ(routed(routing, "joe@b.example"), "other slow:b.example");
     EXPECT_EQ(routed(routing, "joe@c.example"), "other smtp:[y]");
@@ -73,8 +78,10 @@ TEST(Routing, SaysWhenAnAnswerHoldsForTheDomain) {
 TEST(Routing, AnErrorNamesTheSettingAndLeavesTheOldOne) {
     auto routing = opened("");
     OpenReport report;
-    EXPECT_FALSE(routing.open(Settings::initial("transport_maps = texthash:/nonexistent\n"), {}, report));
-    EXPECT_EQ(report.error, "transport_maps: texthash:/nonexistent: open: No such file or directory");
+    EXPECT_FALSE(
+        routing.open(Settings::initial("transport_maps = texthash:/nonexistent\n"), {}, report));
+    EXPECT_EQ(report.error,
+              "transport_maps: texthash:/nonexistent: open: No such file or directory");
     EXPECT_EQ(routed(routing, "joe@here.example"), "local local:mx.example");
 }
 

@@ -1,4 +1,5 @@
-// cleanup/rewrite/ttl_cache.h: answers kept until their time is up. Bounded: the oldest goes when a new one needs its place.
+// cleanup/rewrite/ttl_cache.h: answers kept until their time is up. Bounded: the oldest goes when a
+// new one needs its place.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,10 @@ class TtlCache {
     explicit TtlCache(size_t entries_max) : entries_max_(entries_max) {}
 
     struct Hit {
-        const Value* value = nullptr;       // good until the next put() or clear()
-        uint32_t ttl_s = 0;                 // what is left, at least 1
+        const Value* value = nullptr;  // good until the next put() or clear()
+        uint32_t ttl_s = 0;            // what is left, at least 1
     };
+
     Hit find(const std::string& key, int64_t now_us) {
         const auto found = by_key_.find(key);
         if (found == by_key_.end()) return {};
@@ -30,16 +32,19 @@ class TtlCache {
         }
         return {&found->second->value, static_cast<uint32_t>(left_us / kSecondUs) + 1};
     }
+
     void put(const std::string& key, Value value, uint32_t ttl_s, int64_t now_us) {
         erase(key);
         if (by_key_.size() >= entries_max_) erase(std::string(by_age_.front().key));
         by_age_.push_back({key, std::move(value), now_us + int64_t{ttl_s} * kSecondUs});
         by_key_[key] = std::prev(by_age_.end());
     }
+
     void clear() {
         by_key_.clear();
         by_age_.clear();
     }
+
     size_t size() const noexcept { return by_key_.size(); }
 
  private:
@@ -48,6 +53,7 @@ class TtlCache {
         Value value;
         int64_t expires_us = 0;
     };
+
     void erase(const std::string& key) {
         const auto found = by_key_.find(key);
         if (found == by_key_.end()) return;
@@ -56,7 +62,7 @@ class TtlCache {
     }
 
     size_t entries_max_;
-    std::list<Entry> by_age_;               // as they were put in
+    std::list<Entry> by_age_;  // as they were put in
     std::unordered_map<std::string, typename std::list<Entry>::iterator> by_key_;
 };
 

@@ -1,12 +1,12 @@
 #include "cleanup/rewrite/unbound_resolver.h"
 
-#include <unbound.h>
-
 #include <algorithm>
 #include <cerrno>
+#include <unbound.h>
 #include <utility>
 
 #include "base/strings.h"
+
 #include "cleanup/rewrite/dns_data.h"
 
 namespace posthaste::rewrite {
@@ -21,7 +21,8 @@ constexpr int kRcodeServfail = 2;
 constexpr int kRcodeNxdomain = 3;
 
 DnsStatus status_of(const ub_result* result) noexcept {
-    if (result == nullptr || result->bogus != 0 || result->rcode == kRcodeServfail) return DnsStatus::failed;
+    if (result == nullptr || result->bogus != 0 || result->rcode == kRcodeServfail)
+        return DnsStatus::failed;
     if (result->nxdomain != 0 || result->rcode == kRcodeNxdomain) return DnsStatus::no_such_name;
     if (result->rcode != 0) return DnsStatus::failed;
     return result->havedata != 0 ? DnsStatus::ok : DnsStatus::no_data;
@@ -42,6 +43,7 @@ struct Option {
     const char* name;
     const char* value;
 };
+
 constexpr Option kOptions[] = {
     // Forwarders and test servers live on this machine as often as not.
     {"do-not-query-localhost:", "no"},
@@ -63,12 +65,14 @@ void UnboundResolver::Watch::on_readable(const Event& event) {
         if (event.last) delete this;
         return;
     }
-    if (event.last && event.result != -ECANCELED) resolver->loop_.watch(done, ub_fd(resolver->context_));
+    if (event.last && event.result != -ECANCELED)
+        resolver->loop_.watch(done, ub_fd(resolver->context_));
     ub_process(resolver->context_);
 }
 
 UnboundResolver::UnboundResolver(Loop& loop)
-    : loop_(loop), watch_(new Watch(this)),
+    : loop_(loop),
+      watch_(new Watch(this)),
       failure_timer_(timer_calls<&UnboundResolver::on_failures, UnboundResolver>(), this) {}
 
 UnboundResolver::~UnboundResolver() {
@@ -81,7 +85,8 @@ UnboundResolver::~UnboundResolver() {
     }
 }
 
-Result<std::unique_ptr<UnboundResolver>> UnboundResolver::start(Loop& loop, const std::vector<Endpoint>& forwarders) {
+Result<std::unique_ptr<UnboundResolver>> UnboundResolver::start(
+    Loop& loop, const std::vector<Endpoint>& forwarders) {
     std::unique_ptr<UnboundResolver> out(new UnboundResolver(loop));
     out->context_ = ub_ctx_create();
     if (out->context_ == nullptr) return Error{Errc::unsupported, 0, "create resolver"};
@@ -94,11 +99,13 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::start(Loop& loop, cons
     }
     for (const Endpoint& server : forwarders) {
         const std::string text = server.ip.text() + "@" + std::to_string(server.port);
-        if (ub_ctx_set_fwd(context, text.c_str()) != 0) return Error{Errc::invalid_setting, 0, "set name server"};
+        if (ub_ctx_set_fwd(context, text.c_str()) != 0)
+            return Error{Errc::invalid_setting, 0, "set name server"};
     }
     if (ub_ctx_async(context, 1) != 0) return Error{Errc::unsupported, 0, "start resolver"};
     // libunbound answers for it by itself (RFC 6761), but a site's server may well have such names.
-    if (ub_ctx_zone_remove(context, "test.") != 0) return Error{Errc::unsupported, 0, "configure resolver"};
+    if (ub_ctx_zone_remove(context, "test.") != 0)
+        return Error{Errc::unsupported, 0, "configure resolver"};
     loop.watch(out->watch_->done, ub_fd(context));
     // The first question starts the thread; this one it answers by itself.
     out->ask("localhost", kTypeA, [](const ub_result*) {});
@@ -108,7 +115,8 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::start(Loop& loop, cons
 // ---- questions
 
 void UnboundResolver::ask(std::string name, int type, Done done) {
-    waiting_.push_back(std::make_unique<Query>(Query{this, std::move(name), type, std::move(done)}));
+    waiting_.push_back(
+        std::make_unique<Query>(Query{this, std::move(name), type, std::move(done)}));
     ask_waiting();
 }
 
@@ -117,8 +125,8 @@ void UnboundResolver::ask_waiting() {
         std::unique_ptr<Query> query = std::move(waiting_.front());
         waiting_.pop_front();
         Query* const key = query.get();
-        const int status =
-            ub_resolve_async(context_, key->name.c_str(), key->type, kClassIn, key, &UnboundResolver::on_answer, nullptr);
+        const int status = ub_resolve_async(context_, key->name.c_str(), key->type, kClassIn, key,
+                                            &UnboundResolver::on_answer, nullptr);
         if (status == 0) {
             open_.emplace(key, std::move(query));
         } else {
@@ -161,7 +169,8 @@ void UnboundResolver::mx(const std::string& domain, std::function<void(MxAnswer)
     });
 }
 
-void UnboundResolver::addresses(const std::string& host, bool v6, std::function<void(AddressAnswer)> done) {
+void UnboundResolver::addresses(const std::string& host, bool v6,
+                                std::function<void(AddressAnswer)> done) {
     ask(host, v6 ? kTypeAaaa : kTypeA, [v6, done = std::move(done)](const ub_result* result) {
         AddressAnswer out{status_of(result), ttl_of(result), {}};
         if (out.status == DnsStatus::ok) {

@@ -1,9 +1,9 @@
-// cleanup/rewrite/unbound_resolver.h: the Resolver that asks the world, through libunbound: its own cache, its own recursion
-// when there are no forwarders, its own thread. The thread's results come over a pipe that the loop watches; callbacks
-// run on the loop's thread only.
+// cleanup/rewrite/unbound_resolver.h: the Resolver that asks the world, through libunbound: its own
+// cache, its own recursion when there are no forwarders, its own thread. The thread's results come
+// over a pipe that the loop watches; callbacks run on the loop's thread only.
 //
-// Made after the sandbox's file and network walls stand and before its system call filter (service_main.h `make`):
-// start() creates the thread. Reads no files: servers are given.
+// Made after the sandbox's file and network walls stand and before its system call filter
+// (service_main.h `make`): start() creates the thread. Reads no files: servers are given.
 #pragma once
 
 #include <deque>
@@ -13,8 +13,10 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cleanup/rewrite/resolver.h"
+
 #include "runtime/loop.h"
+
+#include "cleanup/rewrite/resolver.h"
 
 struct ub_ctx;
 struct ub_result;
@@ -23,26 +25,31 @@ namespace posthaste::rewrite {
 
 class UnboundResolver final : public Resolver {
  public:
-    // Questions beyond this wait here: libunbound would push older ones out (num-queries-per-thread is 1024).
+    // Questions beyond this wait here: libunbound would push older ones out (num-queries-per-thread
+    // is 1024).
     static constexpr size_t kOpenMax = 900;
 
     // Empty `forwarders`: recursion from the root.
-    static Result<std::unique_ptr<UnboundResolver>> start(Loop& loop, const std::vector<Endpoint>& forwarders);
+    static Result<std::unique_ptr<UnboundResolver>> start(Loop& loop,
+                                                          const std::vector<Endpoint>& forwarders);
     ~UnboundResolver() override;
 
     void mx(const std::string& domain, std::function<void(MxAnswer)> done) override;
-    void addresses(const std::string& host, bool v6, std::function<void(AddressAnswer)> done) override;
+    void addresses(const std::string& host, bool v6,
+                   std::function<void(AddressAnswer)> done) override;
     void names(const IpAddress& address, std::function<void(NameAnswer)> done) override;
 
  private:
     // Null result: no answer.
     using Done = std::function<void(const ub_result*)>;
+
     struct Query {
         UnboundResolver* resolver;
         std::string name;
         int type;
         Done done;
     };
+
     // Outlives us until the loop has let go of it.
     struct Watch {
         explicit Watch(UnboundResolver* owner);
@@ -62,7 +69,8 @@ class UnboundResolver final : public Resolver {
     Watch* watch_;
     std::unordered_map<Query*, std::unique_ptr<Query>> open_;
     std::deque<std::unique_ptr<Query>> waiting_;
-    std::deque<std::unique_ptr<Query>> failed_;     // refused by libunbound: told later, never from inside the call
+    std::deque<std::unique_ptr<Query>>
+        failed_;  // refused by libunbound: told later, never from inside the call
     Timer failure_timer_;
 };
 

@@ -3,14 +3,15 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <map>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <map>
-
 #include "base/fd.h"
-#include "cleanup/rewrite/dns_data.h"
+
 #include "runtime/testing_loop.h"
+
+#include "cleanup/rewrite/dns_data.h"
 
 namespace posthaste::rewrite {
 namespace {
@@ -29,10 +30,14 @@ class NameServer {
         ::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size);
         port_ = ntohs(address.sin_port);
     }
+
     Endpoint endpoint() const { return {IpAddress::v4(127, 0, 0, 1), port_}; }
 
     // rdata in wire form. A name without records does not exist.
-    void has(const std::string& name, int type, std::string data) { records_[{name, type}].push_back(std::move(data)); }
+    void has(const std::string& name, int type, std::string data) {
+        records_[{name, type}].push_back(std::move(data));
+    }
+
     void fails(const std::string& name) { failing_[name] = true; }
 
     void answer_what_came() {
@@ -40,14 +45,19 @@ class NameServer {
         sockaddr_in from{};
         socklen_t size = sizeof from;
         ssize_t got = 0;
-        while ((got = ::recvfrom(socket_.get(), query, sizeof query, 0, reinterpret_cast<sockaddr*>(&from), &size)) > 0) {
+        while ((got = ::recvfrom(socket_.get(), query, sizeof query, 0,
+                                 reinterpret_cast<sockaddr*>(&from), &size)) > 0) {
             const std::string reply = answer({query, static_cast<size_t>(got)});
-            ::sendto(socket_.get(), reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&from), size);
+            ::sendto(socket_.get(), reply.data(), reply.size(), 0,
+                     reinterpret_cast<sockaddr*>(&from), size);
         }
     }
 
  private:
-    static std::string number(int value) { return {static_cast<char>(value >> 8), static_cast<char>(value)}; }
+    static std::string number(int value) {
+        return {static_cast<char>(value >> 8), static_cast<char>(value)};
+    }
+
     std::string answer(std::string_view query) const {
         std::string_view rest;
         const auto name = read_dns_name(query.substr(12), rest);
@@ -59,7 +69,8 @@ class NameServer {
         const size_t count = found == records_.end() ? 0 : found->second.size();
         const int rcode = failing_.contains(*name) ? 2 : exists ? 0 : 3;
         // QR, RD, RA; the question as it came.
-        std::string out = std::string(query.substr(0, 2)) + "\x81" + static_cast<char>(0x80 | rcode) + number(1) +
+        std::string out = std::string(query.substr(0, 2)) + "\x81" +
+                          static_cast<char>(0x80 | rcode) + number(1) +
                           number(static_cast<int>(count)) + number(0) + number(0);
         out += query.substr(12, query.size() - 12 - rest.size() + 4);
         for (size_t i = 0; i < count; ++i) {
@@ -69,6 +80,7 @@ class NameServer {
         }
         return out;
     }
+
     Fd socket_;
     uint16_t port_ = 0;
     std::map<std::pair<std::string, int>, std::vector<std::string>> records_;
@@ -81,10 +93,12 @@ struct UnboundResolverTest : testing::Test {
         EXPECT_TRUE(started);
         if (started) resolver = std::move(*started);
     }
+
     ~UnboundResolverTest() override {
         resolver.reset();
-        loop.poll_once();       // lets the loop drop the watch
+        loop.poll_once();  // lets the loop drop the watch
     }
+
     // Until `done`: how long that takes is the machine's affair.
     void serve_until(const bool& done) {
         while (!done) {
@@ -92,6 +106,7 @@ struct UnboundResolverTest : testing::Test {
             loop.poll_once(5);
         }
     }
+
     TestingLoop loop;
     NameServer server;
     std::unique_ptr<UnboundResolver> resolver;
@@ -171,15 +186,17 @@ TEST_F(UnboundResolverTest, NamesPrivateAddressesAndKnowsLocalhost) {
 
 TEST_F(UnboundResolverTest, HoldsManyQuestionsAtOnce) {
     constexpr int kCount = 2'000;
-    for (int i = 0; i < kCount; ++i) server.has("h" + std::to_string(i) + ".example", 1, std::string("\xc0\0\2\1", 4));
+    for (int i = 0; i < kCount; ++i)
+        server.has("h" + std::to_string(i) + ".example", 1, std::string("\xc0\0\2\1", 4));
     int good = 0;
     int answers = 0;
     bool done = false;
     for (int i = 0; i < kCount; ++i) {
-        resolver->addresses("h" + std::to_string(i) + ".example", false, [&](const AddressAnswer& answer) {
-            good += answer.status == DnsStatus::ok ? 1 : 0;
-            done = ++answers == kCount;
-        });
+        resolver->addresses("h" + std::to_string(i) + ".example", false,
+                            [&](const AddressAnswer& answer) {
+                                good += answer.status == DnsStatus::ok ? 1 : 0;
+                                done = ++answers == kCount;
+                            });
     }
     serve_until(done);
     EXPECT_EQ(good, kCount);

@@ -25,7 +25,8 @@ size_t ClientSession::on_bytes(std::string_view bytes) {
             case SmtpReplyParser::State::incomplete:
                 break;
             case SmtpReplyParser::State::malformed:
-                die({Outcome::deferred, "4.5.0", "host " + peer_ + " sent a malformed reply"}, true);
+                die({Outcome::deferred, "4.5.0", "host " + peer_ + " sent a malformed reply"},
+                    true);
                 break;
         }
     }
@@ -46,9 +47,11 @@ void ClientSession::on_lost(bool timed_out) {
 
 void ClientSession::on_reply(const SmtpReply& reply) {
     if (expected_.empty()) {
-        // Nothing was asked: a server that says good-bye to an idle connection (421), or one that is out of step.
-        return die({Outcome::deferred, "4.4.2", "host " + peer_ + " closed the session: " +
-                                                    std::to_string(reply.code) + " " + reply.text},
+        // Nothing was asked: a server that says good-bye to an idle connection (421), or one that
+        // is out of step.
+        return die({Outcome::deferred, "4.4.2",
+                    "host " + peer_ + " closed the session: " + std::to_string(reply.code) + " " +
+                        reply.text},
                    false);
     }
     const Expected expected = expected_.front();
@@ -56,27 +59,42 @@ void ClientSession::on_reply(const SmtpReply& reply) {
     Transaction& transaction = transactions_[expected.transaction];
 
     switch (expected.step) {
-        case Step::greeting: return on_greeting(reply);
+        case Step::greeting:
+            return on_greeting(reply);
         case Step::ehlo:
-        case Step::helo: return on_hello(reply, expected.step);
-        case Step::quit: return die({}, false);
-        default: break;
+        case Step::helo:
+            return on_hello(reply, expected.step);
+        case Step::quit:
+            return die({}, false);
+        default:
+            break;
     }
     if (reply.code == 421) {
-        // RFC 5321 3.8: the server is closing. A message it had not begun with may go over another connection.
+        // RFC 5321 3.8: the server is closing. A message it had not begun with may go over another
+        // connection.
         const bool untouched = !transaction.answered && jobs_begun_ > 1 &&
                                (expected.step == Step::mail || expected.step == Step::rset);
         const DeliveryStatus why = said(reply, expected.step);
-        if (!untouched && transaction.job != nullptr) settle_open(transaction, reply, expected.step);
+        if (!untouched && transaction.job != nullptr)
+            settle_open(transaction, reply, expected.step);
         return die(why, !untouched);
     }
     switch (expected.step) {
-        case Step::mail: on_mail(transaction, reply); break;
-        case Step::rcpt: on_rcpt(transaction, expected.recipient, reply); break;
-        case Step::data: on_data(transaction, reply); break;
+        case Step::mail:
+            on_mail(transaction, reply);
+            break;
+        case Step::rcpt:
+            on_rcpt(transaction, expected.recipient, reply);
+            break;
+        case Step::data:
+            on_data(transaction, reply);
+            break;
         case Step::chunk:
-        case Step::end_of_data: on_final(transaction, reply, expected.step); break;
-        default: break;     // RSET: whatever it says
+        case Step::end_of_data:
+            on_final(transaction, reply, expected.step);
+            break;
+        default:
+            break;  // RSET: whatever it says
     }
     if (transaction_count_ == 0) return;
     if (!pipelining_ || !transactions_[front_].body_sent) advance(front_);
@@ -89,7 +107,8 @@ void ClientSession::on_greeting(const SmtpReply& reply) {
         return say_hello(config_.never_send_ehlo ? Step::helo : Step::ehlo);
     }
     DeliveryStatus why = said(reply, Step::greeting);
-    why.text = "host " + peer_ + " refused to talk to me: " + std::to_string(reply.code) + " " + reply.text;
+    why.text = "host " + peer_ + " refused to talk to me: " + std::to_string(reply.code) + " " +
+               reply.text;
     if (config_.skip_5xx_greeting && why.outcome == Outcome::bounced) {
         // Another server of the destination may be in a better mood; if none is, the mail waits.
         why.outcome = Outcome::deferred;
@@ -125,16 +144,23 @@ void ClientSession::on_hello(const SmtpReply& reply, Step step) {
         if (words.empty()) continue;
         if (first) {
             if (equals_ignoring_case(words[0], config_.myhostname)) {
-                return die({Outcome::bounced, "5.4.6", "mail for " + nexthop_ + " loops back to myself"}, true);
+                return die(
+                    {Outcome::bounced, "5.4.6", "mail for " + nexthop_ + " loops back to myself"},
+                    true);
             }
             continue;
         }
         if (step == Step::helo) break;
-        if (equals_ignoring_case(words[0], "PIPELINING")) pipelining_ = true;
-        else if (equals_ignoring_case(words[0], "CHUNKING")) chunking_ = config_.chunking;
-        else if (equals_ignoring_case(words[0], "8BITMIME")) eightbit_ = true;
-        else if (equals_ignoring_case(words[0], "SMTPUTF8")) utf8_ = true;
-        else if (equals_ignoring_case(words[0], "DSN")) dsn_ = true;
+        if (equals_ignoring_case(words[0], "PIPELINING"))
+            pipelining_ = true;
+        else if (equals_ignoring_case(words[0], "CHUNKING"))
+            chunking_ = config_.chunking;
+        else if (equals_ignoring_case(words[0], "8BITMIME"))
+            eightbit_ = true;
+        else if (equals_ignoring_case(words[0], "SMTPUTF8"))
+            utf8_ = true;
+        else if (equals_ignoring_case(words[0], "DSN"))
+            dsn_ = true;
         else if (equals_ignoring_case(words[0], "SIZE")) {
             size_ = true;
             if (words.size() > 1) size_limit_bytes_ = parse_number(words[1]).value_or(0);
@@ -156,7 +182,7 @@ void ClientSession::on_mail(Transaction& transaction, const SmtpReply& reply) {
 }
 
 void ClientSession::on_rcpt(Transaction& transaction, uint32_t recipient, const SmtpReply& reply) {
-    if (transaction.abandoned) return;      // MAIL was refused: 503 to each
+    if (transaction.abandoned) return;  // MAIL was refused: 503 to each
     if (reply.is_positive()) {
         ++transaction.accepted;
         return;
@@ -177,8 +203,8 @@ void ClientSession::on_rcpt(Transaction& transaction, uint32_t recipient, const 
 void ClientSession::on_data(Transaction& transaction, const SmtpReply& reply) {
     if (reply.code == 354) {
         if (transaction.abandoned) {
-            // RFC 2920 3.1: nobody was accepted, yet the server waits for a message. It gets an empty one,
-            // which it must refuse for want of recipients.
+            // RFC 2920 3.1: nobody was accepted, yet the server waits for a message. It gets an
+            // empty one, which it must refuse for want of recipients.
             line_.send(".\r\n");
             return expect(Step::end_of_data, front_);
         }
@@ -262,8 +288,9 @@ void ClientSession::die(const DeliveryStatus& refusal, bool hop_failed) {
     while (transaction_count_ > 0) {
         Transaction& transaction = transactions_[front_];
         Job& job = *std::exchange(transaction.job, nullptr);
-        // A reused connection that breaks before the server said anything about this message proves nothing
-        // against it. The first message of a connection takes the blame, so that a server which always breaks is noticed.
+        // A reused connection that breaks before the server said anything about this message proves
+        // nothing against it. The first message of a connection takes the blame, so that a server
+        // which always breaks is noticed.
         const bool untouched =
             !transaction.answered && jobs_begun_ > transaction_count_ && !job.all_settled();
         front_ = static_cast<uint8_t>((front_ + 1) % transactions_.size());
@@ -300,45 +327,70 @@ void ClientSession::arm_timeout() {
     switch (expected_.front().step) {
         case Step::greeting:
         case Step::ehlo:
-        case Step::helo: return line_.wait_at_most(config_.helo_timeout_us);
-        case Step::rset: return line_.wait_at_most(config_.rset_timeout_us);
-        case Step::mail: return line_.wait_at_most(config_.mail_timeout_us);
-        case Step::rcpt: return line_.wait_at_most(config_.rcpt_timeout_us);
-        case Step::data: return line_.wait_at_most(config_.data_init_timeout_us);
+        case Step::helo:
+            return line_.wait_at_most(config_.helo_timeout_us);
+        case Step::rset:
+            return line_.wait_at_most(config_.rset_timeout_us);
+        case Step::mail:
+            return line_.wait_at_most(config_.mail_timeout_us);
+        case Step::rcpt:
+            return line_.wait_at_most(config_.rcpt_timeout_us);
+        case Step::data:
+            return line_.wait_at_most(config_.data_init_timeout_us);
         case Step::chunk:
-        case Step::end_of_data: return line_.wait_at_most(config_.data_done_timeout_us);
-        case Step::quit: return line_.wait_at_most(config_.quit_timeout_us);
+        case Step::end_of_data:
+            return line_.wait_at_most(config_.data_done_timeout_us);
+        case Step::quit:
+            return line_.wait_at_most(config_.quit_timeout_us);
     }
 }
 
 const char* ClientSession::command_of(Step step) noexcept {
     switch (step) {
-        case Step::ehlo: return "EHLO command";
-        case Step::helo: return "HELO command";
-        case Step::rset: return "RSET command";
-        case Step::mail: return "MAIL FROM command";
-        case Step::rcpt: return "RCPT TO command";
-        case Step::data: return "DATA command";
-        case Step::chunk: return "BDAT command";
-        case Step::end_of_data: return "end of DATA command";
+        case Step::ehlo:
+            return "EHLO command";
+        case Step::helo:
+            return "HELO command";
+        case Step::rset:
+            return "RSET command";
+        case Step::mail:
+            return "MAIL FROM command";
+        case Step::rcpt:
+            return "RCPT TO command";
+        case Step::data:
+            return "DATA command";
+        case Step::chunk:
+            return "BDAT command";
+        case Step::end_of_data:
+            return "end of DATA command";
         case Step::greeting:
-        case Step::quit: break;
+        case Step::quit:
+            break;
     }
     return nullptr;
 }
 
 const char* ClientSession::doing(Step step) noexcept {
     switch (step) {
-        case Step::greeting: return "receiving the initial server greeting";
-        case Step::ehlo: return "performing the EHLO handshake";
-        case Step::helo: return "performing the HELO handshake";
-        case Step::rset: return "sending RSET";
-        case Step::mail: return "sending MAIL FROM";
-        case Step::rcpt: return "sending RCPT TO";
-        case Step::data: return "sending DATA command";
+        case Step::greeting:
+            return "receiving the initial server greeting";
+        case Step::ehlo:
+            return "performing the EHLO handshake";
+        case Step::helo:
+            return "performing the HELO handshake";
+        case Step::rset:
+            return "sending RSET";
+        case Step::mail:
+            return "sending MAIL FROM";
+        case Step::rcpt:
+            return "sending RCPT TO";
+        case Step::data:
+            return "sending DATA command";
         case Step::chunk:
-        case Step::end_of_data: return "sending end of data -- message may be sent more than once";
-        case Step::quit: return "sending QUIT";
+        case Step::end_of_data:
+            return "sending end of data -- message may be sent more than once";
+        case Step::quit:
+            return "sending QUIT";
     }
     return "talking";
 }

@@ -4,14 +4,15 @@
 //                       │no to EHLO    │begin()            │every recipient settled
 //                       └─► HELO ─►    └─► transaction ────┘        any state ──► dead (told once)
 //
-// Commands go out as far ahead as the server allows. With PIPELINING (RFC 2920) that is MAIL, every RCPT and DATA at
-// once, and MAIL … DATA of the next message right behind the final dot, so a message costs one round trip; with
-// CHUNKING (RFC 3030) small bodies go along too. Without PIPELINING one command at a time. Replies are matched to what was
-// sent by a queue of expectations.
+// Commands go out as far ahead as the server allows. With PIPELINING (RFC 2920) that is MAIL, every
+// RCPT and DATA at once, and MAIL … DATA of the next message right behind the final dot, so a
+// message costs one round trip; with CHUNKING (RFC 3030) small bodies go along too. Without
+// PIPELINING one command at a time. Replies are matched to what was sent by a queue of
+// expectations.
 //
-// Owned by a Link; called from the loop only. Promises: each begun job is either done (every open recipient settled)
-// or returned untouched, exactly once. A lost connection after the final dot settles as deferred: the message may then be
-// sent twice, never lost.
+// Owned by a Link; called from the loop only. Promises: each begun job is either done (every open
+// recipient settled) or returned untouched, exactly once. A lost connection after the final dot
+// settles as deferred: the message may then be sent twice, never lost.
 #pragma once
 
 #include <array>
@@ -20,10 +21,11 @@
 #include <string>
 #include <string_view>
 
-#include "egress/smtp/job.h"
-#include "egress/smtp/smtp_config.h"
 #include "mail/data_scanner.h"
 #include "mail/smtp_reply.h"
+
+#include "egress/smtp/job.h"
+#include "egress/smtp/smtp_config.h"
 
 namespace posthaste::smtp {
 
@@ -32,15 +34,17 @@ class ClientSession {
     // The world of the conversation.
     class Line {
      public:
-        virtual void send(std::string_view text) = 0;               // copied
-        virtual void send_borrowed(std::string_view bytes) = 0;     // stays unchanged until the job is over
-        virtual void wait_at_most(int64_t timeout_us) = 0;          // for what is expected next
+        virtual void send(std::string_view text) = 0;  // copied
+        virtual void send_borrowed(
+            std::string_view bytes) = 0;                    // stays unchanged until the job is over
+        virtual void wait_at_most(int64_t timeout_us) = 0;  // for what is expected next
         // The session can take (another) job: begin() may be called from inside.
         virtual void on_ready() = 0;
         virtual void on_job_done(Job& job) = 0;
         // Nothing of it was accepted or refused: it may be tried over another connection at once.
         virtual void on_job_returned(Job& job) = 0;
-        // The conversation is over: close. `refusal` is why, for a job that waited for this very connection.
+        // The conversation is over: close. `refusal` is why, for a job that waited for this very
+        // connection.
         virtual void on_dead(const DeliveryStatus& refusal) = 0;
 
      protected:
@@ -50,40 +54,57 @@ class ClientSession {
     // `peer` as in logs: "mx.example.com[192.0.2.1]".
     ClientSession(const SmtpConfig& config, std::string peer, std::string nexthop, Line& line);
 
-    void start();                                   // connected: waits for the greeting
+    void start();  // connected: waits for the greeting
     size_t on_bytes(std::string_view bytes);
-    void on_lost(bool timed_out);                   // end of stream, failure or deadline
+    void on_lost(bool timed_out);  // end of stream, failure or deadline
     bool can_begin() const noexcept;
-    void begin(Job& job);                           // only when can_begin()
-    void quit();                                    // only when idle()
+    void begin(Job& job);  // only when can_begin()
+    void quit();           // only when idle()
+
     bool idle() const noexcept { return state_ == State::ready && transaction_count_ == 0; }
+
     bool was_ready() const noexcept { return was_ready_; }
+
     uint32_t jobs_begun() const noexcept { return jobs_begun_; }
+
     // Body bytes wait in the kernel or before it: data_xfer rather than data_done bounds the wait.
     void on_sent();
 
  private:
     enum class State : uint8_t { greeting, hello, ready, quitting, dead };
-    enum class Step : uint8_t { greeting, ehlo, helo, rset, mail, rcpt, data, chunk, end_of_data, quit };
+    enum class Step : uint8_t {
+        greeting,
+        ehlo,
+        helo,
+        rset,
+        mail,
+        rcpt,
+        data,
+        chunk,
+        end_of_data,
+        quit
+    };
     enum class Phase : uint8_t { envelope, data, body };
 
     struct Expected {
         Step step;
-        uint8_t transaction;        // index into transactions_
-        uint32_t recipient;         // index into the job's recipients
+        uint8_t transaction;  // index into transactions_
+        uint32_t recipient;   // index into the job's recipients
     };
+
     struct Transaction {
         Job* job = nullptr;
         Phase phase = Phase::envelope;
-        uint32_t next_recipient = 0;    // the first open one for which RCPT was not sent
+        uint32_t next_recipient = 0;  // the first open one for which RCPT was not sent
         uint32_t accepted = 0;
         bool mail_sent = false;
         bool mail_accepted = false;
-        bool answered = false;          // the server said something about it
+        bool answered = false;  // the server said something about it
         bool body_sent = false;
-        bool abandoned = false;         // no recipient is left; only its replies are waited for
+        bool abandoned = false;  // no recipient is left; only its replies are waited for
     };
-    static constexpr uint64_t kEagerBytes = 64 * 1024;     // a body sent before RCPT was answered
+
+    static constexpr uint64_t kEagerBytes = 64 * 1024;  // a body sent before RCPT was answered
 
     void on_reply(const SmtpReply& reply);
     void on_greeting(const SmtpReply& reply);
@@ -94,7 +115,7 @@ class ClientSession {
     void on_final(Transaction& transaction, const SmtpReply& reply, Step step);
 
     void say_hello(Step step);
-    void advance(uint8_t index);                    // sends what may be sent now
+    void advance(uint8_t index);  // sends what may be sent now
     void send_mail(Transaction& transaction, uint8_t index);
     void send_rcpt(Transaction& transaction, uint8_t index);
     void send_chunk(Transaction& transaction, uint8_t index);
@@ -108,8 +129,8 @@ class ClientSession {
     void die(const DeliveryStatus& refusal, bool hop_failed);
     DeliveryStatus said(const SmtpReply& reply, Step step) const;
     void arm_timeout();
-    static const char* command_of(Step step) noexcept;      // "RCPT TO command"
-    static const char* doing(Step step) noexcept;           // "sending RCPT TO"
+    static const char* command_of(Step step) noexcept;  // "RCPT TO command"
+    static const char* doing(Step step) noexcept;       // "sending RCPT TO"
 
     const SmtpConfig& config_;
     std::string peer_;
@@ -135,7 +156,7 @@ class ClientSession {
     bool eightbit_ = false;
     bool utf8_ = false;
     bool dsn_ = false;
-    uint64_t size_limit_bytes_ = 0;     // 0 = none stated
+    uint64_t size_limit_bytes_ = 0;  // 0 = none stated
 };
 
 }  // namespace posthaste::smtp

@@ -1,8 +1,10 @@
 // The sending half of ClientSession: what may go out now, and in which words.
 #include "base/assert.h"
-#include "egress/smtp/client_session.h"
+
 #include "mail/line_folder.h"
 #include "mail/xtext.h"
+
+#include "egress/smtp/client_session.h"
 
 namespace posthaste::smtp {
 
@@ -25,7 +27,8 @@ void ClientSession::begin(Job& job) {
     ++jobs_begun_;
     if (!fits_server(job)) return line_.on_job_done(job);
     const auto index = static_cast<uint8_t>((front_ + transaction_count_) % transactions_.size());
-    // A chunk that the server refuses leaves its transaction open (RFC 3030 section 2): what follows it unseen begins anew.
+    // A chunk that the server refuses leaves its transaction open (RFC 3030 section 2): what
+    // follows it unseen begins anew.
     if (transaction_count_ > 0 && chunking_) needs_rset_ = true;
     ++transaction_count_;
     transactions_[index] = Transaction{};
@@ -73,13 +76,13 @@ void ClientSession::advance(uint8_t index) {
         }
         while (transaction.next_recipient < job.recipients.size() &&
                job.recipients[transaction.next_recipient].settled) {
-            ++transaction.next_recipient;       // settled on another host before
+            ++transaction.next_recipient;  // settled on another host before
         }
         if (transaction.next_recipient < job.recipients.size()) {
             send_rcpt(transaction, index);
             continue;
         }
-        if (transaction.phase != Phase::envelope) return;      // DATA is out; 354 comes
+        if (transaction.phase != Phase::envelope) return;  // DATA is out; 354 comes
         if (chunking_) {
             // A large body is sent only when somebody wants it.
             const bool eager = pipelining_ && job.wire.size_bytes <= kEagerBytes;
@@ -118,7 +121,8 @@ void ClientSession::send_mail(Transaction& transaction, uint8_t index) {
 }
 
 void ClientSession::send_rcpt(Transaction& transaction, uint8_t index) {
-    const wire::JobRecipient& recipient = transaction.job->wire.recipients[transaction.next_recipient];
+    const wire::JobRecipient& recipient =
+        transaction.job->wire.recipients[transaction.next_recipient];
     out_ = "RCPT TO:<";
     out_ += recipient.address;
     out_ += '>';
@@ -186,7 +190,7 @@ void ClientSession::send_body(Transaction& transaction, uint8_t index) {
     transaction.phase = Phase::body;
     transaction.body_sent = true;
     expect(Step::end_of_data, index);
-    line_.on_ready();       // the next message's commands go out behind this one's final dot
+    line_.on_ready();  // the next message's commands go out behind this one's final dot
 }
 
 }  // namespace posthaste::smtp

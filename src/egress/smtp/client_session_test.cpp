@@ -1,8 +1,7 @@
 #include "egress/smtp/client_session.h"
 
-#include <gtest/gtest.h>
-
 #include <deque>
+#include <gtest/gtest.h>
 #include <vector>
 
 #include "base/codec.h"
@@ -12,13 +11,15 @@ namespace {
 
 const std::string kBody = "Subject: x\r\n\r\nhello\r\n.dot\r\n";
 
-std::unique_ptr<Job> make_job(const std::vector<std::string>& recipients, std::string_view content = kBody) {
+std::unique_ptr<Job> make_job(const std::vector<std::string>& recipients,
+                              std::string_view content = kBody) {
     auto job = std::make_unique<Job>();
     wire::DeliveryJob sent;
     sent.id = 1'700'000'000'000'000;
     sent.sender = "s@example.org";
     sent.size_bytes = content.size();
-    for (uint32_t i = 0; i < recipients.size(); ++i) sent.recipients.push_back({i, recipients[i], {}, 0});
+    for (uint32_t i = 0; i < recipients.size(); ++i)
+        sent.recipients.push_back({i, recipients[i], {}, 0});
     wire::encode(sent, job->record);
     EXPECT_TRUE(wire::decode(job->record, job->wire));
     job->content = {content};
@@ -29,7 +30,8 @@ std::unique_ptr<Job> make_job(const std::vector<std::string>& recipients, std::s
 // Stands for the link: collects what is said, feeds jobs as they fit.
 class Talk : public ClientSession::Line {
  public:
-    explicit Talk(SmtpConfig config = {}) : config_(std::move(config)), session(config_, "mx[192.0.2.1]", "dest", *this) {
+    explicit Talk(SmtpConfig config = {})
+        : config_(std::move(config)), session(config_, "mx[192.0.2.1]", "dest", *this) {
         config_.helo_name = "client.test";
         config_.myhostname = "client.test";
         config_.chunking = true;
@@ -38,8 +40,11 @@ class Talk : public ClientSession::Line {
     }
 
     void send(std::string_view text) override { said += text; }
+
     void send_borrowed(std::string_view bytes) override { said += bytes; }
+
     void wait_at_most(int64_t) override {}
+
     void on_ready() override {
         while (!jobs.empty() && session.can_begin()) {
             Job* job = jobs.front();
@@ -47,8 +52,11 @@ class Talk : public ClientSession::Line {
             session.begin(*job);
         }
     }
+
     void on_job_done(Job& job) override { done.push_back(&job); }
+
     void on_job_returned(Job& job) override { returned.push_back(&job); }
+
     void on_dead(const DeliveryStatus& refusal) override {
         dead = true;
         why = refusal;
@@ -103,7 +111,8 @@ TEST(ClientSession, SendsTheNextMessagesCommandsBehindTheFinalDot) {
     auto second = make_job({"b@dest"});
     talk.jobs = {first.get(), second.get()};
     talk.hears("220 mx\r\n");
-    EXPECT_EQ(talk.hears(kPipelining), "MAIL FROM:<s@example.org> SIZE=27\r\nRCPT TO:<a@dest>\r\nDATA\r\n");
+    EXPECT_EQ(talk.hears(kPipelining),
+              "MAIL FROM:<s@example.org> SIZE=27\r\nRCPT TO:<a@dest>\r\nDATA\r\n");
     EXPECT_EQ(talk.hears("250 ok\r\n250 ok\r\n354 go\r\n"),
               "Subject: x\r\n\r\nhello\r\n..dot\r\n.\r\n"
               "MAIL FROM:<s@example.org> SIZE=27\r\nRCPT TO:<b@dest>\r\nDATA\r\n");
@@ -134,7 +143,9 @@ TEST(ClientSession, BeginsAnewAfterAChunkThatMayHaveBeenRefused) {
     talk.hears("220 mx\r\n");
     const std::string said = talk.hears("250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
     EXPECT_NE(said.find(kBody + "RSET\r\nMAIL FROM"), std::string::npos) << said;
-    talk.hears("250 ok\r\n550 5.1.1 no\r\n554 5.5.1 no valid recipients\r\n250 reset\r\n250 ok\r\n250 ok\r\n250 taken\r\n");
+    talk.hears(
+        "250 ok\r\n550 5.1.1 no\r\n554 5.5.1 no valid recipients\r\n250 reset\r\n250 ok\r\n250 "
+        "ok\r\n250 taken\r\n");
     EXPECT_EQ(first->recipients[0].status.outcome, Outcome::bounced);
     EXPECT_EQ(second->recipients[0].status.outcome, Outcome::sent);
 }
@@ -188,7 +199,8 @@ TEST(ClientSession, BreaksLinesThatAreTooLongForSmtp) {
     SmtpConfig config;
     config.line_bytes_max = 20;
     const std::string content = "." + std::string(29, 'x') + "\r\n" + std::string(20, 'y') + "\r\n";
-    const std::string broken = std::string(19, 'x') + "\r\n " + std::string(10, 'x') + "\r\n" + std::string(20, 'y') + "\r\n";
+    const std::string broken = std::string(19, 'x') + "\r\n " + std::string(10, 'x') + "\r\n" +
+                               std::string(20, 'y') + "\r\n";
     Talk by_data(config);
     auto first = make_job({"a@dest"}, content);
     by_data.jobs = {first.get()};
@@ -196,7 +208,8 @@ TEST(ClientSession, BreaksLinesThatAreTooLongForSmtp) {
     by_data.hears(kPipelining);
     // The doubled dot makes the first piece one shorter.
     EXPECT_EQ(by_data.hears("250 ok\r\n250 ok\r\n354 go\r\n"),
-              ".." + std::string(18, 'x') + "\r\n " + std::string(11, 'x') + "\r\n" + std::string(20, 'y') + "\r\n.\r\n");
+              ".." + std::string(18, 'x') + "\r\n " + std::string(11, 'x') + "\r\n" +
+                  std::string(20, 'y') + "\r\n.\r\n");
     Talk by_chunk(config);
     auto second = make_job({"a@dest"}, content);
     by_chunk.jobs = {second.get()};
@@ -246,7 +259,8 @@ TEST(ClientSession, ALostConnectionAfterTheDotDefersAndSaysSo) {
     ASSERT_EQ(talk.done.size(), 1U);
     EXPECT_EQ(job->recipients[0].status.outcome, Outcome::deferred);
     EXPECT_EQ(job->recipients[0].status.text,
-              "lost connection with mx[192.0.2.1] while sending end of data -- message may be sent more than once");
+              "lost connection with mx[192.0.2.1] while sending end of data -- message may be sent "
+              "more than once");
     EXPECT_TRUE(job->hop_failed);
 }
 
@@ -282,8 +296,9 @@ TEST(ClientSession, A421ClosesTheSessionAndSparesTheMessageNotYetBegun) {
 
 // The same replies mean the same conversation however TCP cuts them.
 TEST(ClientSession, DoesNotDependOnWhereRepliesAreCut) {
-    const std::string replies = "220 mx\r\n" + std::string(kPipelining) +
-                                "250 ok\r\n550 5.1.1 a\r\n250-b\r\n250 c\r\n354 go\r\n250 2.0.0 done\r\n";
+    const std::string replies =
+        "220 mx\r\n" + std::string(kPipelining) +
+        "250 ok\r\n550 5.1.1 a\r\n250-b\r\n250 c\r\n354 go\r\n250 2.0.0 done\r\n";
     const auto converse = [&](size_t cut) {
         Talk talk;
         auto job = make_job({"a@dest", "b@dest"});
@@ -294,7 +309,8 @@ TEST(ClientSession, DoesNotDependOnWhereRepliesAreCut) {
         return all + job->recipients[0].status.text + job->recipients[1].status.text;
     };
     const std::string whole = converse(0);
-    for (size_t cut = 1; cut < replies.size(); ++cut) EXPECT_EQ(converse(cut), whole) << "cut at " << cut;
+    for (size_t cut = 1; cut < replies.size(); ++cut)
+        EXPECT_EQ(converse(cut), whole) << "cut at " << cut;
 }
 
 }  // namespace

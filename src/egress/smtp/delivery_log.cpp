@@ -7,8 +7,8 @@
 
 namespace posthaste::smtp {
 
-void format_delivery_line(const Job& job, size_t recipient, std::string_view relay, uint32_t conn_use,
-                          const DeliveryTimes& times, std::string& out) {
+void format_delivery_line(const Job& job, size_t recipient, std::string_view relay,
+                          uint32_t conn_use, const DeliveryTimes& times, std::string& out) {
     const DeliveryStatus& status = job.recipients[recipient].status;
     const int64_t arrived = job.wire.arrived_wall_us;
     const int64_t active = std::max(job.wire.active_wall_us, arrived);

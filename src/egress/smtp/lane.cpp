@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "egress/smtp/delivery_log.h"
+
 #include "mail/queue_id.h"
+
+#include "egress/smtp/delivery_log.h"
 
 namespace posthaste::smtp {
 
@@ -17,7 +19,12 @@ constexpr uint32_t kReturnsMax = 3;
 }  // namespace
 
 Lane::Lane(Loop& loop, Log& log, const SmtpConfig& config, const wire::LaneOpen& open, Owner& owner)
-    : loop_(loop), log_(log), config_(config), owner_(owner), number_(open.lane), nexthop_(open.nexthop) {
+    : loop_(loop),
+      log_(log),
+      config_(config),
+      owner_(owner),
+      number_(open.lane),
+      nexthop_(open.nexthop) {
     for (const wire::Host& host : open.hosts) {
         if (hosts_.size() == config.mx_address_limit && config.mx_address_limit > 0) break;
         hosts_.push_back({std::string(host.name), host.endpoint()});
@@ -80,8 +87,8 @@ void Lane::feed() {
     if (feeding_ || link_ == nullptr || link_->session() == nullptr) return;
     feeding_ = true;
     ClientSession& session = *link_->session();
-    while (!waiting_.empty() && session.can_begin() && waiting_.front()->first_host == session_from_ &&
-           !connection_worn_out()) {
+    while (!waiting_.empty() && session.can_begin() &&
+           waiting_.front()->first_host == session_from_ && !connection_worn_out()) {
         in_session_.push_back(std::move(waiting_.front()));
         waiting_.pop_front();
         Job& job = *in_session_.back();
@@ -128,10 +135,13 @@ void Lane::on_job_done(Job& job) {
 }
 
 bool Lane::retry_on_next_host(Job& job) {
-    if (number_ == 0 || job.sessions >= config_.mx_session_limit || host_ + 1 >= hosts_.size()) return false;
-    return std::any_of(job.recipients.begin(), job.recipients.end(), [](const Job::Recipient& recipient) {
-        return recipient.settled && !recipient.logged && recipient.status.outcome == Outcome::deferred;
-    });
+    if (number_ == 0 || job.sessions >= config_.mx_session_limit || host_ + 1 >= hosts_.size())
+        return false;
+    return std::any_of(job.recipients.begin(), job.recipients.end(),
+                       [](const Job::Recipient& recipient) {
+                           return recipient.settled && !recipient.logged &&
+                                  recipient.status.outcome == Outcome::deferred;
+                       });
 }
 
 void Lane::log_settled(Job& job, bool will_retry) {
@@ -168,8 +178,9 @@ void Lane::on_job_returned(Job& job) {
         for (Job::Recipient& recipient : back->recipients) {
             if (recipient.settled) continue;
             recipient.settled = true;
-            recipient.status = {Outcome::deferred, "4.4.2", "lost connection with " + link_->relay() +
-                                                                " before the message was taken, several times"};
+            recipient.status = {Outcome::deferred, "4.4.2",
+                                "lost connection with " + link_->relay() +
+                                    " before the message was taken, several times"};
         }
         back->hop_failed = true;
         log_settled(*back, false);
@@ -186,7 +197,8 @@ void Lane::on_link_dead(const DeliveryStatus& refusal, bool was_ready) {
     if (waiting_.empty()) return turn_to_front();
     if (!connect_failure.empty()) log_.info(connect_failure);
     if (refusal.outcome == Outcome::bounced || host_ + 1 >= hosts_.size()) return give_up(refusal);
-    if (connect_failure.empty()) log_.info(queue_id_text(waiting_.front()->wire.id) + ": " + refusal.text);
+    if (connect_failure.empty())
+        log_.info(queue_id_text(waiting_.front()->wire.id) + ": " + refusal.text);
     connect_to(host_ + 1);
 }
 

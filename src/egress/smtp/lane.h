@@ -1,15 +1,17 @@
-// egress/smtp/lane.h: one connection's worth of concurrency towards a destination, as qmgr opened it.
+// egress/smtp/lane.h: one connection's worth of concurrency towards a destination, as qmgr opened
+// it.
 //
 // Jobs are delivered in the order they come, over one connection that is kept as long as it serves:
 //
-//   idle ──job──► connecting ──ready──► talking ──no job──► talking (idle, kept) ──LaneClose──► closed
+//   idle ──job──► connecting ──ready──► talking ──no job──► talking (idle, kept) ──LaneClose──►
+//   closed
 //                   │ next host, until none is left            │ connection lost
 //                   ▼                                          ▼
 //                 closed (hop failed)                        idle, or connecting when jobs wait
 //
-// Hosts are tried in qmgr's order. A recipient that one server defers is offered to the next one as long as
-// smtp_mx_session_limit allows. The lane that finds no host at all settles its first job as deferred, returns the
-// others unattempted, and closes.
+// Hosts are tried in qmgr's order. A recipient that one server defers is offered to the next one as
+// long as smtp_mx_session_limit allows. The lane that finds no host at all settles its first job as
+// deferred, returns the others unattempted, and closes.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +20,12 @@
 #include <string>
 #include <vector>
 
+#include "runtime/log.h"
+#include "runtime/loop.h"
+
 #include "egress/smtp/job.h"
 #include "egress/smtp/link.h"
 #include "egress/smtp/smtp_config.h"
-#include "runtime/log.h"
-#include "runtime/loop.h"
 
 namespace posthaste::smtp {
 
@@ -45,13 +48,17 @@ class Lane final : private Link::User {
     ~Lane();
 
     uint32_t number() const noexcept { return number_; }
+
     void add(std::unique_ptr<Job> job);
-    void close();                   // after what it holds
-    // qmgr is gone: what was not begun is dropped (the new one reads it from the store), what was begun is
-    // finished and reported as nobody's lane.
+    void close();  // after what it holds
+    // qmgr is gone: what was not begun is dropped (the new one reads it from the store), what was
+    // begun is finished and reported as nobody's lane.
     void orphan();
+
     bool over() const noexcept { return over_; }
+
     size_t jobs_in_session() const noexcept { return in_session_.size(); }
+
     // Calls visit(const Job&) for each job that has been begun.
     template <class Visit>
     void each_begun(Visit&& visit) const {
@@ -88,10 +95,10 @@ class Lane final : private Link::User {
     std::vector<HostCopy> hosts_;
     std::deque<std::unique_ptr<Job>> waiting_;
     std::vector<std::unique_ptr<Job>> in_session_;
-    size_t returned_ = 0;           // jobs at the front of waiting_ that this link's death gave back
+    size_t returned_ = 0;  // jobs at the front of waiting_ that this link's death gave back
     Link* link_ = nullptr;
-    uint32_t host_ = 0;             // the one the link talks to
-    uint32_t session_from_ = 0;     // where the search for it began
+    uint32_t host_ = 0;          // the one the link talks to
+    uint32_t session_from_ = 0;  // where the search for it began
     bool closing_ = false;
     bool over_ = false;
     bool feeding_ = false;

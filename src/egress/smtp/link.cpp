@@ -39,7 +39,8 @@ void Link::on_connected(const Event& event) {
     if (event.result < 0) {
         connect_failure_ = "connect to " + relay_ + ": " +
                            (timed_out_ ? "Connection timed out" : std::strerror(-event.result));
-        std::exchange(user_, nullptr)->on_link_dead({Outcome::deferred, "4.4.1", connect_failure_}, false);
+        std::exchange(user_, nullptr)
+            ->on_link_dead({Outcome::deferred, "4.4.1", connect_failure_}, false);
         return keeper_.on_link_gone(*this);
     }
     connection_.emplace(loop_, Socket{event.result}, static_cast<Connection::Handler&>(*this));
@@ -73,8 +74,8 @@ void Link::abandon() {
     }
 }
 
-// A send under way may still look at the store's arena, whose blocks are given back as soon as the job is reported:
-// from here on the kernel takes no more of them.
+// A send under way may still look at the store's arena, whose blocks are given back as soon as the
+// job is reported: from here on the kernel takes no more of them.
 void Link::hang_up() {
     if (connection_->unsent_bytes() > 0) loop_.shutdown_send(connection_->socket());
     connection_->abort();
@@ -84,7 +85,7 @@ size_t Link::on_bytes(std::string_view bytes) { return session_->on_bytes(bytes)
 
 void Link::on_end(Connection::End reason, int) {
     session_->on_lost(reason == Connection::End::deadline);
-    if (!connection_->closing()) hang_up();     // the session was over already
+    if (!connection_->closing()) hang_up();  // the session was over already
 }
 
 void Link::on_sent() { session_->on_sent(); }

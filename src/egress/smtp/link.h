@@ -1,15 +1,17 @@
-// egress/smtp/link.h: one connection to one server: connect with its deadline, then Connection and ClientSession put
-// together. Made by a Lane; outlives it while the kernel still holds its completions, and then goes by itself.
+// egress/smtp/link.h: one connection to one server: connect with its deadline, then Connection and
+// ClientSession put together. Made by a Lane; outlives it while the kernel still holds its
+// completions, and then goes by itself.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "egress/smtp/client_session.h"
-#include "egress/smtp/smtp_config.h"
 #include "runtime/connection.h"
 #include "runtime/loop.h"
+
+#include "egress/smtp/client_session.h"
+#include "egress/smtp/smtp_config.h"
 
 namespace posthaste::smtp {
 
@@ -18,7 +20,7 @@ class Link final : private Connection::Handler, private ClientSession::Line {
     // The lane's side of the link. After on_link_dead() the link calls nothing of it any more.
     class User {
      public:
-        virtual void on_link_ready() = 0;               // the session can take a job
+        virtual void on_link_ready() = 0;  // the session can take a job
         virtual void on_job_done(Job& job) = 0;
         virtual void on_job_returned(Job& job) = 0;
         // connected: a conversation had begun (even if it never became ready).
@@ -27,6 +29,7 @@ class Link final : private Connection::Handler, private ClientSession::Line {
      protected:
         ~User() = default;
     };
+
     // Takes the link's memory back when nothing of it is in flight.
     class Keeper {
      public:
@@ -41,14 +44,20 @@ class Link final : private Connection::Handler, private ClientSession::Line {
     ~Link();
 
     void connect();
-    ClientSession* session() noexcept { return session_ ? &*session_ : nullptr; }
-    void quit();                            // politely; the user hears no more
-    void abandon();                         // at once; the user hears no more
 
-    const std::string& relay() const noexcept { return relay_; }        // "mx[192.0.2.1]:25"
+    ClientSession* session() noexcept { return session_ ? &*session_ : nullptr; }
+
+    void quit();     // politely; the user hears no more
+    void abandon();  // at once; the user hears no more
+
+    const std::string& relay() const noexcept { return relay_; }  // "mx[192.0.2.1]:25"
+
     int64_t connect_began_wall_us() const noexcept { return connect_began_wall_us_; }
+
     int64_t connect_began_us() const noexcept { return connect_began_us_; }
+
     int64_t ready_wall_us() const noexcept { return ready_wall_us_; }
+
     // Why a connect failed, as Postfix logs it: "connect to mx[192.0.2.1]:25: Connection refused".
     const std::string& connect_failure() const noexcept { return connect_failure_; }
 

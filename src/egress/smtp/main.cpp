@@ -1,7 +1,8 @@
 #include <memory>
 
-#include "egress/smtp/smtp_service.h"
 #include "runtime/service_main.h"
+
+#include "egress/smtp/smtp_service.h"
 
 int main() {
     return posthaste::run_service(posthaste::Role::smtp, [](posthaste::World& world) {

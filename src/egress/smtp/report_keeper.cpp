@@ -17,7 +17,8 @@ void ReportKeeper::add(const wire::LaneClosed& closed) {
 
 void ReportKeeper::flush(Peer* qmgr) {
     if (qmgr == nullptr) return;
-    while (sent_ < records_.size() && qmgr->send_bytes(records_[sent_].type, records_[sent_].bytes)) ++sent_;
+    while (sent_ < records_.size() && qmgr->send_bytes(records_[sent_].type, records_[sent_].bytes))
+        ++sent_;
     while (sent_ > 0 && records_.front().sequence == 0) {
         records_.pop_front();
         --sent_;

@@ -1,8 +1,9 @@
 // egress/smtp/report_keeper.h: what the agent has to tell qmgr, kept until qmgr has taken it.
 //
-// Reports survive qmgr: to a new one they are all sent again (a report whose message is gone is ignored there).
-// LaneClosed concerns one qmgr only and is forgotten with it. Bounded by what qmgr hands over: an agent takes no new job
-// without a qmgr, so at most one report for each job it holds.
+// Reports survive qmgr: to a new one they are all sent again (a report whose message is gone is
+// ignored there). LaneClosed concerns one qmgr only and is forgotten with it. Bounded by what qmgr
+// hands over: an agent takes no new job without a qmgr, so at most one report for each job it
+// holds.
 #pragma once
 
 #include <cstdint>
@@ -23,17 +24,19 @@ class ReportKeeper {
     // As much as fits. Called after add(), on_room() and on the way up of a qmgr.
     void flush(Peer* qmgr);
     void on_taken(uint64_t sequence);
-    void on_qmgr_gone();            // everything not taken will be sent anew
+    void on_qmgr_gone();  // everything not taken will be sent anew
+
     bool empty() const noexcept { return records_.empty(); }
 
  private:
     struct Record {
-        uint64_t sequence;          // 0: not kept once sent
+        uint64_t sequence;  // 0: not kept once sent
         uint16_t type;
         std::string bytes;
     };
+
     std::deque<Record> records_;
-    size_t sent_ = 0;               // how many from the front have been sent to this qmgr
+    size_t sent_ = 0;  // how many from the front have been sent to this qmgr
     uint64_t sequence_ = 0;
 };
 

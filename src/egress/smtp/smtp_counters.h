@@ -8,11 +8,18 @@
 namespace posthaste::smtp {
 
 enum SmtpCounter : size_t {
-    kJobsTaken, kRecipientsSent, kRecipientsDeferred, kRecipientsBounced, kJobsReturned, kConnectionsMade, kLanesOpen,
+    kJobsTaken,
+    kRecipientsSent,
+    kRecipientsDeferred,
+    kRecipientsBounced,
+    kJobsReturned,
+    kConnectionsMade,
+    kLanesOpen,
 };
 
 inline constexpr std::array<CounterRow, 7> kSmtpCounters{{
-    {"jobs_taken", "jobs", "Messages handed over by qmgr, each for one or more recipients of one destination."},
+    {"jobs_taken", "jobs",
+     "Messages handed over by qmgr, each for one or more recipients of one destination."},
     {"recipients_sent", "recipients", "Recipients whose message a server has taken."},
     {"recipients_deferred", "recipients", "Recipients whose attempt failed for now."},
     {"recipients_bounced", "recipients", "Recipients refused for good."},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+
 #include "egress/smtp/smtp_counters.h"
 
 namespace posthaste::smtp {
@@ -51,7 +52,8 @@ void SmtpService::on_peer_down(Peer& peer) {
     }
     if (peer.role() == Role::store) {
         if (jobs_of_arena_.count(peer.incarnation()) == 0) return;
-        if (auto arena = peer.take_arena()) kept_arenas_.emplace(peer.incarnation(), std::move(*arena));
+        if (auto arena = peer.take_arena())
+            kept_arenas_.emplace(peer.incarnation(), std::move(*arena));
     }
 }
 
@@ -68,7 +70,8 @@ void SmtpService::on_record(Peer& peer, uint16_t type, std::string_view body) {
         case wire::LaneClose::kType: {
             wire::LaneClose close;
             if ((understood = wire::decode(body, close))) {
-                if (const auto lane = lanes_.find(close.lane); lane != lanes_.end()) lane->second->close();
+                if (const auto lane = lanes_.find(close.lane); lane != lanes_.end())
+                    lane->second->close();
             }
             break;
         }
@@ -85,7 +88,8 @@ void SmtpService::on_record(Peer& peer, uint16_t type, std::string_view body) {
 
 bool SmtpService::on_lane_open(std::string_view body) {
     if (!wire::decode(body, lane_open_)) return false;
-    if (lane_open_.lane == 0 || lanes_.size() >= kLanesMax || lanes_.count(lane_open_.lane) > 0) return false;
+    if (lane_open_.lane == 0 || lanes_.size() >= kLanesMax || lanes_.count(lane_open_.lane) > 0)
+        return false;
     for (const wire::Host& host : lane_open_.hosts) {
         if (!is_one_line(host.name)) return false;
     }
@@ -102,7 +106,8 @@ bool SmtpService::on_delivery_job(std::string_view body) {
     if (!wire::decode(job->record, job->wire)) return false;
     if (!is_one_line(job->wire.sender) || !is_one_line(job->wire.envelope_id)) return false;
     for (const wire::JobRecipient& recipient : job->wire.recipients) {
-        if (!is_one_line(recipient.address) || !is_one_line(recipient.original_recipient)) return false;
+        if (!is_one_line(recipient.address) || !is_one_line(recipient.original_recipient))
+            return false;
     }
     job->recipients.resize(job->wire.recipients.size());
     counters_.add(kJobsTaken);
@@ -110,7 +115,8 @@ bool SmtpService::on_delivery_job(std::string_view body) {
     const auto lane = lanes_.find(job->wire.lane);
     const bool usable = lane != lanes_.end() && !lane->second->over() && !draining_;
     if (!usable || !find_content(*job)) {
-        // The lane closed while the job was on its way, or the store it lies in is gone: qmgr tries again.
+        // The lane closed while the job was on its way, or the store it lies in is gone: qmgr tries
+        // again.
         counters_.add(kJobsReturned);
         report(*job, job->wire.lane, false);
         return true;
@@ -140,9 +146,15 @@ void SmtpService::on_job_over(Lane& lane, std::unique_ptr<Job> job, bool attempt
     } else {
         for (const Job::Recipient& recipient : job->recipients) {
             switch (recipient.status.outcome) {
-                case Outcome::sent: counters_.add(kRecipientsSent); break;
-                case Outcome::deferred: counters_.add(kRecipientsDeferred); break;
-                case Outcome::bounced: counters_.add(kRecipientsBounced); break;
+                case Outcome::sent:
+                    counters_.add(kRecipientsSent);
+                    break;
+                case Outcome::deferred:
+                    counters_.add(kRecipientsDeferred);
+                    break;
+                case Outcome::bounced:
+                    counters_.add(kRecipientsBounced);
+                    break;
             }
         }
     }
@@ -175,14 +187,15 @@ void SmtpService::let_go_of_arena(uint32_t incarnation) {
     ASSERT(jobs != jobs_of_arena_.end() && jobs->second > 0);
     if (--jobs->second > 0) return;
     jobs_of_arena_.erase(jobs);
-    kept_arenas_.erase(incarnation);    // if its store is dead
+    kept_arenas_.erase(incarnation);  // if its store is dead
 }
 
 void SmtpService::say_what_is_held() {
     wire::JobsHeld held;
     const auto add = [&](const Job& job) {
         wire::HeldJob row{job.wire.id, job.wire.job, {}};
-        for (const wire::JobRecipient& recipient : job.wire.recipients) row.recipients.push_back(recipient.number);
+        for (const wire::JobRecipient& recipient : job.wire.recipients)
+            row.recipients.push_back(recipient.number);
         held.jobs.push_back(std::move(row));
         if (held.jobs.size() < kHeldJobsARecord) return;
         held.last = false;

@@ -1,10 +1,12 @@
-// egress/smtp/smtp_service.h: the smtp delivery agent: lanes for qmgr, links to servers, reports back.
+// egress/smtp/smtp_service.h: the smtp delivery agent: lanes for qmgr, links to servers, reports
+// back.
 //
 //   qmgr ── LaneOpen, DeliveryJob, LaneClose, ReportTaken ──► here ── SMTP ──► servers
-//   qmgr ◄── JobsHeld, DeliveryReport, LaneClosed ─────────── here        store's arena: read-only, sent from in place
+//   qmgr ◄── JobsHeld, DeliveryReport, LaneClosed ─────────── here        store's arena: read-only,
+//   sent from in place
 //
-// If qmgr dies, what was begun is finished and its report kept for the next one. If the store dies, its arena stays mapped
-// until the last job that lives in it is over.
+// If qmgr dies, what was begun is finished and its report kept for the next one. If the store dies,
+// its arena stays mapped until the last job that lives in it is over.
 #pragma once
 
 #include <map>
@@ -12,11 +14,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/counters.h"
+#include "runtime/service.h"
+
 #include "egress/smtp/lane.h"
 #include "egress/smtp/report_keeper.h"
 #include "egress/smtp/smtp_config.h"
-#include "runtime/counters.h"
-#include "runtime/service.h"
 
 namespace posthaste::smtp {
 
@@ -47,8 +50,8 @@ class SmtpService final : public Service, private Lane::Owner, private TurnListe
     void drop_lanes_over();
 
     // Lane::Owner
-    Link& make_link(const std::string& host_name, const Endpoint& endpoint, const std::string& nexthop,
-                    Link::User& user) override;
+    Link& make_link(const std::string& host_name, const Endpoint& endpoint,
+                    const std::string& nexthop, Link::User& user) override;
     void on_link_gone(Link& link) override;
     void on_job_over(Lane& lane, std::unique_ptr<Job> job, bool attempted) override;
     void on_lane_over(Lane& lane, bool hop_failed, const DeliveryStatus& why) override;
@@ -62,14 +65,14 @@ class SmtpService final : public Service, private Lane::Owner, private TurnListe
     Peer* qmgr_ = nullptr;
     bool draining_ = false;
     ReportKeeper reports_;
-    std::unordered_map<uint32_t, std::unique_ptr<Lane>> lanes_;     // by qmgr's number
-    std::vector<std::unique_ptr<Lane>> orphans_;                    // of a qmgr that is gone
-    std::vector<uint32_t> lanes_over_;                              // removed at the end of the turn
+    std::unordered_map<uint32_t, std::unique_ptr<Lane>> lanes_;  // by qmgr's number
+    std::vector<std::unique_ptr<Lane>> orphans_;                 // of a qmgr that is gone
+    std::vector<uint32_t> lanes_over_;                           // removed at the end of the turn
     std::unordered_map<Link*, std::unique_ptr<Link>> links_;
-    std::vector<std::unique_ptr<Link>> links_gone_;                 // freed at the end of the turn
-    std::map<uint32_t, size_t> jobs_of_arena_;                      // by the store's incarnation
-    std::map<uint32_t, ArenaView> kept_arenas_;                     // of dead stores, while jobs send from them
-    wire::LaneOpen lane_open_;          // reused: decoding keeps the vectors' memory
+    std::vector<std::unique_ptr<Link>> links_gone_;  // freed at the end of the turn
+    std::map<uint32_t, size_t> jobs_of_arena_;       // by the store's incarnation
+    std::map<uint32_t, ArenaView> kept_arenas_;      // of dead stores, while jobs send from them
+    wire::LaneOpen lane_open_;                       // reused: decoding keeps the vectors' memory
     wire::DeliveryReport report_;
 };
 

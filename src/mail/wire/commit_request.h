@@ -1,9 +1,10 @@
 // mail/wire/commit_request.h: cleanup (bounce) → store and back. Also LeaseRequest / LeaseGrant.
 //
-// The content is the pieces in order; they may lie in cleanup's arena (the header section) and in the
-// arena of whoever received the message (the body). The store copies them once, into its own arena, and
-// answers when its copy is on stable storage. An extent that does not lie in a mapped arena, an envelope
-// that does not parse or whose size_bytes differs from the sum of lengths: refused.
+// The content is the pieces in order; they may lie in cleanup's arena (the header section) and in
+// the arena of whoever received the message (the body). The store copies them once, into its own
+// arena, and answers when its copy is on stable storage. An extent that does not lie in a mapped
+// arena, an envelope that does not parse or whose size_bytes differs from the sum of lengths:
+// refused.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +32,10 @@ struct CommitRequest {
 };
 
 enum class CommitOutcome : uint8_t {
-    durable = 0,       // survives power loss
-    no_space = 1,      // below the free-space floor: 452 4.3.1
-    busy = 2,          // a bound of the store is reached: 451 4.3.0
-    refused = 3,       // the request itself is wrong: 451 4.3.0 and a warning
+    durable = 0,   // survives power loss
+    no_space = 1,  // below the free-space floor: 452 4.3.1
+    busy = 2,      // a bound of the store is reached: 451 4.3.0
+    refused = 3,   // the request itself is wrong: 451 4.3.0 and a warning
 };
 
 struct CommitResult {

@@ -1,8 +1,10 @@
 // mail/wire/delivery_job.h: qmgr → delivery agents (smtp, local, virtual, pipe, error, discard).
 //
 //   qmgr ── LaneOpen ─────► agent     one connection's worth of concurrency towards a destination
-//   qmgr ── DeliveryJob ──► agent     one message for some recipients, on that lane; up to kLaneDepth
-//                                     unreported jobs a lane, so the connection never waits for qmgr
+//   qmgr ── DeliveryJob ──► agent     one message for some recipients, on that lane; up to
+//   kLaneDepth
+//                                     unreported jobs a lane, so the connection never waits for
+//                                     qmgr
 //   qmgr ── LaneClose ────► agent     no more mail: finish what you hold, then close politely
 //   qmgr ── ReportTaken ──► agent     reports up to this sequence need not be kept any longer
 //
@@ -23,10 +25,10 @@ inline constexpr uint32_t kLaneDepth = 2;
 
 struct LaneOpen {
     static constexpr uint16_t kType = 1;
-    uint32_t lane = 0;                  // chosen by qmgr, unique within its life
-    std::string_view transport;         // master.cf name: "smtp", "relay"; names the parameters
-    std::string_view nexthop;           // as in logs: "example.com", "[127.0.0.1]:2526"
-    std::vector<Host> hosts;            // in the order to be tried
+    uint32_t lane = 0;           // chosen by qmgr, unique within its life
+    std::string_view transport;  // master.cf name: "smtp", "relay"; names the parameters
+    std::string_view nexthop;    // as in logs: "example.com", "[127.0.0.1]:2526"
+    std::vector<Host> hosts;     // in the order to be tried
 
     template <class Codec>
     void visit(Codec& codec) {
@@ -38,7 +40,7 @@ struct LaneOpen {
 };
 
 struct JobRecipient {
-    uint32_t number = 0;                // in the envelope
+    uint32_t number = 0;  // in the envelope
     std::string_view address;
     std::string_view original_recipient;
     uint8_t notify = kNotifyUnset;
@@ -55,9 +57,9 @@ struct JobRecipient {
 struct DeliveryJob {
     static constexpr uint16_t kType = 2;
     uint32_t lane = 0;
-    uint64_t job = 0;                   // unique within qmgr's life
+    uint64_t job = 0;  // unique within qmgr's life
     MessageId id = kNoMessage;
-    int64_t arrived_wall_us = 0;        // for delay= and delays=a/b/c/d
+    int64_t arrived_wall_us = 0;  // for delay= and delays=a/b/c/d
     int64_t active_wall_us = 0;
     uint64_t size_bytes = 0;
     bool smtputf8 = false;
@@ -66,7 +68,7 @@ struct DeliveryJob {
     std::string_view envelope_id;
     std::string_view sender;
     std::vector<JobRecipient> recipients;
-    std::vector<Extent> content;        // in the store's arena
+    std::vector<Extent> content;  // in the store's arena
 
     template <class Codec>
     void visit(Codec& codec) {

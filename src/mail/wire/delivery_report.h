@@ -1,13 +1,16 @@
 // mail/wire/delivery_report.h: delivery agents → qmgr.
 //
 //   agent ── DeliveryReport ─► qmgr     one job is over: what became of each of its recipients
-//   agent ── LaneClosed ─────► qmgr     the connection is gone (or never came to be); jobs of the lane that
+//   agent ── LaneClosed ─────► qmgr     the connection is gone (or never came to be); jobs of the
+//   lane that
 //                                       were not begun have been reported with attempted = false
-//   agent ── JobsHeld ───────► qmgr     to a new qmgr: what is still being delivered for the one before it;
-//                                       `last` ends the list; then the reports not yet taken, then new ones
+//   agent ── JobsHeld ───────► qmgr     to a new qmgr: what is still being delivered for the one
+//   before it;
+//                                       `last` ends the list; then the reports not yet taken, then
+//                                       new ones
 //
-// An agent keeps every report until it is taken and hands the rest to a new qmgr: sequence numbers ascend
-// without gaps within the agent's life.
+// An agent keeps every report until it is taken and hands the rest to a new qmgr: sequence numbers
+// ascend without gaps within the agent's life.
 #pragma once
 
 #include <cstdint>
@@ -38,12 +41,12 @@ struct RecipientResult {
 struct DeliveryReport {
     static constexpr uint16_t kType = 1;
     uint64_t sequence = 0;
-    uint32_t lane = 0;                  // 0: of a former qmgr's lane
+    uint32_t lane = 0;  // 0: of a former qmgr's lane
     uint64_t job = 0;
     MessageId id = kNoMessage;
-    bool attempted = true;              // false: the lane broke before this job's MAIL; no attempt is counted
-    bool hop_failed = false;            // connect, greeting, EHLO failed, or the connection was lost: counts against the
-                                        // destination's concurrency, not against the message
+    bool attempted = true;    // false: the lane broke before this job's MAIL; no attempt is counted
+    bool hop_failed = false;  // connect, greeting, EHLO failed, or the connection was lost: counts
+                              // against the destination's concurrency, not against the message
     std::vector<RecipientResult> results;
 
     template <class Codec>
@@ -61,9 +64,9 @@ struct DeliveryReport {
 struct LaneClosed {
     static constexpr uint16_t kType = 2;
     uint32_t lane = 0;
-    bool hop_failed = false;            // every host refused or could not be reached
-    std::string_view dsn;               // why, for mail that waits: "4.4.1"
-    std::string_view text;              // "connect to x[ip]:25: Connection refused"
+    bool hop_failed = false;  // every host refused or could not be reached
+    std::string_view dsn;     // why, for mail that waits: "4.4.1"
+    std::string_view text;    // "connect to x[ip]:25: Connection refused"
 
     template <class Codec>
     void visit(Codec& codec) {

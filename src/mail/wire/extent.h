@@ -5,10 +5,11 @@
 
 namespace posthaste::wire {
 
-// A run of bytes over consecutive blocks of one arena: `length` bytes from `offset` within `first_block`.
-// The arena is named by its owner's incarnation: a number that master gives to each process it starts and
-// never twice, so an extent of a dead process can not be mistaken for one of its successor. Foreign
-// numbers: the reader checks them against the arena as mapped (runtime/arena.h ArenaView::bytes()).
+// A run of bytes over consecutive blocks of one arena: `length` bytes from `offset` within
+// `first_block`. The arena is named by its owner's incarnation: a number that master gives to each
+// process it starts and never twice, so an extent of a dead process can not be mistaken for one of
+// its successor. Foreign numbers: the reader checks them against the arena as mapped
+// (runtime/arena.h ArenaView::bytes()).
 struct Extent {
     uint32_t incarnation = 0;
     uint32_t first_block = 0;
@@ -23,6 +24,7 @@ struct Extent {
         codec(length);
     }
 };
+
 static_assert(sizeof(Extent) == 16);
 
 // 16 KiB blocks, each possibly on its own: enough for a message of 128 MiB.

@@ -12,7 +12,7 @@ namespace posthaste::wire {
 inline constexpr uint32_t kHostsMax = 64;
 
 struct Host {
-    std::string_view name;              // as in logs and TLS: "mx1.example.com" or "127.0.0.1"
+    std::string_view name;  // as in logs and TLS: "mx1.example.com" or "127.0.0.1"
     uint16_t preference = 0;
     bool v6 = false;
     std::array<uint8_t, 16> address{};
@@ -26,6 +26,7 @@ struct Host {
         for (uint8_t& byte : address) codec(byte);
         codec(port);
     }
+
     Endpoint endpoint() const noexcept { return {IpAddress{v6, address}, port}; }
 };
 

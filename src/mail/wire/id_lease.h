@@ -12,7 +12,7 @@ inline constexpr uint32_t kLeaseIds = 1024;
 
 struct LeaseRequest {
     static constexpr uint16_t kType = 1;
-    uint64_t cookie = 0;       // echoed; cleanup tells its askers apart by it
+    uint64_t cookie = 0;  // echoed; cleanup tells its askers apart by it
 
     template <class Codec>
     void visit(Codec& codec) {

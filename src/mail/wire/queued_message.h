@@ -1,20 +1,24 @@
 // mail/wire/queued_message.h: store ◄──► qmgr.
 //
-//   store ── QueuedMessage ──► qmgr    a message just made durable, or the answer to LoadMessage; its bytes
+//   store ── QueuedMessage ──► qmgr    a message just made durable, or the answer to LoadMessage;
+//   its bytes
 //                                      are lent from the store's arena until ReleaseContent
-//   store ── MessageGone ────► qmgr    LoadMessage of an id the store does not hold (or could not read:
+//   store ── MessageGone ────► qmgr    LoadMessage of an id the store does not hold (or could not
+//   read:
 //                                      then it is in quarantine)
-//   qmgr ── ScanRequest ────► store    the index, page by page, ascending ids: at start, and again from
-//   store ── ScanPage ──────► qmgr     `after` whenever the store said announcements were dropped
-//   store ── AnnounceGap ───► qmgr     qmgr's ring was full: messages from first_id on were not announced
-//   qmgr ── RecordOutcome ──► store    remove a message, or its new state and reasons
+//   qmgr ── ScanRequest ────► store    the index, page by page, ascending ids: at start, and again
+//   from store ── ScanPage ──────► qmgr     `after` whenever the store said announcements were
+//   dropped store ── AnnounceGap ───► qmgr     qmgr's ring was full: messages from first_id on were
+//   not announced qmgr ── RecordOutcome ──► store    remove a message, or its new state and reasons
 //   store ── OutcomeRecorded ► qmgr    sequence numbers up to and including this one are in the log
 //   qmgr ── ReleaseContent ─► store    its bytes are no longer needed by any agent
-//   qmgr ── HeldContent ────► store    after a restart of qmgr: the only messages whose bytes agents still
-//                                      hold; everything else lent to the qmgr before it may be taken back
+//   qmgr ── HeldContent ────► store    after a restart of qmgr: the only messages whose bytes
+//   agents still
+//                                      hold; everything else lent to the qmgr before it may be
+//                                      taken back
 //
-// qmgr keeps every RecordOutcome until it is recorded and replays them to a new store; recording one
-// twice, or for a message that is gone, is harmless.
+// qmgr keeps every RecordOutcome until it is recorded and replays them to a new store; recording
+// one twice, or for a message that is gone, is harmless.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +33,9 @@ namespace posthaste::wire {
 
 struct QueuedMessage {
     static constexpr uint16_t kType = 1;
-    std::string_view envelope;          // mail/envelope.h encoding
-    std::string_view state;             // mail/queue_state.h encoding; empty = all recipients due now
-    std::vector<Extent> content;        // empty: not loaded (the arena was full); ask with LoadMessage
+    std::string_view envelope;    // mail/envelope.h encoding
+    std::string_view state;       // mail/queue_state.h encoding; empty = all recipients due now
+    std::vector<Extent> content;  // empty: not loaded (the arena was full); ask with LoadMessage
 
     template <class Codec>
     void visit(Codec& codec) {
@@ -53,7 +57,7 @@ struct MessageGone {
 
 struct ScanEntry {
     MessageId id = kNoMessage;
-    uint32_t due_s = 0;                 // earliest next attempt, unix seconds; 0 = now
+    uint32_t due_s = 0;  // earliest next attempt, unix seconds; 0 = now
     QueueName queue = QueueName::active;
 
     template <class Codec>
@@ -63,6 +67,7 @@ struct ScanEntry {
         codec(queue);
     }
 };
+
 inline constexpr uint32_t kScanEntriesMax = 4096;
 
 struct ScanPage {
@@ -99,7 +104,7 @@ struct OutcomeRecorded {
 
 struct ScanRequest {
     static constexpr uint16_t kType = 16;
-    MessageId after = kNoMessage;       // the last id already known
+    MessageId after = kNoMessage;  // the last id already known
     uint32_t count_max = kScanEntriesMax;
 
     template <class Codec>
@@ -132,7 +137,7 @@ struct ReleaseContent {
 };
 
 struct RecipientReason {
-    uint32_t recipient = 0;             // its number in the envelope
+    uint32_t recipient = 0;  // its number in the envelope
     std::string_view dsn;
     std::string_view text;
 
@@ -146,12 +151,12 @@ struct RecipientReason {
 
 struct RecordOutcome {
     static constexpr uint16_t kType = 19;
-    uint64_t sequence = 0;              // ascending without gaps within one qmgr's life
+    uint64_t sequence = 0;  // ascending without gaps within one qmgr's life
     MessageId id = kNoMessage;
-    bool remove = false;                // every recipient is finished: delete all its records
-    bool had_state = false;             // a state (and perhaps reasons) was recorded before
-    std::string_view state;             // when not removed: mail/queue_state.h encoding, replaces the old one
-    std::vector<RecipientReason> reasons;   // merged into those recorded before
+    bool remove = false;     // every recipient is finished: delete all its records
+    bool had_state = false;  // a state (and perhaps reasons) was recorded before
+    std::string_view state;  // when not removed: mail/queue_state.h encoding, replaces the old one
+    std::vector<RecipientReason> reasons;  // merged into those recorded before
 
     template <class Codec>
     void visit(Codec& codec) {
@@ -166,7 +171,7 @@ struct RecordOutcome {
 
 struct HeldContent {
     static constexpr uint16_t kType = 20;
-    std::vector<MessageId> ids;         // in several records when many; `last` ends the list
+    std::vector<MessageId> ids;  // in several records when many; `last` ends the list
     bool last = true;
 
     template <class Codec>

@@ -1,8 +1,9 @@
 // mail/wire/resolve.h: qmgr, smtpd ◄──► rewrite.
 //
-// ResolveRequest asks for the whole way of one recipient: transport, next hop, hosts. The answer is good for every
-// recipient of the same domain when `per_domain` is set (no table entry for the full address), for `ttl_s` seconds.
-// ClientNameRequest is smtpd's reverse look-up for logs, Received: and restrictions (PTR confirmed by A/AAAA).
+// ResolveRequest asks for the whole way of one recipient: transport, next hop, hosts. The answer is
+// good for every recipient of the same domain when `per_domain` is set (no table entry for the full
+// address), for `ttl_s` seconds. ClientNameRequest is smtpd's reverse look-up for logs, Received:
+// and restrictions (PTR confirmed by A/AAAA).
 #pragma once
 
 #include <cstdint>
@@ -15,16 +16,16 @@ namespace posthaste::wire {
 
 enum class ResolveOutcome : uint8_t {
     ok = 0,
-    deferred = 1,       // DNS or a table failed for now: dsn and text say why
-    bounced = 2,        // no such domain, null MX, loops back to us, unknown local user …
+    deferred = 1,  // DNS or a table failed for now: dsn and text say why
+    bounced = 2,   // no such domain, null MX, loops back to us, unknown local user …
 };
 
-enum class AddressClass : uint8_t { local = 0, relay = 1, other = 2 };   // ADDRESS_CLASS_README
+enum class AddressClass : uint8_t { local = 0, relay = 1, other = 2 };  // ADDRESS_CLASS_README
 
 struct ResolveRequest {
     static constexpr uint16_t kType = 1;
     uint64_t cookie = 0;
-    bool with_hosts = true;             // false: class, transport and next hop only (smtpd)
+    bool with_hosts = true;  // false: class, transport and next hop only (smtpd)
     std::string_view recipient;
 
     template <class Codec>
@@ -44,10 +45,10 @@ struct ResolveReply {
     uint32_t ttl_s = 0;
     std::string_view dsn;
     std::string_view text;
-    std::string_view transport;         // "smtp", "relay", "local", "error", "discard" …
-    std::string_view nexthop;           // "example.com", "[10.0.0.1]:2525"; for error: the text
-    std::string_view site;              // what mail is grouped by: next hop, or with destination_rollup = mx a
-                                        // name made of the ordered MX set
+    std::string_view transport;  // "smtp", "relay", "local", "error", "discard" …
+    std::string_view nexthop;    // "example.com", "[10.0.0.1]:2525"; for error: the text
+    std::string_view site;  // what mail is grouped by: next hop, or with destination_rollup = mx a
+                            // name made of the ordered MX set
     std::vector<Host> hosts;
 
     template <class Codec>
@@ -84,7 +85,7 @@ struct ClientNameReply {
     static constexpr uint16_t kType = 4;
     uint64_t cookie = 0;
     uint32_t ttl_s = 0;
-    std::string_view name;              // "unknown" when there is none or it does not lead back
+    std::string_view name;  // "unknown" when there is none or it does not lead back
 
     template <class Codec>
     void visit(Codec& codec) {

@@ -4,8 +4,8 @@
 //   smtpd ◄── SubmitResult ─── cleanup      250 only when the message is on stable storage
 //   both ways also LeaseRequest / LeaseGrant (id_lease.h)
 //
-// If cleanup dies, smtpd answers 451 4.3.0 for what it held there and quarantines the blocks until the
-// store has let go of that cleanup's requests (runtime/arena.h).
+// If cleanup dies, smtpd answers 451 4.3.0 for what it held there and quarantines the blocks until
+// the store has let go of that cleanup's requests (runtime/arena.h).
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ namespace posthaste::wire {
 struct SubmitMessage {
     static constexpr uint16_t kType = 3;
     uint64_t cookie = 0;
-    std::string_view envelope;           // mail/envelope.h encoding, id from smtpd's lease
-    std::vector<Extent> content;         // header and body as received, CRLF lines, dots un-stuffed
+    std::string_view envelope;    // mail/envelope.h encoding, id from smtpd's lease
+    std::vector<Extent> content;  // header and body as received, CRLF lines, dots un-stuffed
 
     template <class Codec>
     void visit(Codec& codec) {
@@ -35,9 +35,9 @@ struct SubmitMessage {
 struct SubmitResult {
     static constexpr uint16_t kType = 4;
     uint64_t cookie = 0;
-    uint16_t code = 451;                 // the SMTP reply: 250, 451, 452, 550 …
-    std::string_view dsn;                // "2.0.0"
-    std::string_view text;               // for 250 empty: smtpd says "Ok: queued as ID"
+    uint16_t code = 451;    // the SMTP reply: 250, 451, 452, 550 …
+    std::string_view dsn;   // "2.0.0"
+    std::string_view text;  // for 250 empty: smtpd says "Ok: queued as ID"
 
     template <class Codec>
     void visit(Codec& codec) {

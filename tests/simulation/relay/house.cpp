@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+
 #include "simulation/relay/make_service.h"
 
 namespace posthaste::simulation {
@@ -46,19 +47,21 @@ SimProcess::SimProcess(House& house, Role role, uint16_t instance, uint32_t inca
       settings_(Settings::initial(house.options().settings)),
       counter_page_(std::make_unique<CounterPage>()) {
     if (has_arena(role)) arena_ = Arena::create_private(incarnation, house.options().arena_bytes);
-    world_.emplace(World{loop_, *this, *counter_page_, settings_, arena_ ? &*arena_ : nullptr, instance_, incarnation_,
-                         service_name_});
+    world_.emplace(World{loop_, *this, *counter_page_, settings_, arena_ ? &*arena_ : nullptr,
+                         instance_, incarnation_, service_name_});
 }
 
 SimProcess::~SimProcess() = default;
 
 std::string SimProcess::name() const {
-    return std::string(name_of(role_)) + "/" + std::to_string(instance_) + "#" + std::to_string(incarnation_);
+    return std::string(name_of(role_)) + "/" + std::to_string(instance_) + "#" +
+           std::to_string(incarnation_);
 }
 
 void SimProcess::line(wire::Severity severity, std::string_view text) {
     if (severity != wire::Severity::info) ++house_.warnings_;
-    house_.keep_line(std::to_string(house_.world().now_us()) + " " + name() + ": " + std::string(text));
+    house_.keep_line(std::to_string(house_.world().now_us()) + " " + name() + ": " +
+                     std::string(text));
 }
 
 void SimProcess::make_service() {
@@ -73,13 +76,15 @@ void SimProcess::make_service() {
         why_not_);
     if (service_ == nullptr) return;
     peers_ = std::make_unique<Peers>(loop_, *service_);
-    peers_->set_hooks({this, [](void* self, uint32_t incarnation) {
+    peers_->set_hooks({this,
+                       [](void* self, uint32_t incarnation) {
                            auto& process = *static_cast<SimProcess*>(self);
                            process.house_.on_removed(process, incarnation);
                        },
                        [](void* self, Peer& peer, std::string_view what) {
                            auto& process = *static_cast<SimProcess*>(self);
-                           process.line(wire::Severity::error, peer.name() + " misbehaved: " + std::string(what));
+                           process.line(wire::Severity::error,
+                                        peer.name() + " misbehaved: " + std::string(what));
                        }});
     service_->attach(*peers_);
     if (role_ == Role::smtpd) {
@@ -106,7 +111,8 @@ void House::keep_line(std::string line) {
 void House::start() {
     for (const RoleRow& row : role_rows()) {
         if (!is_simulated(row.role)) continue;
-        for (uint16_t instance = 0; instance < (row.many ? options_.workers : 1); ++instance) spawn(row.role, instance);
+        for (uint16_t instance = 0; instance < (row.many ? options_.workers : 1); ++instance)
+            spawn(row.role, instance);
     }
 }
 
@@ -172,8 +178,9 @@ void House::introduce(SimProcess& a, SimProcess& b) {
     connect_one_way(b, a, end_b, std::move(of_b), std::move(seen_by_b), bell_b, bell_a);
 }
 
-void House::connect_one_way(SimProcess& self, SimProcess& peer, const WireEnd& end, std::optional<Segment> own,
-                            std::optional<Segment> theirs, int own_doorbell, int peer_doorbell) {
+void House::connect_one_way(SimProcess& self, SimProcess& peer, const WireEnd& end,
+                            std::optional<Segment> own, std::optional<Segment> theirs,
+                            int own_doorbell, int peer_doorbell) {
     PeerParts parts;
     parts.role = peer.role_;
     parts.instance = peer.instance_;
@@ -183,22 +190,24 @@ void House::connect_one_way(SimProcess& self, SimProcess& peer, const WireEnd& e
     parts.doorbell = peer_doorbell;
     SimProcess::Link link{peer.incarnation_, end.we_read_arena, end.we_lend_arena, nullptr};
     if (own_doorbell >= 0) {
-        link.doorbell_rung = std::make_unique<Completion>(runner_of<&SimProcess::on_doorbell, SimProcess>(), &self);
+        link.doorbell_rung =
+            std::make_unique<Completion>(runner_of<&SimProcess::on_doorbell, SimProcess>(), &self);
         self.loop_.watch(*link.doorbell_rung, own_doorbell);
     }
     self.links_.push_back(std::move(link));
     // The handshake is done at some moment; a peer that died meanwhile is heard of right behind it.
     auto shared = std::make_shared<PeerParts>(std::move(parts));
     const uint32_t self_incarnation = self.incarnation_;
-    world_.after(world_.between(kNoticeUsMin, kNoticeUsMax), [this, shared, self_incarnation, own_doorbell] {
-        SimProcess* const here = by_incarnation(self_incarnation);
-        if (here == nullptr || by_incarnation(shared->incarnation) == nullptr) {
-            unmet_.push_back(shared);       // the other side may have mapped our segment already
-            return;
-        }
-        here->peers_->add(std::move(*shared));
-        if (own_doorbell >= 0) world_.ring(own_doorbell);      // a turn, to look at the new ring
-    });
+    world_.after(
+        world_.between(kNoticeUsMin, kNoticeUsMax), [this, shared, self_incarnation, own_doorbell] {
+            SimProcess* const here = by_incarnation(self_incarnation);
+            if (here == nullptr || by_incarnation(shared->incarnation) == nullptr) {
+                unmet_.push_back(shared);  // the other side may have mapped our segment already
+                return;
+            }
+            here->peers_->add(std::move(*shared));
+            if (own_doorbell >= 0) world_.ring(own_doorbell);  // a turn, to look at the new ring
+        });
 }
 
 bool House::kill(Role role, uint16_t instance) {
@@ -221,30 +230,33 @@ void House::power_cut() {
         world_.kill(living_.back()->loop_);
         bury(*living_.back());
     }
-    // Behind the store's last breath: closing the database syncs nothing of its log, and a RocksDB whose disk fails
-    // while it closes stops the whole program.
+    // Behind the store's last breath: closing the database syncs nothing of its log, and a RocksDB
+    // whose disk fails while it closes stops the whole program.
     const std::function<uint64_t()> random = [this] { return world_.random(); };
     disk_.power_cut(&random);
     for (const auto& [role, instance] : who) respawn_later(role, instance);
 }
 
-// The dead process's loop is dead. Its service goes (the store's database must be closed before the next opens); rings
-// and arena stay for those who map them.
+// The dead process's loop is dead. Its service goes (the store's database must be closed before the
+// next opens); rings and arena stay for those who map them.
 void House::bury(SimProcess& process) {
     process.dead_ = true;
-    const auto at = std::find_if(living_.begin(), living_.end(), [&](const auto& p) { return p.get() == &process; });
+    const auto at = std::find_if(living_.begin(), living_.end(),
+                                 [&](const auto& p) { return p.get() == &process; });
     ASSERT(at != living_.end());
     dead_.push_back(std::move(*at));
     living_.erase(at);
     const uint32_t incarnation = process.incarnation_;
     for (const auto& other : living_) {
         const uint32_t other_incarnation = other->incarnation_;
-        world_.after(world_.between(kNoticeUsMin, kNoticeUsMax), [this, other_incarnation, incarnation] {
-            SimProcess* const here = by_incarnation(other_incarnation);
-            if (here == nullptr) return;
-            if (here->peers_->find(incarnation) != nullptr) return here->peers_->remove(incarnation);
-            on_removed(*here, incarnation);     // never met it: nothing of it is held here
-        });
+        world_.after(
+            world_.between(kNoticeUsMin, kNoticeUsMax), [this, other_incarnation, incarnation] {
+                SimProcess* const here = by_incarnation(other_incarnation);
+                if (here == nullptr) return;
+                if (here->peers_->find(incarnation) != nullptr)
+                    return here->peers_->remove(incarnation);
+                on_removed(*here, incarnation);  // never met it: nothing of it is held here
+            });
     }
     process.service_.reset();
 }
@@ -255,10 +267,11 @@ void House::on_removed(SimProcess& process, uint32_t incarnation) {
         if (!link.we_read_arena || link.peer_incarnation == incarnation) continue;
         const uint32_t owner = link.peer_incarnation;
         const uint32_t reader = process.incarnation_;
-        world_.after(world_.between(kNoticeUsMin, kNoticeUsMax), [this, owner, reader, incarnation] {
-            SimProcess* const here = by_incarnation(owner);
-            if (here != nullptr) here->peers_->forgotten(reader, incarnation);
-        });
+        world_.after(world_.between(kNoticeUsMin, kNoticeUsMax),
+                     [this, owner, reader, incarnation] {
+                         SimProcess* const here = by_incarnation(owner);
+                         if (here != nullptr) here->peers_->forgotten(reader, incarnation);
+                     });
     }
 }
 

@@ -3,30 +3,37 @@
 #include <utility>
 
 #include "base/assert.h"
+
+#include "lookup/table.h"
+#include "store/queue_store.h"
+#include "store/store_service.h"
+
 #include "cleanup/cleanup/cleanup_service.h"
 #include "cleanup/rewrite/rewrite_service.h"
 #include "egress/smtp/smtp_service.h"
 #include "ingress/smtpd/smtpd_service.h"
-#include "lookup/table.h"
 #include "scheduler/qmgr_service.h"
-#include "store/queue_store.h"
-#include "store/store_service.h"
 
 namespace posthaste::simulation {
 
 namespace {
 
-// The simulated relay knows its destinations from transport_maps; nothing is asked of the DNS but names of clients.
+// The simulated relay knows its destinations from transport_maps; nothing is asked of the DNS but
+// names of clients.
 class NoResolver final : public rewrite::Resolver {
  public:
-    explicit NoResolver(Loop& loop) : answer_(timer_calls<&NoResolver::on_answer, NoResolver>(), this), loop_(loop) {}
+    explicit NoResolver(Loop& loop)
+        : answer_(timer_calls<&NoResolver::on_answer, NoResolver>(), this), loop_(loop) {}
 
     void mx(const std::string&, std::function<void(rewrite::MxAnswer)> done) override {
         later([done = std::move(done)] { done({rewrite::DnsStatus::no_such_name, 60, {}, 0}); });
     }
-    void addresses(const std::string&, bool, std::function<void(rewrite::AddressAnswer)> done) override {
+
+    void addresses(const std::string&, bool,
+                   std::function<void(rewrite::AddressAnswer)> done) override {
         later([done = std::move(done)] { done({rewrite::DnsStatus::no_such_name, 60, {}}); });
     }
+
     void names(const IpAddress&, std::function<void(rewrite::NameAnswer)> done) override {
         later([done = std::move(done)] { done({rewrite::DnsStatus::no_such_name, 60, {}}); });
     }
@@ -36,6 +43,7 @@ class NoResolver final : public rewrite::Resolver {
         answers_.push_back(std::move(answer));
         if (!answer_.is_set()) loop_.timers().set(answer_, loop_.now_us() + kMsUs);
     }
+
     void on_answer() {
         for (auto& answer : std::exchange(answers_, {})) answer();
     }
@@ -58,7 +66,9 @@ std::unique_ptr<Service> make_cleanup(World& world, std::string& why_not) {
     why_not = report.error;
     if (!policy) return nullptr;
     return std::make_unique<cleanup::CleanupService>(
-        world, cleanup::CleanupParts{std::move(*policy), {}, [](int64_t) { return cleanup::LocalTime{0, "UTC"}; }});
+        world, cleanup::CleanupParts{std::move(*policy), {}, [](int64_t) {
+                                         return cleanup::LocalTime{0, "UTC"};
+                                     }});
 }
 
 std::unique_ptr<Service> make_rewrite(World& world, std::string& why_not) {
@@ -72,7 +82,8 @@ std::unique_ptr<Service> make_rewrite(World& world, std::string& why_not) {
     return std::make_unique<rewrite::RewriteService>(world, std::move(parts));
 }
 
-std::unique_ptr<Service> make_store(World& world, SimDisk& disk, std::function<void()> on_failed, std::string& why_not) {
+std::unique_ptr<Service> make_store(World& world, SimDisk& disk, std::function<void()> on_failed,
+                                    std::string& why_not) {
     store::QueueStoreOptions options;
     options.file_system = disk.file_system();
     options.memtable_bytes = 4 << 20;
@@ -90,23 +101,31 @@ std::unique_ptr<Service> make_store(World& world, SimDisk& disk, std::function<v
 
 }  // namespace
 
-std::unique_ptr<Service> make_service(Role role, World& world, SimDisk& disk, std::function<void()> on_failed,
-                                      std::string& why_not) {
+std::unique_ptr<Service> make_service(Role role, World& world, SimDisk& disk,
+                                      std::function<void()> on_failed, std::string& why_not) {
     switch (role) {
-        case Role::smtpd: return make_smtpd(world, why_not);
-        case Role::cleanup: return make_cleanup(world, why_not);
-        case Role::rewrite: return make_rewrite(world, why_not);
-        case Role::store: return make_store(world, disk, std::move(on_failed), why_not);
-        case Role::qmgr: return std::make_unique<QmgrService>(world);
-        case Role::smtp: return std::make_unique<smtp::SmtpService>(world);
-        default: break;
+        case Role::smtpd:
+            return make_smtpd(world, why_not);
+        case Role::cleanup:
+            return make_cleanup(world, why_not);
+        case Role::rewrite:
+            return make_rewrite(world, why_not);
+        case Role::store:
+            return make_store(world, disk, std::move(on_failed), why_not);
+        case Role::qmgr:
+            return std::make_unique<QmgrService>(world);
+        case Role::smtp:
+            return std::make_unique<smtp::SmtpService>(world);
+        default:
+            break;
     }
     ASSERT(!"a role of the process table that the simulation does not know");
     return nullptr;
 }
 
 size_t queued_in(Service& store_service) {
-    auto& queue = const_cast<store::QueueStore&>(static_cast<store::StoreService&>(store_service).queue());
+    auto& queue =
+        const_cast<store::QueueStore&>(static_cast<store::StoreService&>(store_service).queue());
     size_t total = 0;
     std::vector<MessageId> ids;
     MessageId after = kNoMessage;

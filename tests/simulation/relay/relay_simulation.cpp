@@ -36,19 +36,27 @@ int main(int argc, char** argv) {
         deaths += verdict.deaths;
         if (verdict.ok && !story) continue;
         if (!verdict.ok) ++failed;
-        std::printf("seed %llu: %s (%llu acknowledged, %llu delivered, %llu deaths, %llu steps, %.1f virtual s, trace %016llx)\n",
-                    static_cast<unsigned long long>(seed), verdict.ok ? "ok" : verdict.why.c_str(),
-                    static_cast<unsigned long long>(verdict.acked), static_cast<unsigned long long>(verdict.delivered),
-                    static_cast<unsigned long long>(verdict.deaths), static_cast<unsigned long long>(verdict.steps),
-                    static_cast<double>(verdict.virtual_us) / 1e6, static_cast<unsigned long long>(verdict.trace_hash));
+        std::printf(
+            "seed %llu: %s (%llu acknowledged, %llu delivered, %llu deaths, %llu steps, %.1f "
+            "virtual s, trace %016llx)\n",
+            static_cast<unsigned long long>(seed), verdict.ok ? "ok" : verdict.why.c_str(),
+            static_cast<unsigned long long>(verdict.acked),
+            static_cast<unsigned long long>(verdict.delivered),
+            static_cast<unsigned long long>(verdict.deaths),
+            static_cast<unsigned long long>(verdict.steps),
+            static_cast<double>(verdict.virtual_us) / 1e6,
+            static_cast<unsigned long long>(verdict.trace_hash));
         if (only != 0) {
             for (const std::string& line : verdict.story) std::printf("    %s\n", line.c_str());
         }
     }
-    const double minutes = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / 60;
-    std::printf("%llu seeds, %llu failed; %llu messages acknowledged, %llu duplicates, %llu deaths; %.0f seeds a minute\n",
-                static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(failed),
-                static_cast<unsigned long long>(acked), static_cast<unsigned long long>(duplicates),
-                static_cast<unsigned long long>(deaths), static_cast<double>(seeds) / minutes);
+    const double minutes =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() / 60;
+    std::printf(
+        "%llu seeds, %llu failed; %llu messages acknowledged, %llu duplicates, %llu deaths; %.0f "
+        "seeds a minute\n",
+        static_cast<unsigned long long>(seeds), static_cast<unsigned long long>(failed),
+        static_cast<unsigned long long>(acked), static_cast<unsigned long long>(duplicates),
+        static_cast<unsigned long long>(deaths), static_cast<double>(seeds) / minutes);
     return failed == 0 ? 0 : 1;
 }

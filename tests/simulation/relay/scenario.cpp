@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/strings.h"
+
 #include "simulation/relay/house.h"
 #include "tests/support/sink_session.h"
 #include "tests/support/source_session.h"
@@ -28,7 +29,8 @@ class Destination {
         : loop_(world.make_loop("destination" + std::to_string(number))),
           accepted_(runner_of<&Destination::on_accept, Destination>(), this),
           listener_(world.network().listen({address_of_destination(number), 25})) {
-        options.on_message = [this, on_tag = std::move(on_tag)](std::string_view tag, uint32_t, uint64_t) { on_tag(tag); };
+        options.on_message = [this, on_tag = std::move(on_tag)](std::string_view tag, uint32_t,
+                                                                uint64_t) { on_tag(tag); };
         loop_.accept(accepted_, listener_);
     }
 
@@ -39,8 +41,8 @@ class Destination {
  private:
     void on_accept(const Event& event) {
         if (event.result >= 0) {
-            sessions_.push_back(std::make_unique<support::SinkSession>(loop_, Socket{event.result}, options, counts_,
-                                                                       [](support::SinkSession&) {}));
+            sessions_.push_back(std::make_unique<support::SinkSession>(
+                loop_, Socket{event.result}, options, counts_, [](support::SinkSession&) {}));
         }
         if (event.last) loop_.accept(accepted_, listener_);
     }
@@ -49,7 +51,8 @@ class Destination {
     Completion accepted_;
     Socket listener_;
     support::SinkCounts counts_;
-    std::vector<std::unique_ptr<support::SinkSession>> sessions_;      // to the end of the run: it is short
+    std::vector<std::unique_ptr<support::SinkSession>>
+        sessions_;  // to the end of the run: it is short
 };
 
 class Scenario {
@@ -81,12 +84,15 @@ class Scenario {
         HouseOptions options;
         std::string transports;
         for (unsigned i = 0; i < kDestinations; ++i) {
-            transports += " {d" + std::to_string(i) + ".dest.test = smtp:[" + address_of_destination(i).text() + "]:25},";
+            transports += " {d" + std::to_string(i) + ".dest.test = smtp:[" +
+                          address_of_destination(i).text() + "]:25},";
         }
         transports.pop_back();
         options.settings =
             "myhostname = relay.test\nmydestination =\nmynetworks = 10.0.0.0/8\n"
-            "transport_maps = inline:{" + transports + " }\n"
+            "transport_maps = inline:{" +
+            transports +
+            " }\n"
             "smtpd_client_connection_count_limit = 0\nsmtpd_peername_lookup = no\n";
         return options;
     }
@@ -96,23 +102,26 @@ class Scenario {
         source_options_.messages = static_cast<uint64_t>(world_.between(20, 80));
         source_options_.recipients = static_cast<uint32_t>(world_.between(1, 3));
         source_options_.domains = kDestinations;
-        source_options_.size_bytes = static_cast<uint64_t>(world_.chance(1, 4) ? world_.between(20'000, 60'000)
-                                                                               : world_.between(300, 5'000));
+        source_options_.size_bytes = static_cast<uint64_t>(
+            world_.chance(1, 4) ? world_.between(20'000, 60'000) : world_.between(300, 5'000));
         source_options_.pipelining = world_.chance(1, 2);
-        source_options_.on_acked = [this](std::string_view tag, std::string_view reply) { on_acked(tag, reply); };
-        while (run_.filler.size() < source_options_.size_bytes) run_.filler += ".a line of a body\r\n..and another\r\n";
+        source_options_.on_acked = [this](std::string_view tag, std::string_view reply) {
+            on_acked(tag, reply);
+        };
+        while (run_.filler.size() < source_options_.size_bytes)
+            run_.filler += ".a line of a body\r\n..and another\r\n";
 
         client_loop_ = &world_.make_loop("clients");
         for (int64_t i = world_.between(1, 8); i > 0; --i) {
-            sources_.push_back(std::make_unique<support::SourceSession>(*client_loop_, source_options_, run_));
+            sources_.push_back(
+                std::make_unique<support::SourceSession>(*client_loop_, source_options_, run_));
         }
         for (unsigned i = 0; i < kDestinations; ++i) {
-            destinations_.push_back(std::make_unique<Destination>(world_, i, [this](std::string_view tag) {
-                ++delivered_[std::string(tag)];
-            }));
+            destinations_.push_back(std::make_unique<Destination>(
+                world_, i, [this](std::string_view tag) { ++delivered_[std::string(tag)]; }));
             give_manners(*destinations_.back());
         }
-        if (world_.chance(1, 5)) return;        // a quiet day
+        if (world_.chance(1, 5)) return;  // a quiet day
         if (world_.chance(1, 2)) plan_weather();
         plan_deaths();
     }
@@ -129,8 +138,10 @@ class Scenario {
             weather.reset_permille = static_cast<unsigned>(world_.between(1, 10));
             replies_may_be_lost_ = true;
         }
-        if (world_.chance(1, 3)) weather.stall_permille = static_cast<unsigned>(world_.between(1, 10));
-        if (world_.chance(1, 3)) weather.refuse_permille = static_cast<unsigned>(world_.between(1, 300));
+        if (world_.chance(1, 3))
+            weather.stall_permille = static_cast<unsigned>(world_.between(1, 10));
+        if (world_.chance(1, 3))
+            weather.refuse_permille = static_cast<unsigned>(world_.between(1, 300));
         for (auto& destination : destinations_) {
             if (world_.chance(1, 4)) destination->options.rcpt_reply = "450 4.2.1 come again";
             if (world_.chance(1, 6)) destination->options.final_reply = "451 4.3.0 not now";
@@ -142,13 +153,16 @@ class Scenario {
     }
 
     void plan_deaths() {
-        static constexpr Role kMortal[] = {Role::smtpd, Role::cleanup, Role::store, Role::qmgr, Role::smtp, Role::rewrite};
-        // One kind of process again and again, or any: a fault of one shows best when nothing else is to blame.
+        static constexpr Role kMortal[] = {Role::smtpd, Role::cleanup, Role::store,
+                                           Role::qmgr,  Role::smtp,    Role::rewrite};
+        // One kind of process again and again, or any: a fault of one shows best when nothing else
+        // is to blame.
         const Role unlucky = kMortal[world_.random() % std::size(kMortal)];
         const bool any = world_.chance(1, 2);
         for (int64_t i = world_.between(0, 5); i > 0; --i) {
             const Role role = any ? kMortal[world_.random() % std::size(kMortal)] : unlucky;
-            const auto instance = static_cast<uint16_t>(row_of(role)->many ? world_.between(0, house_.options().workers - 1) : 0);
+            const auto instance = static_cast<uint16_t>(
+                row_of(role)->many ? world_.between(0, house_.options().workers - 1) : 0);
             // Most while there is work: the first moments.
             const int64_t at_us = world_.between(0, world_.chance(1, 2)   ? kSecondUs / 2
                                                     : world_.chance(1, 2) ? 3 * kSecondUs
@@ -165,7 +179,8 @@ class Scenario {
         }
         if (world_.chance(1, 10)) {
             const int64_t step_us = world_.between(-kHourUs, kHourUs);
-            world_.after(world_.between(0, kChaosUs), [this, step_us] { world_.step_wall_clock(step_us); });
+            world_.after(world_.between(0, kChaosUs),
+                         [this, step_us] { world_.step_wall_clock(step_us); });
         }
     }
 
@@ -186,12 +201,11 @@ class Scenario {
         if (!ids_.insert(id).second) repeated_id_ = id;
     }
 
-    bool all_sent() const {
-        return run_.acked + run_.refused >= source_options_.messages;
-    }
+    bool all_sent() const { return run_.acked + run_.refused >= source_options_.messages; }
 
-    // A server's answer died on the way, or with the agent that heard it. qmgr alone loses nothing (agents keep their
-    // reports), nor does the store alone (qmgr keeps its outcomes); together they may.
+    // A server's answer died on the way, or with the agent that heard it. qmgr alone loses nothing
+    // (agents keep their reports), nor does the store alone (qmgr keeps its outcomes); together
+    // they may.
     bool may_come_twice() const {
         return replies_may_be_lost_ || dead_.count(Role::smtp) > 0 ||
                (dead_.count(Role::qmgr) > 0 && dead_.count(Role::store) > 0);
@@ -224,20 +238,25 @@ class Scenario {
             verdict.delivered += times;
             verdict.duplicates += times - 1;
         }
-        if (!all_sent()) fail("clients could send only " + std::to_string(run_.acked + run_.refused) + " messages");
+        if (!all_sent())
+            fail("clients could send only " + std::to_string(run_.acked + run_.refused) +
+                 " messages");
         for (const std::string& tag : acked_) {
             if (delivered_.count(tag) == 0) fail(tag + " was answered 250 and never arrived");
         }
         const size_t queued = house_.queued().value_or(SIZE_MAX);
-        if (queued != 0) fail("the queue did not become empty: " + std::to_string(queued) + " messages");
+        if (queued != 0)
+            fail("the queue did not become empty: " + std::to_string(queued) + " messages");
         if (verdict.duplicates > 0 && !may_come_twice()) {
-            fail(std::to_string(verdict.duplicates) + " duplicates, though no reply and no report was lost");
+            fail(std::to_string(verdict.duplicates) +
+                 " duplicates, though no reply and no report was lost");
         }
         if (!repeated_id_.empty()) fail("queue id " + repeated_id_ + " was given out twice");
         for (SimProcess* process : house_.alive()) {
             const Arena* const arena = process->arena();
             if (queued == 0 && arena != nullptr && arena->blocks_free() != arena->blocks_total()) {
-                fail(process->name() + " misses " + std::to_string(arena->blocks_total() - arena->blocks_free()) + " blocks");
+                fail(process->name() + " misses " +
+                     std::to_string(arena->blocks_total() - arena->blocks_free()) + " blocks");
             }
         }
         if (!verdict.ok) verdict.story.assign(house_.log().begin(), house_.log().end());

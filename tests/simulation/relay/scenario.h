@@ -1,7 +1,9 @@
-// tests/simulation/relay/scenario.h: one run of the whole relay from one seed, and what must hold at its end.
+// tests/simulation/relay/scenario.h: one run of the whole relay from one seed, and what must hold
+// at its end.
 //
-// A handful of clients send tagged messages to a few destinations while, as the seed has it, processes are killed, the power is
-// cut, connections are reset and destinations misbehave. Then the weather clears and everything must come home:
+// A handful of clients send tagged messages to a few destinations while, as the seed has it,
+// processes are killed, the power is cut, connections are reset and destinations misbehave. Then
+// the weather clears and everything must come home:
 //   - every message that was answered 250 was taken by its destination
 //   - none twice, unless a server's answer or an agent's report was lost in this run
 //   - the queue is empty, and all lent memory is back with its owner
@@ -24,7 +26,7 @@ struct Verdict {
     uint64_t steps = 0;
     int64_t virtual_us = 0;
     uint64_t trace_hash = 0;
-    std::vector<std::string> story;         // the log, when it failed
+    std::vector<std::string> story;  // the log, when it failed
 };
 
 Verdict run_scenario(uint64_t seed, bool trace);

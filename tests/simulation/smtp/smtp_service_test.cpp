@@ -1,14 +1,16 @@
-// The delivery agent as a service: lanes, hosts, reports, and what remains when qmgr or the store dies.
+// The delivery agent as a service: lanes, hosts, reports, and what remains when qmgr or the store
+// dies.
 #include "egress/smtp/smtp_service.h"
 
 #include <gtest/gtest.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/codec.h"
+
 #include "mail/wire/delivery_report.h"
+
 #include "simulation/sim_loop.h"
 #include "simulation/sim_world.h"
 #include "tests/support/sink_session.h"
@@ -27,9 +29,12 @@ class Server {
           accepted_(runner_of<&Server::on_accept, Server>(), this),
           listener_(world.network().listen({address, 25})),
           world_(world) {
-        options.on_message = [this](std::string_view tag, uint32_t, uint64_t) { tags.emplace_back(tag); };
+        options.on_message = [this](std::string_view tag, uint32_t, uint64_t) {
+            tags.emplace_back(tag);
+        };
         loop_.accept(accepted_, listener_);
     }
+
     ~Server() { world_.kill(loop_); }
 
     support::SinkOptions options;
@@ -39,11 +44,12 @@ class Server {
  private:
     void on_accept(const Event& event) {
         if (event.result >= 0) {
-            sessions_.push_back(std::make_unique<support::SinkSession>(loop_, Socket{event.result}, options, counts,
-                                                                       [](support::SinkSession&) {}));
+            sessions_.push_back(std::make_unique<support::SinkSession>(
+                loop_, Socket{event.result}, options, counts, [](support::SinkSession&) {}));
         }
         if (event.last) loop_.accept(accepted_, listener_);
     }
+
     SimLoop& loop_;
     Completion accepted_;
     Socket listener_;
@@ -65,6 +71,7 @@ class Qmgr final : private PeerListener {
         std::vector<Outcome> outcomes;
         std::string text;
     };
+
     SimLoop& loop;
     Peers peers;
     Peer* agent = nullptr;
@@ -78,13 +85,18 @@ class Qmgr final : private PeerListener {
 
  private:
     void on_rung(const Event&) {}
+
     void on_peer_up(Peer& peer) override { agent = &peer; }
+
     void on_peer_down(Peer&) override { agent = nullptr; }
+
     void on_record(Peer&, uint16_t type, std::string_view body) override {
         if (type == wire::DeliveryReport::kType) {
             wire::DeliveryReport report;
             ASSERT_TRUE(wire::decode(body, report));
-            Report heard{report.lane, report.job, report.sequence, report.attempted, report.hop_failed, {}, {}};
+            Report heard{
+                report.lane, report.job, report.sequence, report.attempted, report.hop_failed,
+                {},          {}};
             for (const auto& result : report.results) {
                 heard.outcomes.push_back(result.outcome);
                 heard.text = result.text;
@@ -109,12 +121,14 @@ class Qmgr final : private PeerListener {
 class SilentLog final : public Log {
  public:
     void line(wire::Severity, std::string_view text) override { lines.emplace_back(text); }
+
     bool has(std::string_view part) const {
         for (const std::string& line : lines) {
             if (line.find(part) != std::string::npos) return true;
         }
         return false;
     }
+
     std::vector<std::string> lines;
 };
 
@@ -126,10 +140,12 @@ class SmtpServiceTest : public ::testing::Test {
           agent_(world_of_agent_),
           peers_(agent_loop_, agent_) {
         agent_.attach(peers_);
-        PeerParts store{Role::store, 0, kStoreIncarnation, std::nullopt, ArenaView::of(store_arena_), -1};
+        PeerParts store{
+            Role::store, 0, kStoreIncarnation, std::nullopt, ArenaView::of(store_arena_), -1};
         peers_.add(std::move(store));
         new_qmgr();
     }
+
     ~SmtpServiceTest() override {
         world_.kill(agent_loop_);
         for (auto& qmgr : qmgrs_) world_.kill(qmgr->loop);
@@ -153,13 +169,18 @@ class SmtpServiceTest : public ::testing::Test {
         bells_.push_back(std::make_unique<Completion>([](void*, const Event&) {}, nullptr));
         agent_loop_.watch(*bells_.back(), agent_bell);
         qmgr.loop.watch(qmgr.rung, qmgr_bell);
-        qmgr.peers.add({Role::smtp, 0, 1, Channel(std::move(of_qmgr), std::move(seen_by_qmgr)), std::nullopt, agent_bell});
-        peers_.add({Role::qmgr, 0, incarnation, Channel(std::move(of_agent), std::move(seen_by_agent)), std::nullopt, qmgr_bell});
+        qmgr.peers.add({Role::smtp, 0, 1, Channel(std::move(of_qmgr), std::move(seen_by_qmgr)),
+                        std::nullopt, agent_bell});
+        peers_.add({Role::qmgr, 0, incarnation,
+                    Channel(std::move(of_agent), std::move(seen_by_agent)), std::nullopt,
+                    qmgr_bell});
         world_.ring(qmgr_bell);
         world_.ring(agent_bell);
         run();
     }
+
     Qmgr& qmgr() { return *qmgrs_.back(); }
+
     void run(int64_t us = 5 * kSecondUs) { world_.run_for(us, kSteps); }
 
     // From inside the qmgr's own turn, as the real one sends.
@@ -168,10 +189,11 @@ class SmtpServiceTest : public ::testing::Test {
         wire::encode(record, bytes_);
         world_.after(1, [this, type = Record::kType, bytes = bytes_] {
             ASSERT_TRUE(qmgr().agent->send_bytes(type, bytes));
-            world_.ring(world_.make_doorbell(qmgr().loop));     // a turn, to publish it
+            world_.ring(world_.make_doorbell(qmgr().loop));  // a turn, to publish it
         });
         wake_qmgr();
     }
+
     void wake_qmgr() {
         world_.after(2, [this] { qmgr().peers.before_sleep(); });
         world_.run_for(10, kSteps);
@@ -190,6 +212,7 @@ class SmtpServiceTest : public ::testing::Test {
         }
         send(open);
     }
+
     void job(uint32_t lane, uint64_t number, uint32_t recipients = 1) {
         const std::string text = "X-Test-Tag: j" + std::to_string(number) + "\r\n\r\nbody\r\n";
         const uint32_t block = *store_arena_.allocate();
@@ -201,8 +224,10 @@ class SmtpServiceTest : public ::testing::Test {
         out.sender = "s@source.test";
         out.size_bytes = text.size();
         addresses_.clear();
-        for (uint32_t i = 0; i < recipients; ++i) addresses_.push_back("u" + std::to_string(i) + "@dest.test");
-        for (uint32_t i = 0; i < recipients; ++i) out.recipients.push_back({i, addresses_[i], {}, 0});
+        for (uint32_t i = 0; i < recipients; ++i)
+            addresses_.push_back("u" + std::to_string(i) + "@dest.test");
+        for (uint32_t i = 0; i < recipients; ++i)
+            out.recipients.push_back({i, addresses_[i], {}, 0});
         out.content.push_back({kStoreIncarnation, block, 0, static_cast<uint32_t>(text.size())});
         send(out);
     }
@@ -301,7 +326,7 @@ TEST_F(SmtpServiceTest, LaneCloseEndsTheConnectionAndIsAnswered) {
     run();
     EXPECT_EQ(qmgr().closed, std::vector<uint32_t>{1});
     EXPECT_FALSE(qmgr().closed_hop_failed);
-    job(1, 2);      // crossed the closing on its way
+    job(1, 2);  // crossed the closing on its way
     run();
     ASSERT_EQ(qmgr().reports.size(), 2U);
     EXPECT_FALSE(qmgr().reports[1].attempted);
@@ -348,7 +373,7 @@ TEST_F(SmtpServiceTest, FinishesWhatItSendsFromADeadStoresArena) {
     peers_.remove(kStoreIncarnation);
     run(30 * kSecondUs);
     EXPECT_EQ(server.tags, (std::vector<std::string>{"j1", "j2"}));
-    job(1, 3);      // names an arena that nobody maps any more
+    job(1, 3);  // names an arena that nobody maps any more
     run();
     ASSERT_EQ(qmgr().reports.size(), 3U);
     EXPECT_FALSE(qmgr().reports[2].attempted);
