@@ -7,6 +7,7 @@ fixed time: wait_until() asks again until a bound is reached.
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -34,14 +35,21 @@ _given_ports = set()
 
 
 def free_port():
-    """A TCP port of 127.0.0.1 that nobody uses, and that no one else in this run was given."""
+    """A TCP port of 127.0.0.1 that nobody uses, and that no one else in this run was given.
+
+    Not one the kernel gives to outgoing connections (32768 and up): such a one may be taken by any of them before we
+    listen, and who connects to it while nobody listens may meet itself."""
     while True:
+        port = random.randrange(12000, 32000)
+        if port in _given_ports:
+            continue
         with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in _given_ports and port > 10000:
-            _given_ports.add(port)
-            return port
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _given_ports.add(port)
+        return port
 
 
 def wait_until(condition, seconds=30, what="condition"):
