@@ -26,7 +26,11 @@ SmtpService::SmtpService(World& world)
       counters_(world.counter_page, kSmtpCounters),
       config_(SmtpConfig::from(world.settings)) {}
 
-SmtpService::~SmtpService() { world_.loop.remove_listener(*this); }
+SmtpService::~SmtpService() {
+    world_.loop.remove_listener(*this);
+    lanes_.clear();  // before their links
+    orphans_.clear();
+}
 
 void SmtpService::attach(Peers& peers) { peers_ = &peers; }
 
