@@ -31,7 +31,7 @@ class LogFileSystem : public testing::Test {
     std::unique_ptr<QueueStore> open(const std::string& directory, LogIo log_io = LogIo::uring) {
         QueueStoreOptions options;
         options.log_io = log_io;
-        options.memtable_bytes = 4 << 20;
+        options.memtable_bytes = 1 << 20;
         auto opened = QueueStore::open(directory, options, log_);
         EXPECT_TRUE(opened.has_value()) << (log_.errors.empty() ? "" : log_.errors.back());
         return opened ? std::move(*opened) : nullptr;
@@ -98,20 +98,21 @@ TEST_F(LogFileSystem, AQueueCopiedWhileItRunsIsWholeAndQuiet) {
 
 TEST_F(LogFileSystem, LogsTurnOverAndNothingIsLost) {
     auto store = open(directory_);
-    // Four memtables' worth, so that zeroed files run out and are made anew.
-    for (MessageId id = 1; id <= 160; ++id) {
+    // Four memtables' worth in few syncs: disks can be slow.
+    for (MessageId id = 1; id <= 40; ++id) {
         add(*store, id, std::string(100'000, 't'));
+        if (id % 5 != 0) continue;
         ASSERT_TRUE(store->commit());
     }
     store.reset();
     store = open(directory_, LogIo::posix);
     ASSERT_NE(store, nullptr);
-    EXPECT_EQ(scan_all(*store, 100).size(), 160u);
-    add(*store, 161, "posix");
+    EXPECT_EQ(scan_all(*store, 100).size(), 40u);
+    add(*store, 41, "posix");
     ASSERT_TRUE(store->commit());
     store.reset();
     store = open(directory_);
-    EXPECT_EQ(scan_all(*store, 100).size(), 161u);
+    EXPECT_EQ(scan_all(*store, 100).size(), 41u);
     EXPECT_TRUE(log_.errors.empty());
 }
 
