@@ -120,6 +120,7 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     bool gently_ = false;  // of draining_: sessions may take their time
     bool drained_ = false;
     bool master_is_gone_ = false;
+    int64_t give_up_us_ = kNeverUs;
     int64_t idle_since_us_ = kNeverUs;
 };
 
@@ -274,6 +275,9 @@ void ServiceProcess::on_control(const Event& event) {
         }
         master_is_gone_ = true;
         log_->warning("master is gone: finishing what is held");
+        // All drain at once now, and one may wait for what another took along; master would have
+        // ended that.
+        give_up_us_ = loop_->now_us() + settings_->time_us("stop_time_limit");
         drain(false);
     }
     if (event.last && !master_is_gone_) loop_->watch(control_done_, kControlDescriptor);
@@ -340,6 +344,11 @@ void ServiceProcess::look_at_drain() {
     if (idle && (peers_->all_consumed() || loop_->now_us() - idle_since_us_ > kDrainPatienceUs)) {
         drained_ = true;
         tell_master(control::Drained{});
+        return loop_->stop();
+    }
+    if (loop_->now_us() >= give_up_us_) {
+        log_->warning("did not finish within stop_time_limit: giving up");
+        drained_ = true;
         return loop_->stop();
     }
     if (!drain_timer_.is_set())

@@ -48,7 +48,9 @@ class EchoService final : public Service {
 
     void on_drain() override { draining_ = true; }
 
-    bool is_idle() const override { return draining_; }
+    bool is_idle() const override {
+        return draining_ && world_.settings.text("myhostname") != "never.idle";
+    }
 
  private:
     World& world_;
@@ -120,7 +122,8 @@ struct ServiceMain : testing::Test {
         if (!directory.empty()) ::rmdir(directory.c_str());
     }
 
-    void run(const ServiceStages& stages) {
+    void run(const ServiceStages& stages,
+             std::string_view settings = "myhostname = one.example\n") {
         child = ::fork();
         if (child == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -128,8 +131,7 @@ struct ServiceMain : testing::Test {
             run_service(Role::cleanup, stages);
         }
         childs_end.reset();
-        const auto snapshot =
-            make_snapshot(Settings::initial("myhostname = one.example\n").snapshot());
+        const auto snapshot = make_snapshot(Settings::initial(settings).snapshot());
         ASSERT_TRUE(snapshot);
         ASSERT_TRUE(send_control(control.get(), start, {snapshot->get(), page.get()}));
     }
@@ -216,6 +218,16 @@ TEST_F(ServiceMain, LivesFromStartToDrain) {
     EXPECT_EQ(far.up, nullptr) << "its end is seen at once";
     far.introductions.leave_all();
     for (int i = 0; i < 10; ++i) far.step();
+}
+
+TEST_F(ServiceMain, GivesUpWhenMasterDiesAndItCanNotFinish) {
+    run({.prepare = nullptr, .make = [](World& world, std::string&) {
+             return std::make_unique<EchoService>(world);
+         }},
+        "myhostname = never.idle\nstop_time_limit = 1s\n");
+    ASSERT_EQ(next_type(), control::Ready::kType);
+    control.reset();
+    EXPECT_EQ(exit_status(), 0);
 }
 
 TEST_F(ServiceMain, FinishesWhenMasterDies) {
