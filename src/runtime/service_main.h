@@ -6,7 +6,8 @@
 //
 //   run ── Drain, or master is gone ─► on_drain ─ is_idle ─► rings are read ─► Drained, exit 0
 //
-// Master ends what does not finish in time; without master a process gives up after stop_time_limit.
+// Master ends what does not finish in time; without master a process gives up after
+// stop_time_limit.
 //
 // A main.cpp is one call:
 //     int main() {

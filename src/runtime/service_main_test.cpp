@@ -221,9 +221,8 @@ TEST_F(ServiceMain, LivesFromStartToDrain) {
 }
 
 TEST_F(ServiceMain, GivesUpWhenMasterDiesAndItCanNotFinish) {
-    run({.prepare = nullptr, .make = [](World& world, std::string&) {
-             return std::make_unique<EchoService>(world);
-         }},
+    run({.prepare = nullptr,
+         .make = [](World& world, std::string&) { return std::make_unique<EchoService>(world); }},
         "myhostname = never.idle\nstop_time_limit = 1s\n");
     ASSERT_EQ(next_type(), control::Ready::kType);
     control.reset();
