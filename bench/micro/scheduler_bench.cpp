@@ -199,7 +199,7 @@ void BM_scheduler_message(benchmark::State& state) {
         scheduler.dispatch();
         while (!world.started_.empty() || !world.closed_.empty()) {
             for (const uint32_t lane : std::exchange(world.closed_, {}))
-                scheduler.on_lane_closed(7, {lane, false, {}, {}});
+                scheduler.on_lane_closed(7, {lane, false, false, {}, {}});
             started.swap(world.started_);
             for (const auto& job : started) {
                 ++report.sequence;

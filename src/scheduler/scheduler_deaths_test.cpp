@@ -115,6 +115,27 @@ TEST(Scheduler, TakesUpHeldJobsOfAnAgentThatDiesAfterTheRestart) {
     EXPECT_TRUE(world.store_.empty());
 }
 
+TEST(Scheduler, AnAgentThatStopsSaysNothingOfItsSitesAndGetsNoOtherLane) {
+    SchedulerConfig config;
+    TestingWorld world(config);
+    world.start(2);
+    world.sites_["y.example"].delay_us = kSecondUs;
+    for (int i = 0; i < 20; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(50 * kMsUs);
+    for (auto it = world.lanes_.begin(); it != world.lanes_.end();) {
+        const uint32_t id = it->first;
+        const bool stops = it->second.agent == 100;
+        it = stops ? world.lanes_.erase(it) : std::next(it);
+        if (stops) world.scheduler().on_lane_closed(100, {id, false, true, "", ""});
+    }
+    world.run_for(60 * kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
+    EXPECT_EQ(world.scheduler().stats().sites_died, 0U);
+    ASSERT_EQ(world.deliveries_.size(), 20U);
+    for (const auto& delivery : world.deliveries_) EXPECT_EQ(delivery.agent, 101U);
+}
+
 TEST(Scheduler, IgnoresAndForgetsAReportOfAMessageThatIsGone) {
     TestingWorld world;
     world.start();
@@ -146,7 +167,7 @@ TEST(Scheduler, BelievesAnAgentOnlyAboutWhatItWasGiven) {
     world.scheduler().on_report(100, report);
     report.lane = 99;
     world.scheduler().on_report(100, report);
-    world.scheduler().on_lane_closed(55, {lane_id, true, "", ""});
+    world.scheduler().on_lane_closed(55, {lane_id, true, false, "", ""});
     world.run_for(kSecondUs);
     EXPECT_EQ(world.scheduler().stats().recipients_sent, 1U);
     EXPECT_EQ(world.state_of(id).groups.at(0).recipients.size(), 1U);

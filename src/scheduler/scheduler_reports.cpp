@@ -139,6 +139,7 @@ void Scheduler::on_lane_closed(uint32_t incarnation, const wire::LaneClosed& clo
     Lane& lane = lanes_[index];
     if (agents_[lane.agent].incarnation != incarnation) return;
     const uint32_t destination = lane.destination;
+    if (closed.agent_stops) agents_[lane.agent].ready = false;
     while (!lane.jobs.empty()) {
         const uint32_t entry = lane.jobs.front();
         lane.returned = true;
@@ -146,7 +147,8 @@ void Scheduler::on_lane_closed(uint32_t incarnation, const wire::LaneClosed& clo
         requeue(entry, false);
     }
     // A connection that takes no mail at all is a failure too, whatever the agent thinks of it.
-    const bool failed = closed.hop_failed || (lane.returned && lane.attempts == 0);
+    const bool took_nothing = lane.returned && lane.attempts == 0 && !closed.agent_stops;
+    const bool failed = closed.hop_failed || took_nothing;
     if (failed && !lane.failure_counted) {
         lane.failure_counted = true;
         destination_failed(destination, closed.dsn.empty() ? "4.4.2" : closed.dsn,

@@ -482,7 +482,7 @@ class TestingWorld : public Outside {
     void end_lane(uint32_t id, bool hop_failed, std::string_view dsn, const std::string& text) {
         const uint32_t agent = lanes_.at(id).agent;
         lanes_.erase(id);
-        scheduler_->on_lane_closed(agent, {id, hop_failed, dsn, text});
+        scheduler_->on_lane_closed(agent, {id, hop_failed, false, dsn, text});
         dispatch_wanted_ = true;
     }
 

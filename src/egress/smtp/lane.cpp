@@ -16,6 +16,14 @@ namespace {
 // A message whose connections keep breaking before the server has seen it waits like any other.
 constexpr uint32_t kReturnsMax = 3;
 
+void settle_rest(Job& job, const DeliveryStatus& status) {
+    for (Job::Recipient& recipient : job.recipients) {
+        if (recipient.settled) continue;
+        recipient.settled = true;
+        recipient.status = status;
+    }
+}
+
 }  // namespace
 
 Lane::Lane(Loop& loop, Log& log, const SmtpConfig& config, const wire::LaneOpen& open, Owner& owner)
@@ -50,10 +58,32 @@ void Lane::close() {
     feed();
 }
 
+void Lane::drain() {
+    if (over_) return;
+    draining_ = closing_ = true;
+    while (!waiting_.empty()) {
+        std::unique_ptr<Job> job = std::move(waiting_.front());
+        waiting_.pop_front();
+        give_back(std::move(job));
+    }
+    if (!in_session_.empty()) return;  // feed() ends it
+    if (link_ != nullptr) std::exchange(link_, nullptr)->quit();
+    end(false, {});
+}
+
 void Lane::orphan() {
-    waiting_.clear();
     number_ = 0;
-    close();
+    drain();
+}
+
+// What earlier hosts said of its recipients must not be lost.
+void Lane::give_back(std::unique_ptr<Job> job) {
+    const bool attempted = job->sessions > 0;
+    if (attempted) {
+        settle_rest(*job, {Outcome::deferred, "4.3.2", "the delivery agent was told to stop"});
+        log_settled(*job, false);
+    }
+    owner_.on_job_over(*this, std::move(job), attempted);
 }
 
 void Lane::turn_to_front() {
@@ -135,7 +165,7 @@ void Lane::on_job_done(Job& job) {
 }
 
 bool Lane::retry_on_next_host(Job& job) {
-    if (number_ == 0 || job.sessions >= config_.mx_session_limit || host_ + 1 >= hosts_.size())
+    if (draining_ || job.sessions >= config_.mx_session_limit || host_ + 1 >= hosts_.size())
         return false;
     return std::any_of(job.recipients.begin(), job.recipients.end(),
                        [](const Job::Recipient& recipient) {
@@ -174,14 +204,11 @@ void Lane::log_settled(Job& job, bool will_retry) {
 
 void Lane::on_job_returned(Job& job) {
     std::unique_ptr<Job> back = take(job);
+    if (draining_) return give_back(std::move(back));
     if (++back->returns >= kReturnsMax) {
-        for (Job::Recipient& recipient : back->recipients) {
-            if (recipient.settled) continue;
-            recipient.settled = true;
-            recipient.status = {Outcome::deferred, "4.4.2",
-                                "lost connection with " + link_->relay() +
-                                    " before the message was taken, several times"};
-        }
+        settle_rest(*back, {Outcome::deferred, "4.4.2",
+                            "lost connection with " + link_->relay() +
+                                " before the message was taken, several times"});
         back->hop_failed = true;
         log_settled(*back, false);
         return owner_.on_job_over(*this, std::move(back), true);
@@ -208,11 +235,7 @@ void Lane::give_up(const DeliveryStatus& why) {
         std::unique_ptr<Job> job = std::move(waiting_.front());
         waiting_.pop_front();
         if (first || job->sessions > 0) {
-            for (Job::Recipient& recipient : job->recipients) {
-                if (recipient.settled) continue;
-                recipient.settled = true;
-                recipient.status = why;
-            }
+            settle_rest(*job, why);
             job->hop_failed = true;
             log_settled(*job, false);
             owner_.on_job_over(*this, std::move(job), true);

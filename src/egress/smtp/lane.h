@@ -37,7 +37,8 @@ class Lane final : private Link::User {
         virtual Link& make_link(const std::string& host_name, const Endpoint& endpoint,
                                 const std::string& nexthop, Link::User& user) = 0;
         virtual void on_job_over(Lane& lane, std::unique_ptr<Job> job, bool attempted) = 0;
-        // The lane deletes nothing; its owner removes it after this call, at the end of the turn.
+        // Not attempted: as if it had never come. The lane deletes nothing; its owner removes it
+        // after on_lane_over(), at the end of the turn.
         virtual void on_lane_over(Lane& lane, bool hop_failed, const DeliveryStatus& why) = 0;
 
      protected:
@@ -51,11 +52,15 @@ class Lane final : private Link::User {
 
     void add(std::unique_ptr<Job> job);
     void close();  // after what it holds
-    // qmgr is gone: what was not begun is dropped (the new one reads it from the store), what was
-    // begun is finished and reported as nobody's lane.
+    // This process is to end: what was not begun goes back, what was begun is finished, nothing is
+    // tried a second time.
+    void drain();
+    // qmgr is gone: the same, and reported as nobody's lane.
     void orphan();
 
     bool over() const noexcept { return over_; }
+
+    bool draining() const noexcept { return draining_; }
 
     size_t jobs_in_session() const noexcept { return in_session_.size(); }
 
@@ -83,6 +88,7 @@ class Lane final : private Link::User {
     void log_settled(Job& job, bool will_retry);
     bool retry_on_next_host(Job& job);
     void give_up(const DeliveryStatus& why);
+    void give_back(std::unique_ptr<Job> job);
     void end(bool hop_failed, const DeliveryStatus& why);
     std::unique_ptr<Job> take(Job& job);
 
@@ -100,6 +106,7 @@ class Lane final : private Link::User {
     uint32_t host_ = 0;          // the one the link talks to
     uint32_t session_from_ = 0;  // where the search for it began
     bool closing_ = false;
+    bool draining_ = false;
     bool over_ = false;
     bool feeding_ = false;
     std::string line_;

@@ -101,6 +101,7 @@ bool SmtpService::on_lane_open(std::string_view body) {
                    std::make_unique<Lane>(world_.loop, world_.log, config_, lane_open_,
                                           static_cast<Lane::Owner&>(*this)));
     counters_.set(kLanesOpen, lanes_.size());
+    if (draining_) lanes_.at(lane_open_.lane)->drain();
     return true;
 }
 
@@ -217,6 +218,7 @@ void SmtpService::on_lane_over(Lane& lane, bool hop_failed, const DeliveryStatus
     wire::LaneClosed closed;
     closed.lane = lane.number();
     closed.hop_failed = hop_failed;
+    closed.agent_stops = lane.draining();
     closed.dsn = why.dsn;
     closed.text = std::string_view(why.text).substr(0, kReasonBytesMax);
     reports_.add(closed);
@@ -261,15 +263,11 @@ void SmtpService::on_room(Peer& peer) {
 
 void SmtpService::on_drain() {
     draining_ = true;
-    for (auto& [number, lane] : lanes_) {
-        lane->orphan();
-        if (!lane->over()) orphans_.push_back(std::move(lane));
-    }
-    lanes_.clear();
+    for (auto& [number, lane] : lanes_) lane->drain();
 }
 
 bool SmtpService::is_idle() const {
-    return orphans_.empty() && (reports_.empty() || qmgr_ == nullptr);
+    return lanes_.empty() && orphans_.empty() && (reports_.empty() || qmgr_ == nullptr);
 }
 
 }  // namespace posthaste::smtp

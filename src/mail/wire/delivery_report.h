@@ -64,14 +64,16 @@ struct DeliveryReport {
 struct LaneClosed {
     static constexpr uint16_t kType = 2;
     uint32_t lane = 0;
-    bool hop_failed = false;  // every host refused or could not be reached
-    std::string_view dsn;     // why, for mail that waits: "4.4.1"
-    std::string_view text;    // "connect to x[ip]:25: Connection refused"
+    bool hop_failed = false;   // every host refused or could not be reached
+    bool agent_stops = false;  // open no other lane there; it says nothing about the destination
+    std::string_view dsn;      // why, for mail that waits: "4.4.1"
+    std::string_view text;     // "connect to x[ip]:25: Connection refused"
 
     template <class Codec>
     void visit(Codec& codec) {
         codec(lane);
         codec(hop_failed);
+        codec(agent_stops);
         codec.text(dsn, 16);
         codec.text(text, kReasonBytesMax);
     }

@@ -78,6 +78,7 @@ class Qmgr final : private PeerListener {
     std::vector<Report> reports;
     std::vector<uint32_t> closed;
     bool closed_hop_failed = false;
+    bool closed_because_agent_stops = false;
     std::vector<uint64_t> held;
     bool said_what_is_held = false;
 
@@ -107,6 +108,7 @@ class Qmgr final : private PeerListener {
             ASSERT_TRUE(wire::decode(body, lane));
             closed.push_back(lane.lane);
             closed_hop_failed = lane.hop_failed;
+            closed_because_agent_stops = lane.agent_stops;
         } else if (type == wire::JobsHeld::kType) {
             wire::JobsHeld jobs;
             ASSERT_TRUE(wire::decode(body, jobs));
@@ -394,6 +396,51 @@ TEST_F(SmtpServiceTest, DrainsByFinishingWhatItHasBegun) {
     send(taken);
     run();
     EXPECT_TRUE(agent_.is_idle());
+}
+
+TEST_F(SmtpServiceTest, DrainsWithQmgrKnowingOfEachJobHowItEnded) {
+    Server server(world_, first_);
+    server.options.final_delay_ms = 5'000;
+    open_lane(1, {first_});
+    open_lane(2, {second_});  // where nobody answers
+    world_.network().set_unanswering(second_, true);
+    job(1, 1);
+    job(1, 2);  // begun behind the first one's last byte
+    job(1, 3);
+    job(2, 4);
+    run(kSecondUs);
+    agent_.on_drain();
+    run(20 * kSecondUs);
+    EXPECT_EQ(server.tags, (std::vector<std::string>{"j1", "j2"})) << "what was begun";
+    ASSERT_EQ(qmgr().reports.size(), 4U);
+    for (const Qmgr::Report& report : qmgr().reports) {
+        EXPECT_EQ(report.attempted, report.job <= 2) << report.job;
+        EXPECT_EQ(report.lane, report.job == 4 ? 2U : 1U) << "qmgr knows it by this number";
+    }
+    EXPECT_EQ(qmgr().closed.size(), 2U);
+    EXPECT_TRUE(qmgr().closed_because_agent_stops);
+
+    open_lane(3, {first_});
+    job(3, 5);
+    run();
+    EXPECT_EQ(qmgr().closed.size(), 3U) << "nothing new is begun";
+    EXPECT_EQ(qmgr().reports.size(), 5U);
+    EXPECT_EQ(server.tags.size(), 2U);
+}
+
+TEST_F(SmtpServiceTest, WhatWasNotBegunGoesBackWhenQmgrDies) {
+    Server server(world_, first_);
+    server.options.final_delay_ms = 20'000;
+    open_lane(1, {first_});
+    job(1, 1);
+    job(1, 2);
+    job(1, 3);
+    run(2 * kSecondUs);
+    new_qmgr();
+    EXPECT_EQ(qmgr().held, (std::vector<uint64_t>{1, 2}));
+    ASSERT_EQ(qmgr().reports.size(), 1U);
+    EXPECT_EQ(qmgr().reports[0].job, 3U);
+    EXPECT_FALSE(qmgr().reports[0].attempted);
 }
 
 }  // namespace
