@@ -97,6 +97,7 @@ Result<void> send_start(int control, const PlannedService& service, const Child:
     if (!identity.row->arena_parameter.empty())
         start.arena_bytes =
             static_cast<uint64_t>(service.settings.integer(identity.row->arena_parameter));
+    start.stop_after = roles_that_stop_before(*identity.row);
     std::vector<int> descriptors = {snapshot->get(), counter_page};
     for (const Listener& listener : listeners) {
         if (start.listeners.size() == kListenersMax)

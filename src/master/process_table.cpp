@@ -54,6 +54,14 @@ const RoleRow* row_of(Role role) noexcept {
     return nullptr;
 }
 
+uint32_t roles_that_stop_before(const RoleRow& row) noexcept {
+    uint32_t roles = 0;
+    for (const RoleRow& other : kRoleRows) {
+        if (other.stop_stage < row.stop_stage) roles |= role_bit(other.role);
+    }
+    return roles;
+}
+
 std::span<const Wire> wires() noexcept { return kWires; }
 
 const Wire* wire_between(Role a, Role b) noexcept {

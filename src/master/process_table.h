@@ -45,6 +45,8 @@ struct Wire {
 };
 
 std::span<const RoleRow> role_rows() noexcept;
+// role_bit()s of those whose stage ends before this row's begins.
+uint32_t roles_that_stop_before(const RoleRow& row) noexcept;
 // Null: no service of that kind exists yet.
 const RoleRow* row_of(Role role) noexcept;
 

@@ -52,6 +52,19 @@ TEST(ProcessTable, BothEndsOfAWireAreToldTheSame) {
     }
 }
 
+TEST(ProcessTable, WhoFeedsARoleStopsBeforeItAndTheLogIsLast) {
+    EXPECT_EQ(roles_that_stop_before(*row_of(Role::smtpd)), 0U);
+    EXPECT_EQ(roles_that_stop_before(*row_of(Role::cleanup)), role_bit(Role::smtpd));
+    const uint32_t before_store = roles_that_stop_before(*row_of(Role::store));
+    for (const Role role : {Role::cleanup, Role::qmgr, Role::smtp})
+        EXPECT_NE(before_store & role_bit(role), 0U) << name_of(role);
+    EXPECT_EQ(before_store & role_bit(Role::postlogd), 0U);
+    for (const RoleRow& row : role_rows()) {
+        const uint32_t before_log = roles_that_stop_before(*row_of(Role::postlogd));
+        EXPECT_EQ((before_log & role_bit(row.role)) != 0, row.role != Role::postlogd);
+    }
+}
+
 TEST(ProcessTable, EverybodyElseLogs) {
     for (const RoleRow& row : role_rows()) {
         if (row.role == Role::postlogd) continue;

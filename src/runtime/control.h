@@ -68,6 +68,7 @@ struct Start {
     bool network = false;         // false: an own, empty network namespace
     SandboxMode sandbox = SandboxMode::best;
     uint64_t arena_bytes = 0;  // 0: this role has none
+    uint32_t stop_after = 0;   // bit of each role that a stop ends before this one
     std::vector<ListenerName> listeners;
 
     template <class Codec>
@@ -82,6 +83,7 @@ struct Start {
         codec(network);
         codec(sandbox);
         codec(arena_bytes);
+        codec(stop_after);
         codec.list(listeners, kListenersMax);
     }
 };

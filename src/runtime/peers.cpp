@@ -87,6 +87,12 @@ Peer* Peers::find(uint32_t incarnation) noexcept {
     return nullptr;
 }
 
+bool Peers::has_any(uint32_t roles) const noexcept {
+    return std::any_of(peers_.begin(), peers_.end(), [roles](const auto& peer) {
+        return (role_bit(peer->role()) & roles) != 0;
+    });
+}
+
 std::vector<Peer*> Peers::all(Role role) {
     std::vector<Peer*> out;
     for (auto& peer : peers_) {

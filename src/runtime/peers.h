@@ -133,6 +133,7 @@ class Peers final : public TurnListener {
 
     Peer* find(Role role, uint16_t instance) noexcept;
     Peer* find(uint32_t incarnation) noexcept;
+    bool has_any(uint32_t roles) const noexcept;  // role_bit()s
     // All of a role, by instance.
     std::vector<Peer*> all(Role role);
     // An extent's bytes in whichever peer's arena it names; nothing when unknown or outside.

@@ -29,6 +29,11 @@ enum class Role : uint8_t {
 };
 inline constexpr unsigned kRoles = 18;
 
+// A set of roles.
+constexpr uint32_t role_bit(Role role) noexcept { return 1U << static_cast<unsigned>(role); }
+
+static_assert(kRoles <= 32);
+
 // As in logs: "smtpd", "qmgr", "trivial-rewrite" …
 std::string_view name_of(Role role) noexcept;
 // The program named in master.cf's last column.

@@ -61,6 +61,7 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     void on_introduce(ControlMessage& message);
     void on_reload(ControlMessage& message);
     void on_drain(const ControlMessage& message);
+    void on_master_gone();
     void drain(bool gently);
     void look_at_drain();
 
@@ -96,7 +97,7 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     void on_misbehaviour(Role role, uint32_t incarnation, std::string_view what) override;
 
     void on_turn_end() override {
-        if (draining_) look_at_drain();
+        if (draining_ || master_is_gone_) look_at_drain();
     }
 
     const Role role_;
@@ -273,14 +274,18 @@ void ServiceProcess::on_control(const Event& event) {
             on_message(message);
             continue;
         }
-        master_is_gone_ = true;
-        log_->warning("master is gone: finishing what is held");
-        // All drain at once now, and one may wait for what another took along; master would have
-        // ended that.
-        give_up_us_ = loop_->now_us() + settings_->time_us("stop_time_limit");
-        drain(false);
+        on_master_gone();
     }
     if (event.last && !master_is_gone_) loop_->watch(control_done_, kControlDescriptor);
+}
+
+// Nobody restarts what dies from now on: finish and go, in the order in which master would have
+// stopped us, and within the time it would have given.
+void ServiceProcess::on_master_gone() {
+    master_is_gone_ = true;
+    log_->warning("master is gone: finishing what is held");
+    give_up_us_ = loop_->now_us() + settings_->time_us("stop_time_limit");
+    loop_->timers().set(drain_timer_, loop_->now_us());
 }
 
 void ServiceProcess::on_message(ControlMessage& message) {
@@ -335,7 +340,8 @@ void ServiceProcess::drain(bool gently) {
 
 void ServiceProcess::look_at_drain() {
     if (drained_) return;
-    if (!service_->is_idle()) {
+    if (master_is_gone_ && !peers_->has_any(start_.stop_after)) drain(false);
+    if (!draining_ || !service_->is_idle()) {
         idle_since_us_ = kNeverUs;
     } else if (idle_since_us_ == kNeverUs) {
         idle_since_us_ = loop_->now_us();

@@ -7,7 +7,8 @@
 //   run ── Drain, or master is gone ─► on_drain ─ is_idle ─► rings are read ─► Drained, exit 0
 //
 // Master ends what does not finish in time; without master a process gives up after
-// stop_time_limit.
+// stop_time_limit. Master stops the roles in stages; without it each waits until it sees nobody any
+// more who stops before it (control::Start::stop_after).
 //
 // A main.cpp is one call:
 //     int main() {

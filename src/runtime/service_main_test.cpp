@@ -37,6 +37,8 @@ class EchoService final : public Service {
             (void)peer.send_bytes(type, opened ? "opened" : "refused");
         } else if (body == "myhostname") {
             (void)peer.send_bytes(type, world_.settings.text("myhostname"));
+        } else if (body == "draining?") {
+            (void)peer.send_bytes(type, draining_ ? "yes" : "no");
         } else if (body == "misbehave") {
             peers_->misbehaved(peer, "was told to");
         } else {
@@ -233,6 +235,19 @@ TEST_F(ServiceMain, FinishesWhenMasterDies) {
     run();
     ASSERT_EQ(next_type(), control::Ready::kType);
     control.reset();
+    EXPECT_EQ(exit_status(), 0);
+}
+
+TEST_F(ServiceMain, WorksOnWithoutMasterWhileSomeoneIsThereWhoStopsBefore) {
+    start.stop_after = role_bit(Role::smtpd);
+    run();
+    ASSERT_EQ(next_type(), control::Ready::kType);
+    Far far;
+    introduce(far);
+    control.reset();
+    for (int i = 0; i < 20; ++i) ASSERT_EQ(far.ask("draining?"), "no");
+    far.introductions.leave_all();
+    for (int i = 0; i < 10; ++i) far.step();
     EXPECT_EQ(exit_status(), 0);
 }
 
