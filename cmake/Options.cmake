@@ -2,7 +2,9 @@
 option(POSTHASTE_TESTS "build unit, simulation and fuzz-replay tests" ON)
 option(POSTHASTE_BENCH "build the micro benchmarks and the load tools" ON)
 option(POSTHASTE_WERROR "warnings are errors (CI)" OFF)
-option(POSTHASTE_MIMALLOC "link mimalloc into the executables instead of glibc's allocator" ON)
+# Measured side by side (bench/results/allocator.md): no difference beyond the noise, glibc's needing
+# two to six percent less CPU. So the default is the one that is no dependency and keeps its checks.
+option(POSTHASTE_MIMALLOC "link mimalloc into the executables instead of glibc's allocator" OFF)
 option(POSTHASTE_FUZZ "build libFuzzer targets (clang)" OFF)
 set(POSTHASTE_SANITIZE "" CACHE STRING "value for -fsanitize=, empty for none")
 

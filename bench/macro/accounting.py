@@ -113,6 +113,15 @@ def process_numbers(pid):
     return {"cpu_us": cpu_us, "wakeups": switches}
 
 
+def pss_kib(pid):
+    """Memory of a process, pages it shares counted in shares."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup") as f:
+            return int(re.search(r"^Pss:\s+(\d+)", f.read(), re.M).group(1))
+    except OSError:
+        return 0
+
+
 def box_busy_us():
     """What the whole machine was busy with: user, nice, system, irq, softirq; and what was stolen from it."""
     with open("/proc/stat") as f:

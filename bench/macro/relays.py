@@ -28,17 +28,18 @@ def wait_for(condition, seconds, what):
 class Posthaste:
     name = "posthaste"
 
-    def __init__(self, port, sink_port, settings=None):
+    def __init__(self, port, sink_port, settings=None, build=BUILD, group=None):
         self.port = port
         self.directory = tempfile.mkdtemp(prefix="bench-posthaste-", dir="/var/tmp")
         os.chmod(self.directory, 0o755)
-        self.group = Group(self.name)
-        self.program = os.path.join(BUILD, "sbin/posthaste")
+        self.build = build
+        self.group = Group(group or self.name)
+        self.program = os.path.join(build, "sbin/posthaste")
         self.group.run([self.program, "-c", self.directory, "init", "--mode", "bulk", "--listen", f"127.0.0.1:{port}"])
         values = {"relayhost": f"[127.0.0.1]:{sink_port}", "mynetworks": "127.0.0.0/8",
                   "smtpd_client_connection_count_limit": "0", "default_destination_concurrency_limit": "40",
                   "initial_destination_concurrency": "20", **(settings or {})}
-        self.group.run([os.path.join(BUILD, "sbin/postconf"), "-c", self.directory, "-e",
+        self.group.run([os.path.join(self.build, "sbin/postconf"), "-c", self.directory, "-e",
                         *[f"{k} = {v}" for k, v in values.items()]])
 
     def start(self):
@@ -48,7 +49,7 @@ class Posthaste:
         subprocess.run([self.program, "-c", self.directory, "stop"], capture_output=True, timeout=60)
 
     def queued(self):
-        out = subprocess.run([os.path.join(BUILD, "sbin/postqueue"), "-c", self.directory, "-j"], capture_output=True, text=True)
+        out = subprocess.run([os.path.join(self.build, "sbin/postqueue"), "-c", self.directory, "-j"], capture_output=True, text=True)
         return len(out.stdout.splitlines())
 
     def remove(self):

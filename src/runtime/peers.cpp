@@ -88,9 +88,8 @@ Peer* Peers::find(uint32_t incarnation) noexcept {
 }
 
 bool Peers::has_any(uint32_t roles) const noexcept {
-    return std::any_of(peers_.begin(), peers_.end(), [roles](const auto& peer) {
-        return (role_bit(peer->role()) & roles) != 0;
-    });
+    return std::any_of(peers_.begin(), peers_.end(),
+                       [roles](const auto& peer) { return (role_bit(peer->role()) & roles) != 0; });
 }
 
 std::vector<Peer*> Peers::all(Role role) {
