@@ -86,6 +86,15 @@ std::vector<Endpoint> read_resolv_conf(std::string_view text, size_t servers_max
     return out;
 }
 
+std::vector<std::string> read_trust_anchors(std::string_view text, size_t anchors_max) {
+    std::vector<std::string> out;
+    for (const std::string_view line : split(text, "\n")) {
+        const std::string_view record = trimmed(line.substr(0, line.find(';')));
+        if (!record.empty() && out.size() < anchors_max) out.emplace_back(record);
+    }
+    return out;
+}
+
 std::optional<std::vector<Endpoint>> read_dns_servers(std::string_view text) {
     std::vector<Endpoint> out;
     for (const std::string_view item : split(text, ", \t\r\n")) {

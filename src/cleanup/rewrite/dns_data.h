@@ -25,6 +25,9 @@ std::string reverse_name(const IpAddress& address);
 
 // "nameserver" lines of resolv.conf(5), at most servers_max of them; others are skipped.
 std::vector<Endpoint> read_resolv_conf(std::string_view text, size_t servers_max = 8);
+// A file of DNSKEY or DS records in zone form (unbound's root.key, dns-root-data): one record a
+// line, what follows ";" is comment.
+std::vector<std::string> read_trust_anchors(std::string_view text, size_t anchors_max = 32);
 // dns_servers: "192.0.2.1, 192.0.2.2@5353". Nothing when one of them is faulty.
 std::optional<std::vector<Endpoint>> read_dns_servers(std::string_view text);
 

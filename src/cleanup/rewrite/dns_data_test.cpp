@@ -69,5 +69,12 @@ TEST(DnsData, FindsTheServers) {
     EXPECT_FALSE(read_dns_servers("localhost"));
 }
 
+TEST(TrustAnchors, AreTheRecordsWithoutCommentsAndEmptyLines) {
+    const auto anchors =
+        read_trust_anchors("; a comment\n\n. IN DS 1 8 2 AB ; keytag\r\n x. DS 2\n");
+    EXPECT_EQ(anchors, (std::vector<std::string>{". IN DS 1 8 2 AB", "x. DS 2"}));
+    EXPECT_EQ(read_trust_anchors("a\nb\nc\n", 2).size(), 2U);
+}
+
 }  // namespace
 }  // namespace posthaste::rewrite

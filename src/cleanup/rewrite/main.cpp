@@ -22,7 +22,7 @@ struct Prepared {
     Routing routing;
     HostsFile hosts_file;
     std::vector<IpAddress> own_addresses;
-    std::vector<Endpoint> name_servers;
+    UnboundResolver::Options resolver_options;
     OpenReport report;
 
     // Empty, or why not.
@@ -34,17 +34,29 @@ struct Prepared {
         const auto servers = read_dns_servers(settings.text("dns_servers"));
         if (!servers)
             return "dns_servers: expected address or address@port: " + settings.text("dns_servers");
-        name_servers = *servers;
-        if (name_servers.empty()) {
+        resolver_options.forwarders = *servers;
+        if (servers->empty()) {
             // Without one libunbound asks the root servers by itself.
             const auto text = read_text_file("/etc/resolv.conf", kMiB);
-            if (text) name_servers = read_resolv_conf(*text);
+            if (text) resolver_options.forwarders = read_resolv_conf(*text);
         }
+        read_anchors(settings.text("dns_trust_anchor_file"));
         return "";
     }
 
+    void read_anchors(const std::string& path) {
+        if (path.empty()) return;
+        const auto text = read_text_file(path, kMiB);
+        if (text) resolver_options.trust_anchors = read_trust_anchors(*text);
+        if (!resolver_options.trust_anchors.empty()) return;
+        report.warnings.push_back(
+            "dns_trust_anchor_file: " + path + ": " +
+            (text ? "no record in it" : text.error().text()) +
+            ": DNSSEC is not validated; install dns-root-data, or set it empty");
+    }
+
     std::unique_ptr<Service> make(World& world, std::string& why_not) {
-        auto resolver = UnboundResolver::start(world.loop, name_servers);
+        auto resolver = UnboundResolver::start(world.loop, resolver_options);
         if (!resolver) {
             why_not = "resolver: " + resolver.error().text();
             return nullptr;

@@ -85,8 +85,8 @@ UnboundResolver::~UnboundResolver() {
     }
 }
 
-Result<std::unique_ptr<UnboundResolver>> UnboundResolver::start(
-    Loop& loop, const std::vector<Endpoint>& forwarders) {
+Result<std::unique_ptr<UnboundResolver>> UnboundResolver::start(Loop& loop,
+                                                                const Options& options) {
     std::unique_ptr<UnboundResolver> out(new UnboundResolver(loop));
     out->context_ = ub_ctx_create();
     if (out->context_ == nullptr) return Error{Errc::unsupported, 0, "create resolver"};
@@ -97,7 +97,15 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::start(
             return Error{Errc::unsupported, 0, option.name};
         }
     }
-    for (const Endpoint& server : forwarders) {
+    if (!options.forwarders.empty() &&
+        ub_ctx_set_option(context, "harden-dnssec-stripped:", "no") != 0) {
+        return Error{Errc::unsupported, 0, "harden-dnssec-stripped:"};
+    }
+    for (const std::string& anchor : options.trust_anchors) {
+        if (ub_ctx_add_ta(context, anchor.c_str()) != 0)
+            return Error{Errc::invalid_setting, 0, "take trust anchor"};
+    }
+    for (const Endpoint& server : options.forwarders) {
         const std::string text = server.ip.text() + "@" + std::to_string(server.port);
         if (ub_ctx_set_fwd(context, text.c_str()) != 0)
             return Error{Errc::invalid_setting, 0, "set name server"};

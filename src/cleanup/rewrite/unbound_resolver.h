@@ -29,9 +29,16 @@ class UnboundResolver final : public Resolver {
     // is 1024).
     static constexpr size_t kOpenMax = 900;
 
-    // Empty `forwarders`: recursion from the root.
-    static Result<std::unique_ptr<UnboundResolver>> start(Loop& loop,
-                                                          const std::vector<Endpoint>& forwarders);
+    struct Options {
+        std::vector<Endpoint> forwarders;  // none: recursion from the root
+        // DNSKEY or DS records in text form; none: nothing is validated. An answer below them that
+        // does not validate is a failed look-up. A forwarder that strips signatures (a home router,
+        // an old site server) leaves us with what it says; when we ask the world ourselves, a zone
+        // whose signatures are missing fails.
+        std::vector<std::string> trust_anchors;
+    };
+
+    static Result<std::unique_ptr<UnboundResolver>> start(Loop& loop, const Options& options);
     ~UnboundResolver() override;
 
     void mx(const std::string& domain, std::function<void(MxAnswer)> done) override;

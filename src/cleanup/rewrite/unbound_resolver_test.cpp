@@ -89,7 +89,7 @@ class NameServer {
 
 struct UnboundResolverTest : testing::Test {
     UnboundResolverTest() {
-        auto started = UnboundResolver::start(loop, {server.endpoint()});
+        auto started = UnboundResolver::start(loop, {{server.endpoint()}, {}});
         EXPECT_TRUE(started);
         if (started) resolver = std::move(*started);
     }
@@ -200,6 +200,25 @@ TEST_F(UnboundResolverTest, HoldsManyQuestionsAtOnce) {
     }
     serve_until(done);
     EXPECT_EQ(good, kCount);
+}
+
+TEST_F(UnboundResolverTest, BelievesAForwarderThatKnowsNoSignaturesWhateverTheAnchor) {
+    const std::string root_ds =
+        ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D";
+    auto validating = UnboundResolver::start(loop, {{server.endpoint()}, {root_ds}});
+    ASSERT_TRUE(validating);
+    resolver = std::move(*validating);
+    server.has("h.example", 1, std::string("\xc0\0\2\1", 4));
+    bool done = false;
+    resolver->addresses("h.example", false, [&](const AddressAnswer& answer) {
+        EXPECT_EQ(answer.status, DnsStatus::ok);
+        done = true;
+    });
+    serve_until(done);
+}
+
+TEST_F(UnboundResolverTest, RefusesATrustAnchorThatIsNone) {
+    EXPECT_FALSE(UnboundResolver::start(loop, {{}, {"this is no record"}}));
 }
 
 TEST_F(UnboundResolverTest, MayGoWithQuestionsOpen) {

@@ -43,6 +43,8 @@ std::span<const ParameterRow> ours() {
          "Messages handed to a connection ahead of the report on the first of them."},
         {"dns_servers", text, "", 0, 0, restart,
          "Name servers as address or address@port; empty: those of /etc/resolv.conf."},
+        {"dns_trust_anchor_file", text, "/usr/share/dns/root.key", 0, 0, restart,
+         "DNSKEY or DS records from which DNSSEC is validated; empty: it is not."},
         {"store_free_space_floor", size, "64M", 0, kSizeMax, live,
          "Free bytes below which nothing is accepted, so that the queue can still be worked off."},
         {"store_write_buffer_size", size, "64M", 1 << 20, int64_t{1} << 36, restart,
