@@ -20,6 +20,19 @@ constexpr unsigned kProcessesMax = 64;
 constexpr std::array<Role, 6> kEssential = {Role::smtpd, Role::cleanup, Role::store,
                                             Role::qmgr,  Role::rewrite, Role::smtp};
 
+// What smtpd and cleanup match against; an item may be a file, or a table in one.
+constexpr std::array<std::string_view, 5> kLists = {"mynetworks", "relay_domains", "mydestination",
+                                                    "smtpd_forbid_bare_newline_exclusions",
+                                                    "smtpd_client_event_limit_exceptions"};
+
+bool names_a_file(std::string_view list) {
+    for (std::string_view item : split(list, ", \t\r\n")) {
+        while (item.starts_with('!')) item.remove_prefix(1);
+        if (item.starts_with('/') || item.find(":/") != std::string_view::npos) return true;
+    }
+    return false;
+}
+
 class PlanMaker {
  public:
     PlanMaker(const MainCf& main_cf, const MasterCf& master_cf, const SystemFacts& facts,
@@ -208,7 +221,23 @@ std::optional<Plan> make_plan(const std::string& config_directory, const SystemF
     return make_plan(main_cf, master_cf, facts, diagnostics);
 }
 
+bool reads_files(const PlannedService& service) {
+    switch (service.row->role) {
+        case Role::postlogd:
+        case Role::rewrite:
+            return true;
+        case Role::smtpd:
+        case Role::cleanup:
+            return std::any_of(kLists.begin(), kLists.end(), [&](std::string_view name) {
+                return names_a_file(service.settings.text(name));
+            });
+        default:
+            return false;
+    }
+}
+
 bool needs_restart(const PlannedService& before, const PlannedService& after) {
+    if (reads_files(before) || reads_files(after)) return true;
     if (before.program_path != after.program_path || before.process_count != after.process_count ||
         before.first_instance != after.first_instance || before.user_id != after.user_id ||
         before.group_id != after.group_id || before.entry.type != after.entry.type ||

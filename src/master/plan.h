@@ -44,8 +44,11 @@ std::optional<Plan> make_plan(const std::string& config_directory, const SystemF
 std::optional<Plan> make_plan(const MainCf& main_cf, const MasterCf& master_cf,
                               const SystemFacts& facts, Diagnostics& diagnostics);
 
+// Whether it opens files before it gives its rights away, so that only a new process sees what
+// changed in them: the log, tables, lists in files.
+bool reads_files(const PlannedService& service);
 // Whether going from one to the other takes new processes: a setting that applies at restart,
-// another program, user or number of processes.
+// another program, user or number of processes, files to be read anew.
 bool needs_restart(const PlannedService& before, const PlannedService& after);
 
 }  // namespace posthaste

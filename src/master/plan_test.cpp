@@ -134,5 +134,20 @@ TEST_F(PlanTest, OnlyASettingThatAppliesAtRestartNeedsOne) {
     EXPECT_FALSE(needs_restart(*before->find("store store"), *workers->find("store store")));
 }
 
+TEST_F(PlanTest, AServiceThatReadsFilesIsReplacedAtEachReload) {
+    const auto plain = plan(kServices, "relay_domains = inline:{a=b} example.com\n");
+    EXPECT_FALSE(reads_files(*plain->find("smtpd 2525")));
+    EXPECT_TRUE(reads_files(*plain->find("rewrite rewrite")));
+    for (const char* list :
+         {"mynetworks = 127.0.0.0/8, !/etc/networks.bad", "relay_domains = texthash:/etc/ours",
+          "smtpd_client_event_limit_exceptions = /etc/friends"}) {
+        const auto files = plan(kServices, std::string(list) + "\n");
+        ASSERT_TRUE(files) << remarks_;
+        EXPECT_TRUE(reads_files(*files->find("smtpd 2525"))) << list;
+        EXPECT_FALSE(reads_files(*files->find("store store"))) << list;
+        EXPECT_TRUE(needs_restart(*files->find("smtpd 2525"), *files->find("smtpd 2525"))) << list;
+    }
+}
+
 }  // namespace
 }  // namespace posthaste

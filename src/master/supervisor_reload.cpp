@@ -11,12 +11,6 @@ namespace {
 // Longer than any client needs for a message.
 constexpr int64_t kRetireUsMax = 10 * kMinuteUs;
 
-// Both open files before they give their rights away: a new postlogd is how the log is rotated, a
-// new rewrite how a changed transport table is seen.
-bool always_replaced(const PlannedService& service) {
-    return service.row->role == Role::postlogd || service.row->role == Role::rewrite;
-}
-
 }  // namespace
 
 void Supervisor::reload() {
@@ -51,8 +45,7 @@ void Supervisor::apply(Plan plan) {
         if (service == nullptr || slot.worker >= service->process_count) {
             slot.wanted = false;
             if (slot.child) retire(*slot.child);
-        } else if (old_service != nullptr &&
-                   (needs_restart(*old_service, *service) || always_replaced(*service))) {
+        } else if (old_service != nullptr && needs_restart(*old_service, *service)) {
             replace(slot);
         } else if (slot.child && !slot.child->reload(service->settings)) {
             replace(slot);

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 
-from harness import Relay, Sink, Smtp, main, source, wait_until
+from harness import Relay, Sink, Smtp, main, scratch_directory, source, wait_until
 from receivers import AioReceiver
 
 
@@ -66,6 +66,29 @@ def test_a_session_outlives_the_process_that_a_restart_parameter_replaces():
     old.close()
     assert sorted(m.body for m in receiver.wait(2)) == [b"first half\r\nsecond half\r\n", b"new\r\n"]
     wait_until(lambda: not before & set(relay.children()["smtpd"]), 60, "the old smtpd to end")
+
+
+def test_a_list_in_a_file_is_read_again():
+    receiver = AioReceiver()
+    networks = os.path.join(scratch_directory("lists"), "networks")
+    with open(networks, "w", encoding="ascii") as f:
+        f.write("127.0.0.0/8\n")
+    relay = Relay(receiver.port, settings={"mynetworks": networks})
+    relay.send()
+
+    def refused():
+        smtp = Smtp(relay.port)
+        smtp.greet()
+        smtp.ask("MAIL FROM:<sender@sender.test>")
+        said = smtp.ask("RCPT TO:<someone@dest.test>")
+        smtp.close()
+        return said.startswith("454 4.7.1") or said.startswith("554 5.7.1")
+    assert not refused()
+    with open(networks, "w", encoding="ascii") as f:
+        f.write("192.0.2.0/24\n")
+    relay.reload({"smtpd_banner": "$myhostname ESMTP"})
+    wait_until(refused, what="the network that is no longer trusted to be refused")
+    wait_until(lambda: all(refused() for _ in range(4)), what="every smtpd to refuse it")
 
 
 def test_reloads_under_load_lose_nothing():
