@@ -5,6 +5,13 @@
 namespace posthaste::cleanup {
 
 bool LeaseRelay::add(Asker asker) {
+    const auto same = std::find_if(pending_.begin(), pending_.end(), [&](const Pending& pending) {
+        return pending.asker.incarnation == asker.incarnation;
+    });
+    if (same != pending_.end()) {
+        same->asker = asker;
+        return true;
+    }
     if (pending_.size() >= kPendingMax) return false;
     pending_.push_back({next_cookie_++, asker, false});
     return true;

@@ -3,8 +3,10 @@
 //
 //   added ──sent──► asked ──grant──► gone
 //     ▲               │
-//     └─ store died ──┘          asked again at the next store: a lease lost on the way costs
-//     numbers, not mail
+//     └─ store died ──┘   asked again at the next store: a lost lease costs numbers, not mail
+//
+// One question an asker: they ask again when no answer comes, and the new one takes the old one's
+// place, cookie and all.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +19,7 @@ namespace posthaste::cleanup {
 
 class LeaseRelay {
  public:
-    // Of all askers. They ask ahead of need, one at a time: more than this is misbehaviour.
-    static constexpr size_t kPendingMax = 1024;
+    static constexpr size_t kPendingMax = 1024;  // more askers than master ever starts
 
     struct Asker {
         uint32_t incarnation = 0;

@@ -40,7 +40,7 @@ TEST(LeaseRelay, AsksEachQuestionOnceUntilTheStoreDies) {
 TEST(LeaseRelay, WaitsForRoom) {
     LeaseRelay relay;
     ASSERT_TRUE(relay.add({7, 1}));
-    ASSERT_TRUE(relay.add({7, 2}));
+    ASSERT_TRUE(relay.add({8, 2}));
     EXPECT_EQ(asked(relay, 1).size(), 1U);
     EXPECT_EQ(asked(relay).size(), 1U);
 }
@@ -57,8 +57,19 @@ TEST(LeaseRelay, ForgetsWhoDied) {
 
 TEST(LeaseRelay, IsBounded) {
     LeaseRelay relay;
-    for (size_t i = 0; i < LeaseRelay::kPendingMax; ++i) ASSERT_TRUE(relay.add({7, i}));
+    for (uint32_t i = 0; i < LeaseRelay::kPendingMax; ++i) ASSERT_TRUE(relay.add({100 + i, 1}));
     EXPECT_FALSE(relay.add({7, 0}));
+}
+
+TEST(LeaseRelay, KeepsOneQuestionOfAnAskerWhoAsksAgain) {
+    LeaseRelay relay;
+    for (uint64_t cookie = 1; cookie <= 5000; ++cookie) ASSERT_TRUE(relay.add({7, cookie}));
+    const auto cookies = asked(relay);
+    ASSERT_EQ(cookies.size(), 1U);
+    ASSERT_TRUE(relay.add({7, 5001}));
+    EXPECT_TRUE(asked(relay).empty()) << "the store has the question already";
+    EXPECT_EQ(relay.take(cookies[0])->cookie, 5001U);
+    EXPECT_TRUE(relay.empty());
 }
 
 }  // namespace

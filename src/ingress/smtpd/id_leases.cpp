@@ -44,6 +44,8 @@ void IdLeases::ask_if_low() {
 void IdLeases::on_ask_again() { ask_if_low(); }
 
 bool IdLeases::on_grant(Peer&, const wire::LeaseGrant& grant) {
+    // The store has none to give just now: the timer runs on, and asks again.
+    if (grant.count == 0 && grant.first == kNoMessage) return true;
     const bool is_good = grant.first != kNoMessage && grant.first <= kMessageIdMax &&
                          grant.count > 0 && grant.count <= 64 * wire::kLeaseIds &&
                          grant.count <= kMessageIdMax - grant.first;

@@ -20,6 +20,7 @@ struct LeaseRequest {
     }
 };
 
+// count 0 and first kNoMessage: none now (the queue can not be written); ask again later.
 struct LeaseGrant {
     static constexpr uint16_t kType = 2;
     uint64_t cookie = 0;

@@ -185,6 +185,10 @@ class SmtpdHouse : public ::testing::Test {
                     wire::LeaseRequest request;
                     ASSERT_TRUE(wire::decode(record.body, request));
                     if (!grants) return;
+                    if (queue_is_broken) {
+                        cleanup->send(wire::LeaseGrant{request.cookie, kNoMessage, 0});
+                        return;
+                    }
                     cleanup->send(wire::LeaseGrant{request.cookie, next_id, wire::kLeaseIds});
                     next_id += wire::kLeaseIds;
                 } else {
@@ -305,6 +309,7 @@ class SmtpdHouse : public ::testing::Test {
     bool answers = true;
     int64_t answer_delay_us_max = 0;
     bool grants = true;
+    bool queue_is_broken = false;  // grants nothing, and says so
     MessageId next_id = 1'700'000'000'000'000;
     std::string client_name;
     int names_asked = 0;

@@ -158,6 +158,19 @@ TEST_F(SmtpdServiceTest, WaitsForIdsBeforeItAcceptsClients) {
     EXPECT_EQ(client.heard, "220 mx.example.com ESMTP Posthaste\r\n");
 }
 
+TEST_F(SmtpdServiceTest, AsksAgainWhenTheStoreHasNoIdsJustNow) {
+    queue_is_broken = true;
+    start();
+    add_cleanup(1);
+    pass(2 * kSecondUs);
+    EXPECT_NE(peers->find(Role::cleanup, 1), nullptr) << "nobody broke a rule";
+    queue_is_broken = false;
+    TestClient& client = client_in_rcpt();
+    run_a_message(client, "Subject: x\r\n\r\nbody\r\n");
+    ASSERT_TRUE(hears(client, 1));
+    EXPECT_THAT(client.heard, StartsWith("250 2.0.0 Ok"));
+}
+
 TEST_F(SmtpdServiceTest, SaysWhenThereIsNoQueue) {
     start();
     TestClient& client = connect();
