@@ -8,6 +8,8 @@
 
 namespace posthaste::store {
 
+static_assert(wire::kContentBytesMax == uint64_t{wire::kExtentsMax} * kBlockBytes);
+
 // use(first_block, block_count, bytes in it)
 template <class Use>
 void LentContent::each_run(const Place& place, Use use) const {

@@ -230,7 +230,8 @@ wire::CommitOutcome StoreService::add(Outbox& outbox, const wire::CommitRequest&
     return durable;
 }
 
-// Fills pieces_; false when an extent lies nowhere or the sizes differ.
+// Fills pieces_; false when an extent lies nowhere, the sizes differ, or there is more than any
+// message holds: before a byte is copied.
 bool StoreService::gather(const wire::CommitRequest& request, uint64_t size_bytes) {
     pieces_.clear();
     uint64_t sum = 0;
@@ -240,6 +241,7 @@ bool StoreService::gather(const wire::CommitRequest& request, uint64_t size_byte
         if (!bytes) return false;
         pieces_.push_back(*bytes);
         sum += bytes->size();
+        if (sum > wire::kContentBytesMax) return false;
     }
     return sum > 0 && sum == size_bytes;
 }

@@ -247,6 +247,21 @@ TEST_F(StoreServiceTest, RequestsThatAreWrongAreRefusedAndNothingIsStored) {
     EXPECT_EQ(qmgr_.hear<wire::QueuedMessage>().size(), 1u);
 }
 
+// A list of extents is no more than some kilobytes, whatever it sums up to.
+TEST_F(StoreServiceTest, TheSameBytesOverAndOverAreNoMessage) {
+    Envelope envelope = envelope_for(lease(), "");
+    const wire::Extent whole = put(smtpd_arena_, std::string(64 * kBlockBytes, 'x'));
+    wire::CommitRequest request;
+    request.cookie = 1;
+    request.content.assign(wire::kContentBytesMax / whole.length + 1, whole);
+    envelope.size_bytes = request.content.size() * uint64_t{whole.length};
+    const std::string bytes = encoded(envelope);
+    request.envelope = bytes;
+    cleanup_.say(request);
+    run();
+    EXPECT_EQ(outcome_of(1), wire::CommitOutcome::refused);
+}
+
 TEST_F(StoreServiceTest, GarbageEndsTheLinkAndNothingElse) {
     ASSERT_TRUE(cleanup_.channel.send(wire::CommitRequest::kType, "garbage"));
     cleanup_.channel.publish();

@@ -187,7 +187,8 @@ void CleanupService::on_submit(AnswerQueue& from, std::string_view body) {
         return peers_->misbehaved(from.peer(), "submitted message does not parse");
     const auto message_bytes = lent_bytes(*peers_, from.peer().incarnation(), submitted_.content);
     if (!message_bytes)
-        return peers_->misbehaved(from.peer(), "submitted message lies outside of its arena");
+        return peers_->misbehaved(from.peer(),
+                                  "submitted message is too long or lies outside of its arena");
     const auto write_error = [&] {
         refuse(from, submitted_.cookie, 451, "4.3.0", "Error: queue file write error");
     };

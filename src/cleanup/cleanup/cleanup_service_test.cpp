@@ -278,6 +278,23 @@ TEST_F(CleanupServiceTest, NobodyLendsWhatIsNotHis) {
     EXPECT_NE(peers.find(3), nullptr);
 }
 
+TEST_F(CleanupServiceTest, NobodyLendsTheSameBytesOverAndOver) {
+    std::string bytes;
+    encode_envelope(envelope(), bytes);
+    const wire::Extent whole{smtpd.incarnation(), 0, 0, 4 * kMiB};
+    const std::vector<wire::Extent> most(wire::kContentBytesMax / whole.length, whole);
+    smtpd.say(wire::SubmitMessage{1, bytes, most});
+    loop.turn();
+    EXPECT_TRUE(store.hear<wire::CommitRequest>());
+    std::vector<wire::Extent> more = most;
+    more.push_back({smtpd.incarnation(), 0, 0, 1});
+    smtpd.say(wire::SubmitMessage{2, bytes, more});
+    loop.turn();
+    ASSERT_EQ(misbehaved.size(), 1U);
+    EXPECT_THAT(misbehaved[0], HasSubstr("too long"));
+    EXPECT_FALSE(store.hear<wire::CommitRequest>());
+}
+
 TEST_F(CleanupServiceTest, RecordsThatMakeNoSenseEndTheLink) {
     smtpd.say_bytes(wire::SubmitMessage::kType, "x");
     loop.turn();

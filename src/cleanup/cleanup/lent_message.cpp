@@ -18,6 +18,7 @@ std::optional<uint64_t> lent_bytes(const Peers& peers, uint32_t owner_incarnatio
         if (!peers.bytes(extent.incarnation, extent.first_block, extent.offset, extent.length))
             return std::nullopt;
         total += extent.length;
+        if (total > wire::kContentBytesMax) return std::nullopt;
     }
     return total;
 }

@@ -16,7 +16,8 @@
 namespace posthaste::cleanup {
 
 // Every extent lies in the arena of `owner_incarnation` (nobody lends what is not his), is not
-// empty, and is mapped here. The sum of their lengths, or nothing.
+// empty, and is mapped here; together they are no longer than a message may be. The sum of their
+// lengths, or nothing.
 std::optional<uint64_t> lent_bytes(const Peers& peers, uint32_t owner_incarnation,
                                    const std::vector<wire::Extent>& content);
 

@@ -30,4 +30,8 @@ static_assert(sizeof(Extent) == 16);
 // 16 KiB blocks, each possibly on its own: enough for a message of 128 MiB.
 inline constexpr uint32_t kExtentsMax = 8192;
 
+// What the extents of one message may sum up to. A list is foreign and may name the same bytes over
+// and over: whoever copies them checks the sum first.
+inline constexpr uint64_t kContentBytesMax = uint64_t{kExtentsMax} * 16 * 1024;
+
 }  // namespace posthaste::wire
