@@ -7,6 +7,8 @@
 
 #include "base/codec.h"
 
+#include "mail/address.h"
+
 namespace posthaste {
 namespace {
 
@@ -158,37 +160,42 @@ class QmgrServiceTest : public testing::Test {
 
     void introduce(Far& far) { peers_.add(far.parts()); }
 
-    static std::string envelope(MessageId id) {
+    static std::string envelope(MessageId id,
+                                const std::vector<std::string>& recipients = {"b@y.example"}) {
         Envelope out;
         out.id = id;
         out.arrived_wall_us = 1'700'000'000 * kSecondUs;
         out.size_bytes = 100;
         out.sender = "a@x.example";
-        out.recipients.push_back({"b@y.example", {}, kNotifyUnset});
+        for (const std::string& recipient : recipients)
+            out.recipients.push_back({recipient, {}, kNotifyUnset});
         std::string bytes;
         encode_envelope(out, bytes);
         return bytes;
     }
 
-    void announce(Far& store, MessageId id) {
-        const std::string bytes = envelope(id);
+    void announce(Far& store, MessageId id,
+                  const std::vector<std::string>& recipients = {"b@y.example"}) {
+        const std::string bytes = envelope(id, recipients);
         store.say(wire::QueuedMessage{bytes, {}, {{store.incarnation(), 3, 0, 100}}});
         loop_.turn();
     }
 
     // Rewrite's answer to the next question.
-    void resolve() {
+    void resolve(std::string_view recipient = "b@y.example") {
         const auto request = rewrite_.hear<wire::ResolveRequest>();
         ASSERT_TRUE(request);
-        EXPECT_EQ(request->recipient, "b@y.example");
+        EXPECT_EQ(request->recipient, recipient);
+        const auto domain = domain_of(recipient);
         wire::ResolveReply reply;
         reply.cookie = request->cookie;
         reply.outcome = wire::ResolveOutcome::ok;
         reply.ttl_s = 60;
         reply.transport = "smtp";
-        reply.nexthop = reply.site = "y.example";
+        const std::string host = "mx." + std::string(domain);
+        reply.nexthop = reply.site = domain;
         reply.hosts.resize(1);
-        reply.hosts[0].name = "mx.y.example";
+        reply.hosts[0].name = host;
         rewrite_.say(reply);
         loop_.turn();
     }
@@ -215,7 +222,7 @@ class QmgrServiceTest : public testing::Test {
         out.lane = job.lane;
         out.job = job.job;
         out.id = job.id;
-        out.results.push_back({0, Outcome::sent, "2.0.0", "250 Ok"});
+        out.results.push_back({job.recipients[0].number, Outcome::sent, "2.0.0", "250 Ok"});
         agent_.say(out);
         loop_.turn();
     }
@@ -373,6 +380,50 @@ TEST_F(QmgrServiceTest, DrainsOnceJobsAreReportedAndRecorded) {
     store_.say(wire::OutcomeRecorded{1});
     loop_.turn();
     EXPECT_TRUE(service_->is_idle());
+}
+
+// One of two jobs is over, the other comes back: nothing is under way, but the message stays.
+TEST_F(QmgrServiceTest, DrainsOnlyWithThePartResultsOfAMessageOnDisk) {
+    all_up();
+    announce(store_, 5'000'000, {"b@y.example", "c@z.example"});
+    resolve("b@y.example");
+    resolve("c@z.example");
+    const auto first = agent_.hear<wire::DeliveryJob>();
+    const auto second = agent_.hear<wire::DeliveryJob>();
+    ASSERT_TRUE(first && second);
+    report(*first, 1);
+    EXPECT_FALSE(store_.hear<wire::RecordOutcome>()) << "the rest may follow soon";
+    service_->on_drain();
+    const auto recorded = store_.hear<wire::RecordOutcome>();
+    ASSERT_TRUE(recorded) << "now it may not";
+    wire::DeliveryReport back;
+    back.sequence = 2;
+    back.lane = second->lane;
+    back.job = second->job;
+    back.id = second->id;
+    back.attempted = false;
+    agent_.say(back);
+    loop_.turn();
+    EXPECT_FALSE(service_->is_idle());
+    store_.say(wire::OutcomeRecorded{recorded->sequence});
+    loop_.turn();
+    EXPECT_TRUE(service_->is_idle());
+}
+
+TEST_F(QmgrServiceTest, RecordsAtOnceWhatIsReportedWhileItDrains) {
+    all_up();
+    announce(store_, 5'000'000, {"b@y.example", "c@z.example"});
+    resolve("b@y.example");
+    resolve("c@z.example");
+    const auto first = agent_.hear<wire::DeliveryJob>();
+    const auto second = agent_.hear<wire::DeliveryJob>();
+    ASSERT_TRUE(first && second);
+    service_->on_drain();
+    report(*first, 1);
+    const auto recorded = store_.hear<wire::RecordOutcome>();
+    ASSERT_TRUE(recorded);
+    EXPECT_FALSE(recorded->remove);
+    EXPECT_EQ(decode_queue_state(recorded->state)->groups.at(0).recipients.size(), 1U);
 }
 
 }  // namespace

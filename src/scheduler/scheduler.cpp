@@ -59,6 +59,9 @@ void Scheduler::open() {
 
 void Scheduler::drain() {
     draining_ = true;
+    // Nobody waits for what is not recorded: agents forget their reports with us.
+    progress_timer_.cancel();
+    on_progress_timer();
     while (!idle_lanes_.empty()) close_lane(idle_lanes_.front());
 }
 

@@ -80,7 +80,8 @@ class Scheduler final : private RateListener {
 
     bool is_open() const noexcept { return open_; }
 
-    // Nothing new is started or loaded; lanes close as they run dry.
+    // Nothing new is started or loaded; lanes close as they run dry. Every result goes to the store
+    // at once: when no job is out, what is not in unrecorded() is on disk.
     void drain();
 
     // Store.

@@ -81,12 +81,13 @@ void Scheduler::answer_here(uint32_t index, uint32_t number, const Verdict& verd
 }
 
 // After anything happened to a message: it leaves if nothing of it is under way, else what is new
-// will be recorded soon.
+// will be recorded soon, at the end of qmgr's life at once.
 void Scheduler::progress(uint32_t index) {
     Message& message = messages_[index];
     if (message.entries == 0 && message.unresolved == 0 && message.elsewhere == 0)
         return conclude(index);
     if (!message.dirty || message.in_progress) return;
+    if (draining_) return record(message, false, false);  // there may be no later
     message.in_progress = true;
     progress_.push_back(ref_of(index));
     if (!progress_timer_.is_set()) timers_.set(progress_timer_, outside_.now_us() + kProgressUs);
