@@ -67,13 +67,20 @@ QmgrLink::Handled QmgrLink::on_scan(std::string_view body) {
     wire::ScanRequest request;
     if (!wire::decode(body, request)) return Handled::wrong;
     const uint32_t count = std::clamp<uint32_t>(request.count_max, 1, kScanPageMax);
-    if (!store_.scan(request.after, count, page_.entries, page_.last)) return Handled::store_failed;
+    if (!store_.scan(request.after, count, page_.entries, page_.last)) {
+        store_.end_for_unreadable();
+        return Handled::store_failed;
+    }
     outbox_->send(page_);
     return Handled::ok;
 }
 
 QmgrLink::Handled QmgrLink::gone(MessageId id, const Error& error) {
-    if (error.code != Errc::not_found && error.code != Errc::corrupt) return Handled::store_failed;
+    const bool is_away = error.code == Errc::not_found || error.code == Errc::corrupt;
+    if (!is_away && !store_.leaves_unreadable()) {
+        store_.end_for_unreadable();
+        return Handled::store_failed;
+    }
     outbox_->send(wire::MessageGone{id});
     return Handled::ok;
 }

@@ -28,6 +28,7 @@ namespace {
 
 constexpr char kFormatKey[] = "format";
 constexpr char kMarkKey[] = "id_mark";
+constexpr char kUnreadableKey[] = "ended_for_unreadable";
 constexpr uint32_t kFormatVersion = 1;
 constexpr size_t kBatchReservedBytes = 1 * kMiB;
 constexpr size_t kScanReadaheadBytes = 2 * kMiB;
@@ -44,6 +45,11 @@ Error error_of(const rocksdb::Status& status, const char* where) noexcept {
     if (status.IsCorruption()) return {Errc::corrupt, 0, where};
     if (status.IsNoSpace()) return {Errc::no_space, 0, where};
     return {Errc::os, 0, where};
+}
+
+// Says nothing about what is stored: damage is Corruption.
+bool is_unreadable(const rocksdb::Status& status) noexcept {
+    return !status.ok() && !status.IsNotFound() && !status.IsCorruption();
 }
 
 // Called by RocksDB's threads: only raises a flag that the loop looks at.
@@ -78,6 +84,7 @@ struct QueueStore::Database {
     std::function<bool()> new_log_pays;
     MessageId id_mark = kNoMessage;
     uint64_t quarantined = 0;
+    bool leaves_unreadable = false;
     bool failed = false;
 
     ~Database() { close(); }
@@ -137,6 +144,11 @@ struct QueueStore::Database {
         for (it->Seek(slice(lower.view())); it->Valid(); it->Next()) use(*it);
     }
 
+    Error unreadable(MessageId id, const rocksdb::Status& status) {
+        log->error(queue_id_text(id) + ": can not be read: " + status.ToString());
+        return error_of(status, "read message");
+    }
+
     Result<void> write(rocksdb::WriteBatch& what, const char* where) {
         if (failed || listener->failed()) return Error{Errc::os, 0, where};
         rocksdb::WriteOptions options;
@@ -184,6 +196,15 @@ Result<void> QueueStore::Database::read_meta() {
         RETURN_IF_ERROR(write(first, "queue format"));
     } else {
         return Error{Errc::corrupt, 0, "queue format"};
+    }
+    leaves_unreadable = get(kMeta, kUnreadableKey, value).ok();
+    if (leaves_unreadable) {
+        log->warning(
+            "the store ended because it could not read a message: what can not be read "
+            "now is left in place");
+        rocksdb::WriteBatch told;
+        ASSERT(told.Delete(families[kMeta], kUnreadableKey).ok());
+        RETURN_IF_ERROR(write(told, "note of unreadable messages"));
     }
     status = get(kMeta, kMarkKey, value);
     if (status.IsNotFound()) return {};
@@ -307,6 +328,9 @@ Result<QueueStore::Stored> QueueStore::load(MessageId id) {
     const auto envelope_status = database_->get(kEnvelope, key.view(), database_->envelope);
     if (envelope_status.IsNotFound()) return Error{Errc::not_found, 0, "load message"};
     const auto state_status = database_->get(kState, key.view(), database_->state);
+    for (const auto& status : {envelope_status, state_status}) {
+        if (is_unreadable(status)) return database_->unreadable(id, status);
+    }
     Stored stored;
     const char* damage = nullptr;
     if (!envelope_status.ok()) {
@@ -336,6 +360,8 @@ Result<std::string_view> QueueStore::load_content(MessageId id) {
     const char* damage = "its content fails its checksum";
     if (status.ok()) {
         if (const auto payload = unseal(id, view(database_->content))) return *payload;
+    } else if (is_unreadable(status)) {
+        return database_->unreadable(id, status);
     } else {
         damage = status.IsNotFound() ? "its content is missing" : "its content can not be read";
     }
@@ -444,8 +470,14 @@ Result<void> QueueStore::quarantine(MessageId id, std::string_view why) {
     size_t moved = 0;
     for (const auto& [family, letter] : kQuarantined) {
         rocksdb::PinnableSlice value;
-        // What RocksDB can not read stays where it is, for people with tools.
-        if (!database_->get(family, key.view(), value).ok()) continue;
+        const auto status = database_->get(family, key.view(), value);
+        if (is_unreadable(status)) {
+            const Error error = database_->unreadable(id, status);
+            if (leaves_unreadable()) return {};
+            return error;
+        }
+        // Damaged for RocksDB too: it stays where it is, for people with tools.
+        if (!status.ok()) continue;
         auto* const handle = database_->families[family];
         ASSERT(move.Put(database_->families[kQuarantine], slice(quarantine_key(id, letter).view()),
                         value)
@@ -463,6 +495,15 @@ Result<void> QueueStore::quarantine(MessageId id, std::string_view why) {
 }
 
 uint64_t QueueStore::quarantined_total() const noexcept { return database_->quarantined; }
+
+void QueueStore::end_for_unreadable() {
+    rocksdb::WriteBatch note;
+    ASSERT(note.Put(database_->families[kMeta], kUnreadableKey, "").ok());
+    // Not written: the next process ends for the same reason, and notes it again.
+    (void)database_->write(note, "note of unreadable messages");
+}
+
+bool QueueStore::leaves_unreadable() const noexcept { return database_->leaves_unreadable; }
 
 bool QueueStore::has_failed() const noexcept {
     return database_->failed || database_->listener->failed();

@@ -84,7 +84,7 @@ class QueueStore {
     bool has_message(MessageId id);
 
     // Views are valid until the next call. Errc::not_found; Errc::corrupt = moved to quarantine
-    // just now.
+    // just now; any other: could not be read, which says nothing about the message.
     struct Stored {
         std::string_view envelope;
         std::string_view state;  // empty: none was put
@@ -111,6 +111,12 @@ class QueueStore {
     // Moves whatever is stored under the id to quarantine, at once and synced. `why` for the log.
     Result<void> quarantine(MessageId id, std::string_view why);
     uint64_t quarantined_total() const noexcept;
+    // Something could not be read though it is not damaged: no descriptors, no memory, a bad
+    // sector. A new process may fare better, so this one should end; the next one, which is told by
+    // this call, does not end for the same reason again, but leaves what it can not read where it
+    // is until the start after it.
+    void end_for_unreadable();
+    bool leaves_unreadable() const noexcept;
 
     // RocksDB's own threads met an error: nothing more can be written.
     bool has_failed() const noexcept;

@@ -257,6 +257,34 @@ TEST(QueueStore, FindsDamageInContentWhenItIsLoaded) {
     EXPECT_FALSE(store->has_failed());
 }
 
+// No descriptors, no memory, a cable that came loose: the message is as good as before.
+TEST(QueueStore, WhatCanNotBeReadForNowIsNotDamaged) {
+    OnSimDisk on;
+    auto store = on.open();
+    const std::string body(20'000, 'q');  // in a blob file
+    add(*store, 1, body);
+    const std::string_view content = body;
+    store->add_message(2, "this is no envelope", {&content, 1});
+    ASSERT_TRUE(store->commit());
+    ASSERT_TRUE(store->flush());
+    store.reset();
+    store = on.open();
+    on.disk.fail_reads(SimDisk::Fault::io_error, ".sst");
+    EXPECT_EQ(store->load(1).error().code, Errc::os);
+    on.disk.heal();
+    on.disk.fail_reads(SimDisk::Fault::io_error, ".blob");
+    EXPECT_EQ(store->load_content(1).error().code, Errc::os);
+    // Half of a message in quarantine would be worse than none of it.
+    EXPECT_FALSE(store->quarantine(2, "as a test"));
+    EXPECT_EQ(store->quarantined_total(), 0u);
+    on.disk.heal();
+    EXPECT_TRUE(store->load(1));
+    EXPECT_EQ(store->load_content(1).value_or(""), body);
+    EXPECT_EQ(scan_all(*store), (Ids{1}));
+    EXPECT_EQ(store->quarantined_total(), 1u);
+    EXPECT_EQ(store->load_content(2).error().code, Errc::corrupt);  // it has moved too
+}
+
 TEST(QueueStore, SavesADamagedLogAndKeepsEveryUndamagedMessage) {
     OnSimDisk on;
     auto store = on.open();

@@ -339,6 +339,38 @@ TEST_F(StoreServiceTest, AFailedSyncAnswersBusyToAllAndThenEndsTheProcess) {
     EXPECT_EQ(arena_.blocks_free(), arena_.blocks_total());
 }
 
+// The first process that can not read something ends; the next one does not, or one bad sector
+// would stop all mail.
+TEST_F(StoreServiceTest, AMessageThatCanNotBeReadEndsOneStoreAndNotTheNext) {
+    const auto restart = [&] {
+        stop();
+        cleanup_ = FarEnd(1 << 20);
+        qmgr_ = FarEnd(1 << 20);
+        start();
+    };
+    const MessageId id = lease();
+    submit(id, "h\r\n", std::string(30'000, 'b'), 1);
+    run();
+    restart();
+    on_.disk.fail_reads(SimDisk::Fault::io_error, ".blob");
+    qmgr_.say(wire::LoadMessage{id, true});
+    run();
+    EXPECT_EQ(failures_, 1);
+    EXPECT_TRUE(qmgr_.hear<wire::MessageGone>().empty());
+    restart();
+    qmgr_.say(wire::LoadMessage{id, true});
+    run();
+    EXPECT_EQ(failures_, 1);
+    EXPECT_EQ(qmgr_.hear<wire::MessageGone>().size(), 1u);
+    on_.disk.heal();
+    restart();
+    qmgr_.say(wire::LoadMessage{id, true});
+    run();
+    ASSERT_EQ(qmgr_.hear<wire::QueuedMessage>().size(), 1u);
+    EXPECT_EQ(service_->queue().quarantined_total(), 0u);
+    EXPECT_FALSE(service_->queue().leaves_unreadable());
+}
+
 TEST_F(StoreServiceTest, OutcomesAreRecordedSoonWithoutMailAndWithTheNextBatchOtherwise) {
     const MessageId first = lease();
     submit(first, "h\r\n", "b\r\n", 1);

@@ -49,6 +49,8 @@ struct SimDisk::State {
     Fault fault = Fault::none;
     uint64_t calls_before_fault = 0;
     std::string fault_suffix;
+    Fault read_fault = Fault::none;
+    std::string read_fault_suffix;
     std::function<void(const std::string&)> on_sync;
 
     // With the mutex held.
@@ -58,6 +60,15 @@ struct SimDisk::State {
             --calls_before_fault;
             return IOStatus::OK();
         }
+        return status_of(fault);
+    }
+
+    IOStatus check_read_fault(const std::string& path) const {
+        if (read_fault == Fault::none || !path.ends_with(read_fault_suffix)) return IOStatus::OK();
+        return status_of(read_fault);
+    }
+
+    static IOStatus status_of(Fault fault) {
         return fault == Fault::no_space ? IOStatus::NoSpace("simulated: no space left on device")
                                         : IOStatus::IOError("simulated: input/output error");
     }
@@ -113,6 +124,8 @@ class SimRandomAccessFile final : public rocksdb::FSRandomAccessFile {
                   char* scratch, IODebugContext*) const override {
         const std::lock_guard lock(handle_.state->mutex);
         if (handle_.dead()) return powered_off();
+        const IOStatus status = handle_.state->check_read_fault(handle_.path);
+        if (!status.ok()) return status;
         const std::string& bytes = handle_.inode->bytes;
         const size_t size = bytes.copy(scratch, count, std::min<size_t>(offset, bytes.size()));
         *result = rocksdb::Slice(scratch, size);
@@ -411,7 +424,16 @@ void SimDisk::fail_after(uint64_t calls, Fault fault, std::string_view name_ends
     state_->fault_suffix = name_ends_with;
 }
 
-void SimDisk::heal() { fail_after(0, Fault::none); }
+void SimDisk::fail_reads(Fault fault, std::string_view name_ends_with) {
+    const std::lock_guard lock(state_->mutex);
+    state_->read_fault = fault;
+    state_->read_fault_suffix = name_ends_with;
+}
+
+void SimDisk::heal() {
+    fail_after(0, Fault::none);
+    fail_reads(Fault::none, "");
+}
 
 void SimDisk::set_on_sync(std::function<void(const std::string& path)> on_sync) {
     const std::lock_guard lock(state_->mutex);

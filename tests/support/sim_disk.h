@@ -44,6 +44,8 @@ class SimDisk {
     // After `calls` more appends and syncs of files whose name ends so (".log", ".sst", "" = all),
     // each one fails.
     void fail_after(uint64_t calls, Fault fault, std::string_view name_ends_with = {});
+    // Each read of such files fails from now on, without damage to them.
+    void fail_reads(Fault fault, std::string_view name_ends_with);
     void heal();
     // Called at each sync, for a simulation that lets time pass.
     void set_on_sync(std::function<void(const std::string& path)> on_sync);

@@ -3,9 +3,8 @@
 //   store ── QueuedMessage ──► qmgr    a message just made durable, or the answer to LoadMessage;
 //   its bytes
 //                                      are lent from the store's arena until ReleaseContent
-//   store ── MessageGone ────► qmgr    LoadMessage of an id the store does not hold (or could not
-//   read:
-//                                      then it is in quarantine)
+//   store ── MessageGone ────► qmgr    LoadMessage of an id the store does not hold, or could not
+//                                      read: then it is in quarantine, or waits for the next start
 //   qmgr ── ScanRequest ────► store    the index, page by page, ascending ids: at start, and again
 //   from store ── ScanPage ──────► qmgr     `after` whenever the store said announcements were
 //   dropped store ── AnnounceGap ───► qmgr     qmgr's ring was full: messages from first_id on were
