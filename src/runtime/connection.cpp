@@ -14,6 +14,8 @@ constexpr size_t kIdleBufferBytes = 512;
 constexpr size_t kIdleVectors = 8;
 // Below this a copy is cheaper than a vector of its own.
 constexpr size_t kBorrowBytesMin = 256;
+// So that a send can be cut near kSendBytesMax.
+constexpr size_t kPieceBytesMax = 64 * 1024;
 
 void empty(std::string& buffer) noexcept {
     buffer.clear();
@@ -132,24 +134,33 @@ void Connection::send(std::string_view bytes) {
     if (state_ != State::open || bytes.empty()) return;
     collecting_.copied.append(bytes);
     unsent_bytes_ += bytes.size();
+    handed_bytes_ += bytes.size();
     wake_at_turn_end();
 }
 
 void Connection::send_borrowed(std::string_view bytes) {
     if (bytes.size() < kBorrowBytesMin) return send(bytes);
     if (state_ != State::open) return;
-    collecting_.pieces.push_back({collecting_.copied.size(), bytes});
     unsent_bytes_ += bytes.size();
+    handed_bytes_ += bytes.size();
+    while (!bytes.empty()) {
+        const std::string_view piece = bytes.substr(0, kPieceBytesMax);
+        collecting_.pieces.push_back({collecting_.copied.size(), piece});
+        bytes.remove_prefix(piece.size());
+    }
     wake_at_turn_end();
 }
 
 void Connection::Output::take(std::vector<iovec>& out) {
     out.clear();
-    const auto add = [&out](const char* bytes, size_t size_bytes) {
+    size_t sum_bytes = 0;
+    const auto add = [&](const char* bytes, size_t size_bytes) {
         if (size_bytes > 0) out.push_back({const_cast<char*>(bytes), size_bytes});
+        sum_bytes += size_bytes;
     };
     // A piece brings up to two vectors: the copied text before it, and itself.
-    while (pieces_taken < pieces.size() && out.size() + 2 <= Loop::kSendPiecesMax) {
+    while (pieces_taken < pieces.size() && out.size() + 2 <= Loop::kSendPiecesMax &&
+           sum_bytes < kSendBytesMax) {
         const Piece& piece = pieces[pieces_taken++];
         add(copied.data() + copied_taken, piece.copied_end - copied_taken);
         copied_taken = piece.copied_end;
@@ -185,7 +196,11 @@ void Connection::on_send(const Event& event) {
         return report_failure(-event.result);
     }
     unsent_bytes_ -= static_cast<size_t>(event.result);
-    if (unsent_bytes_ > 0) return wake_at_turn_end();
+    if (unsent_bytes_ > 0) {
+        wake_at_turn_end();
+        if (state_ == State::open) handler_.on_send_progress();
+        return;
+    }
     sending_.clear();
     if (vectors_.capacity() > kIdleVectors) vectors_ = {};
     if (state_ == State::flushing) return begin_closing();

@@ -48,6 +48,9 @@ class Connection final : public TurnListener {
         // Everything handed to send()/send_borrowed() so far has been taken by the kernel.
         virtual void on_sent() {}
 
+        // Some of it: the peer reads, if slowly. At least every kSendBytesMax bytes.
+        virtual void on_send_progress() {}
+
         virtual void on_closed() = 0;
 
      protected:
@@ -56,6 +59,7 @@ class Connection final : public TurnListener {
 
     static constexpr size_t kReceiveKeptBytesMax = 64 * 1024;
     static constexpr size_t kOutputBytesMax = 256 * 1024;
+    static constexpr size_t kSendBytesMax = 256 * 1024;  // in one system call
     static constexpr int64_t kFlushUs = kMinuteUs;
 
     Connection(Loop& loop, Socket socket, Handler& handler);
@@ -70,6 +74,12 @@ class Connection final : public TurnListener {
     bool can_send() const noexcept { return unsent_bytes_ < kOutputBytesMax; }
 
     size_t unsent_bytes() const noexcept { return unsent_bytes_; }
+
+    // A place in the output: all that was handed in so far. Taken: the kernel has a copy of it, and
+    // what was borrowed up to there may change.
+    uint64_t output_mark() const noexcept { return handed_bytes_; }
+
+    bool is_taken(uint64_t mark) const noexcept { return handed_bytes_ - unsent_bytes_ >= mark; }
 
     void pause() noexcept;  // no on_bytes() until resume()
     void resume();          // offers kept bytes at the end of this turn, paused before or not
@@ -154,6 +164,7 @@ class Connection final : public TurnListener {
     Output sending_;              // untouched until its completion
     std::vector<iovec> vectors_;  // of the send in flight
     size_t unsent_bytes_ = 0;
+    uint64_t handed_bytes_ = 0;
 };
 
 }  // namespace posthaste

@@ -32,6 +32,8 @@ struct Script final : Connection::Handler {
         if (on_sent_do) on_sent_do();
     }
 
+    void on_send_progress() override { ++progress; }
+
     void on_closed() override { ++closed; }
 
     std::function<size_t(std::string_view)> consume;
@@ -42,6 +44,7 @@ struct Script final : Connection::Handler {
     std::vector<Connection::End> ends;
     int end_errno = 0;
     int sent = 0;
+    int progress = 0;
     int closed = 0;
 };
 
@@ -120,6 +123,25 @@ TEST_F(ConnectionTest, SendsMorePiecesThanOneCallTakes) {
     turn_until([&] { return script_.sent > 0 && peer_script_.heard.size() == expected.size(); });
     EXPECT_TRUE(peer_script_.heard == expected);
     EXPECT_TRUE(connection_->can_send());
+    close_both();
+}
+
+TEST_F(ConnectionTest, TellsHowFarALargeOutputHasCome) {
+    start();
+    const std::string borrowed(8 * Connection::kSendBytesMax, 'b');
+    connection_->send_borrowed(std::string_view(borrowed).substr(0, 300'000));
+    const uint64_t first = connection_->output_mark();
+    connection_->send_borrowed(std::string_view(borrowed).substr(300'000));
+    const uint64_t all = connection_->output_mark();
+    EXPECT_EQ(all, borrowed.size());
+    EXPECT_FALSE(connection_->is_taken(first));
+    turn_until([&] { return script_.progress >= 2; });
+    EXPECT_TRUE(connection_->is_taken(first));
+    EXPECT_FALSE(connection_->is_taken(all));
+    turn_until([&] { return script_.sent > 0 && peer_script_.heard.size() == all; });
+    EXPECT_TRUE(connection_->is_taken(all));
+    EXPECT_TRUE(peer_script_.heard == borrowed);
+    EXPECT_GE(script_.progress, 6);
     close_both();
 }
 

@@ -26,12 +26,20 @@ def test_mail_passes_through_both_and_one_may_stop():
         relay.wait_queue_empty()
 
 
-def test_a_relay_that_is_its_own_next_hop_notices():
+def test_two_of_the_same_name_may_follow_each_other():
+    receiver = AioReceiver()
+    second = Relay(receiver.port, settings={"myhostname": "same.test"})
+    first = Relay(second.port, settings={"myhostname": "same.test"})
+    first.send(b"Subject: through a filter\r\n\r\nbody\r\n")
+    assert len(receiver.wait()[0].fields("Received")) == 2
+
+
+def test_a_relay_that_is_its_own_next_hop_stops_after_some_hops():
     relay = Relay(start=False)
-    relay.configure({"relayhost": f"[127.0.0.1]:{relay.port}"})
+    relay.configure({"relayhost": f"[127.0.0.1]:{relay.port}", "hopcount_limit": "8"})
     relay.start()
-    queue_id = relay.send()
-    relay.wait_log(rf"{queue_id}: to=.*dsn=5\.4\.6, status=bounced \(.*loops back to myself")
+    relay.send()
+    relay.wait_log(r"to=.*dsn=5\.4\.0, status=bounced \(.*too many hops")
     wait_until(lambda: [m["queue_name"] for m in relay.queue()] == ["hold"], what="the message in hold")
 
 

@@ -7,8 +7,12 @@
 namespace posthaste::smtp {
 
 ClientSession::ClientSession(const SmtpConfig& config, std::string peer, std::string nexthop,
-                             Line& line)
-    : config_(config), peer_(std::move(peer)), nexthop_(std::move(nexthop)), line_(line) {}
+                             bool detect_loop, Line& line)
+    : config_(config),
+      peer_(std::move(peer)),
+      nexthop_(std::move(nexthop)),
+      detect_loop_(detect_loop),
+      line_(line) {}
 
 void ClientSession::start() {
     expect(Step::greeting);
@@ -91,6 +95,8 @@ void ClientSession::on_reply(const SmtpReply& reply) {
             break;
         case Step::chunk:
         case Step::end_of_data:
+            if (!line_.is_taken(transaction.body_end))
+                return on_early_final(transaction, reply, expected.step);
             on_final(transaction, reply, expected.step);
             break;
         default:
@@ -143,7 +149,7 @@ void ClientSession::on_hello(const SmtpReply& reply, Step step) {
         lines.remove_prefix(std::min(end + 1, lines.size()));
         if (words.empty()) continue;
         if (first) {
-            if (equals_ignoring_case(words[0], config_.myhostname)) {
+            if (detect_loop_ && equals_ignoring_case(words[0], config_.myhostname)) {
                 return die(
                     {Outcome::bounced, "5.4.6", "mail for " + nexthop_ + " loops back to myself"},
                     true);
@@ -223,6 +229,21 @@ void ClientSession::on_final(Transaction& transaction, const SmtpReply& reply, S
     if (step == Step::chunk && !reply.is_positive() && transaction_count_ == 1) needs_rset_ = true;
     if (transaction.abandoned) return;
     settle_open(transaction, reply, step);
+}
+
+// A refusal may come early and counts; a yes to what it has not read does not.
+void ClientSession::on_early_final(Transaction& transaction, const SmtpReply& reply, Step step) {
+    const DeliveryStatus early{Outcome::deferred, "4.5.0",
+                               "host " + peer_ + " said: " + std::to_string(reply.code) + " " +
+                                   reply.text + " (before it had the whole message)"};
+    if (!reply.is_positive()) {
+        settle_open(transaction, reply, step);
+    } else {
+        for (Job::Recipient& recipient : transaction.job->recipients) {
+            if (!recipient.settled) settle(recipient, early.outcome, early.dsn, early.text);
+        }
+    }
+    die(early, false);
 }
 
 void ClientSession::finish_front() {

@@ -12,7 +12,9 @@
 //
 // Owned by a Link; called from the loop only. Promises: each begun job is either done (every open
 // recipient settled) or returned untouched, exactly once. A lost connection after the final dot
-// settles as deferred: the message may then be sent twice, never lost.
+// settles as deferred: the message may then be sent twice, never lost. A job is over only when no
+// byte of its content is still to be sent: a server that answers for a message before it has taken
+// all of it loses the connection, for the store gives those blocks to other mail.
 #pragma once
 
 #include <array>
@@ -36,7 +38,11 @@ class ClientSession {
      public:
         virtual void send(std::string_view text) = 0;  // copied
         virtual void send_borrowed(
-            std::string_view bytes) = 0;                    // stays unchanged until the job is over
+            std::string_view bytes) = 0;  // stays unchanged until the job is over
+        // All that was handed in so far; taken: nothing up to there is read from its place any
+        // more.
+        virtual uint64_t output_mark() const = 0;
+        virtual bool is_taken(uint64_t mark) const = 0;
         virtual void wait_at_most(int64_t timeout_us) = 0;  // for what is expected next
         // The session can take (another) job: begin() may be called from inside.
         virtual void on_ready() = 0;
@@ -51,8 +57,10 @@ class ClientSession {
         ~Line() = default;
     };
 
-    // `peer` as in logs: "mx.example.com[192.0.2.1]".
-    ClientSession(const SmtpConfig& config, std::string peer, std::string nexthop, Line& line);
+    // `peer` as in logs: "mx.example.com[192.0.2.1]". detect_loop: a server that greets with our
+    // name is us; off for ports other than 25, where a second instance or a filter may listen.
+    ClientSession(const SmtpConfig& config, std::string peer, std::string nexthop, bool detect_loop,
+                  Line& line);
 
     void start();  // connected: waits for the greeting
     size_t on_bytes(std::string_view bytes);
@@ -67,7 +75,7 @@ class ClientSession {
 
     uint32_t jobs_begun() const noexcept { return jobs_begun_; }
 
-    // Body bytes wait in the kernel or before it: data_xfer rather than data_done bounds the wait.
+    // The output has moved on, or all of it is out: what is waited for gets its time anew.
     void on_sent();
 
  private:
@@ -101,6 +109,7 @@ class ClientSession {
         bool mail_accepted = false;
         bool answered = false;  // the server said something about it
         bool body_sent = false;
+        uint64_t body_end = 0;   // Line::output_mark() behind it
         bool abandoned = false;  // no recipient is left; only its replies are waited for
     };
 
@@ -124,6 +133,7 @@ class ClientSession {
     bool fits_server(Job& job);
     void expect(Step step, uint8_t transaction = 0, uint32_t recipient = 0);
     void settle(Job::Recipient& recipient, Outcome outcome, std::string_view dsn, std::string text);
+    void on_early_final(Transaction& transaction, const SmtpReply& reply, Step step);
     void settle_open(Transaction& transaction, const SmtpReply& reply, Step step);
     void finish_front();
     void die(const DeliveryStatus& refusal, bool hop_failed);
@@ -135,6 +145,7 @@ class ClientSession {
     const SmtpConfig& config_;
     std::string peer_;
     std::string nexthop_;
+    const bool detect_loop_;
     Line& line_;
     State state_ = State::greeting;
     SmtpReplyParser parser_;

@@ -173,6 +173,7 @@ void ClientSession::send_chunk(Transaction& transaction, uint8_t index) {
         folder.feed(content, [this](std::string_view piece) { send_content(piece); });
     transaction.phase = Phase::body;
     transaction.body_sent = true;
+    transaction.body_end = line_.output_mark();
     expect(Step::chunk, index);
     line_.on_ready();
 }
@@ -189,6 +190,7 @@ void ClientSession::send_body(Transaction& transaction, uint8_t index) {
     line_.send(stuffer_.end());
     transaction.phase = Phase::body;
     transaction.body_sent = true;
+    transaction.body_end = line_.output_mark();
     expect(Step::end_of_data, index);
     line_.on_ready();  // the next message's commands go out behind this one's final dot
 }

@@ -30,8 +30,9 @@ std::unique_ptr<Job> make_job(const std::vector<std::string>& recipients,
 // Stands for the link: collects what is said, feeds jobs as they fit.
 class Talk : public ClientSession::Line {
  public:
-    explicit Talk(SmtpConfig config = {})
-        : config_(std::move(config)), session(config_, "mx[192.0.2.1]", "dest", *this) {
+    explicit Talk(SmtpConfig config = {}, bool detect_loop = true)
+        : config_(std::move(config)),
+          session(config_, "mx[192.0.2.1]", "dest", detect_loop, *this) {
         config_.helo_name = "client.test";
         config_.myhostname = "client.test";
         config_.chunking = true;
@@ -39,9 +40,16 @@ class Talk : public ClientSession::Line {
         session.start();
     }
 
-    void send(std::string_view text) override { said += text; }
+    void send(std::string_view text) override {
+        said += text;
+        handed += text.size();
+    }
 
-    void send_borrowed(std::string_view bytes) override { said += bytes; }
+    void send_borrowed(std::string_view bytes) override { send(bytes); }
+
+    uint64_t output_mark() const override { return handed; }
+
+    bool is_taken(uint64_t mark) const override { return mark <= std::min(handed, taken_at_most); }
 
     void wait_at_most(int64_t) override {}
 
@@ -74,6 +82,8 @@ class Talk : public ClientSession::Line {
 
  public:
     std::string said;
+    uint64_t handed = 0;
+    uint64_t taken_at_most = UINT64_MAX;
     std::deque<Job*> jobs;
     std::vector<Job*> done;
     std::vector<Job*> returned;
@@ -311,6 +321,50 @@ TEST(ClientSession, DoesNotDependOnWhereRepliesAreCut) {
     const std::string whole = converse(0);
     for (size_t cut = 1; cut < replies.size(); ++cut)
         EXPECT_EQ(converse(cut), whole) << "cut at " << cut;
+}
+
+// Until the last byte of a job is taken its blocks must not be given to other mail.
+TEST(ClientSession, HangsUpOnAServerThatAnswersBeforeItHasTheMessage) {
+    for (const bool chunking : {false, true}) {
+        Talk talk;
+        auto job = make_job({"a@dest"});
+        auto next = make_job({"b@dest"});
+        talk.jobs = {job.get(), next.get()};
+        talk.hears("220 mx ESMTP\r\n");
+        talk.hears(chunking ? "250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n" : kPipelining);
+        if (!chunking) talk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
+        talk.taken_at_most = 60;
+        talk.hears(chunking ? "250 ok\r\n250 ok\r\n250 2.0.0 Ok\r\n" : "250 2.0.0 Ok\r\n");
+        EXPECT_TRUE(talk.dead);
+        ASSERT_EQ(talk.done.size(), 1U);
+        EXPECT_EQ(job->recipients[0].status.outcome, Outcome::deferred);
+        EXPECT_NE(job->recipients[0].status.text.find("before it had the whole message"),
+                  std::string::npos);
+        EXPECT_EQ(talk.returned.size(), 1U) << "the one behind it was not touched";
+    }
+}
+
+TEST(ClientSession, BelievesAnEarlyRefusalAndHangsUp) {
+    Talk talk;
+    auto job = make_job({"a@dest"});
+    talk.jobs = {job.get()};
+    talk.hears("220 mx ESMTP\r\n");
+    talk.hears(kPipelining);
+    talk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
+    talk.taken_at_most = 60;
+    talk.hears("552 5.3.4 too big\r\n");
+    EXPECT_TRUE(talk.dead);
+    EXPECT_EQ(job->recipients[0].status.outcome, Outcome::bounced);
+    EXPECT_EQ(job->recipients[0].status.dsn, "5.3.4");
+}
+
+TEST(ClientSession, AServerOfOurNameIsUsOnlyWhereLoopsAreDetected) {
+    for (const bool detect : {false, true}) {
+        Talk talk({}, detect);
+        talk.hears("220 client.test ESMTP\r\n");
+        talk.hears("250-client.test\r\n250 PIPELINING\r\n");
+        EXPECT_EQ(talk.dead, detect);
+    }
 }
 
 }  // namespace

@@ -165,8 +165,8 @@ void Lane::on_job_done(Job& job) {
 }
 
 bool Lane::retry_on_next_host(Job& job) {
-    if (draining_ || job.sessions >= config_.mx_session_limit || host_ + 1 >= hosts_.size())
-        return false;
+    const bool used_up = config_.mx_session_limit > 0 && job.sessions >= config_.mx_session_limit;
+    if (draining_ || used_up || host_ + 1 >= hosts_.size()) return false;
     return std::any_of(job.recipients.begin(), job.recipients.end(),
                        [](const Job::Recipient& recipient) {
                            return recipient.settled && !recipient.logged &&

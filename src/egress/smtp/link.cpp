@@ -26,7 +26,9 @@ void Link::connect() {
     connect_began_us_ = loop_.now_us();
     connect_began_wall_us_ = loop_.wall_us();
     const auto& from = endpoint_.ip.v6 ? config_.bind_v6 : config_.bind_v4;
-    loop_.timers().set(connect_timer_, connect_began_us_ + config_.connect_timeout_us);
+    // 0: the kernel's own limit
+    if (config_.connect_timeout_us > 0)
+        loop_.timers().set(connect_timer_, connect_began_us_ + config_.connect_timeout_us);
     loop_.connect(connect_done_, endpoint_, from ? &*from : nullptr);
 }
 
@@ -45,7 +47,7 @@ void Link::on_connected(const Event& event) {
     }
     connection_.emplace(loop_, Socket{event.result}, static_cast<Connection::Handler&>(*this));
     session_.emplace(config_, host_name_ + "[" + endpoint_.ip.text() + "]", nexthop_,
-                     static_cast<ClientSession::Line&>(*this));
+                     endpoint_.port == wire::kSmtpPort, static_cast<ClientSession::Line&>(*this));
     connection_->start();
     session_->start();
 }
@@ -90,11 +92,17 @@ void Link::on_end(Connection::End reason, int) {
 
 void Link::on_sent() { session_->on_sent(); }
 
+void Link::on_send_progress() { session_->on_sent(); }
+
 void Link::on_closed() { keeper_.on_link_gone(*this); }
 
 void Link::send(std::string_view text) { connection_->send(text); }
 
 void Link::send_borrowed(std::string_view bytes) { connection_->send_borrowed(bytes); }
+
+uint64_t Link::output_mark() const { return connection_->output_mark(); }
+
+bool Link::is_taken(uint64_t mark) const { return connection_->is_taken(mark); }
 
 void Link::wait_at_most(int64_t timeout_us) {
     // While our own bytes are still on their way, it is the transfer that is waited for.

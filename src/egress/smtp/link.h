@@ -23,7 +23,7 @@ class Link final : private Connection::Handler, private ClientSession::Line {
         virtual void on_link_ready() = 0;  // the session can take a job
         virtual void on_job_done(Job& job) = 0;
         virtual void on_job_returned(Job& job) = 0;
-        // connected: a conversation had begun (even if it never became ready).
+        // was_ready: the server had taken our EHLO, or had said nothing against it.
         virtual void on_link_dead(const DeliveryStatus& refusal, bool was_ready) = 0;
 
      protected:
@@ -70,10 +70,13 @@ class Link final : private Connection::Handler, private ClientSession::Line {
     size_t on_bytes(std::string_view bytes) override;
     void on_end(Connection::End reason, int os_errno) override;
     void on_sent() override;
+    void on_send_progress() override;
     void on_closed() override;
     // ClientSession::Line
     void send(std::string_view text) override;
     void send_borrowed(std::string_view bytes) override;
+    uint64_t output_mark() const override;
+    bool is_taken(uint64_t mark) const override;
     void wait_at_most(int64_t timeout_us) override;
     void on_ready() override;
     void on_job_done(Job& job) override;

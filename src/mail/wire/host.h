@@ -10,13 +10,14 @@
 namespace posthaste::wire {
 
 inline constexpr uint32_t kHostsMax = 64;
+inline constexpr uint16_t kSmtpPort = 25;
 
 struct Host {
     std::string_view name;  // as in logs and TLS: "mx1.example.com" or "127.0.0.1"
     uint16_t preference = 0;
     bool v6 = false;
     std::array<uint8_t, 16> address{};
-    uint16_t port = 25;
+    uint16_t port = kSmtpPort;
 
     template <class Codec>
     void visit(Codec& codec) {
