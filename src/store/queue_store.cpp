@@ -1,5 +1,6 @@
 #include "store/queue_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <functional>
@@ -175,6 +176,7 @@ struct QueueStore::Database {
     }
 
     Result<void> read_meta();
+    void raise_id_mark();
 };
 
 Result<void> QueueStore::Database::read_meta() {
@@ -213,6 +215,22 @@ Result<void> QueueStore::Database::read_meta() {
     if (!mark || mark->size() != sizeof(id_mark)) return Error{Errc::corrupt, 0, "id mark"};
     std::memcpy(&id_mark, mark->data(), sizeof(id_mark));
     return {};
+}
+
+// A damaged log may have lost the newest mark and kept later messages. Recovery has put all it
+// found into tables, and the files' own ranges need no reading; removed ids in them do no harm.
+void QueueStore::Database::raise_id_mark() {
+    const MessageId stored = id_mark;
+    std::vector<rocksdb::LiveFileMetaData> files;
+    db->GetLiveFilesMetaData(&files);
+    for (const rocksdb::LiveFileMetaData& file : files) {
+        if (file.column_family_name == kFamilyNames[kMeta]) continue;
+        const MessageId largest = id_of_key(file.largestkey).value_or(kNoMessage);
+        if (largest <= kMessageIdMax) id_mark = std::max(id_mark, largest + 1);
+    }
+    if (id_mark == stored) return;
+    log->warning("the queue holds ids up to " + queue_id_text(id_mark - 1) +
+                 ", beyond the mark in its log: new ones begin behind them");
 }
 
 QueueStore::QueueStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -266,6 +284,7 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
         return error_of(status, "open queue");
     }
     RETURN_IF_ERROR(database->read_meta());
+    database->raise_id_mark();
     return std::unique_ptr<QueueStore>(new QueueStore(std::move(database)));
 }
 

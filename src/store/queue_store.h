@@ -106,7 +106,8 @@ class QueueStore {
     std::vector<StoredReason> reasons(MessageId id);
     // Ids of `count_max` messages after `after`, readable or not. For listings.
     Result<void> list_ids(MessageId after, size_t count_max, std::vector<MessageId>& ids);
-    // The mark as put last; kNoMessage in a new queue.
+    // The mark as put last, or behind the largest id in the queue if the log lost it; kNoMessage in
+    // a new queue.
     MessageId id_mark() const noexcept;
     // Moves whatever is stored under the id to quarantine, at once and synced. `why` for the log.
     Result<void> quarantine(MessageId id, std::string_view why);

@@ -215,6 +215,30 @@ TEST(QueueStore, KeepsTheIdMark) {
     EXPECT_EQ(store->id_mark(), 123'456u);
 }
 
+// Else the next lease would give out, as never used, ids that are in the queue.
+TEST(QueueStore, AnIdMarkLostInADamagedLogIsMadeUpFor) {
+    OnSimDisk on;
+    auto store = on.open();
+    store->put_id_mark(100);
+    ASSERT_TRUE(store->commit());
+    store->put_id_mark(2000);
+    add(*store, 50, std::string(40'000, 'm'));  // marks the place in the log
+    ASSERT_TRUE(store->commit());
+    add(*store, 1500, content_of(1500));
+    ASSERT_TRUE(store->commit());
+    on.disk.power_cut();
+    store.reset();
+    for (const auto& name : on.disk.names_ending(".log")) {
+        const size_t at = on.disk.read(name).find("mmmmmmmm");
+        if (at != std::string::npos) on.disk.overwrite(name, at, "damage");
+    }
+    store = on.open();
+    ASSERT_NE(store, nullptr);
+    EXPECT_EQ(scan_all(*store), (Ids{1500}));
+    EXPECT_EQ(store->id_mark(), 1501u);
+    EXPECT_TRUE(on.log.says(queue_id_text(1500)));
+}
+
 TEST(QueueStore, MovesWhatDoesNotParseToQuarantineAndKeepsTheRest) {
     OnSimDisk on;
     const auto store = on.open();
