@@ -99,7 +99,7 @@ void QmgrService::on_record(Peer& peer, uint16_t type, std::string_view body) {
     if (peer.role() == Role::store) {
         understood = store_.on_record(type, body);
     } else if (peer.role() == Role::rewrite) {
-        understood = rewrite_.on_record(type, body);
+        understood = rewrite_.on_record(peer, type, body);
     } else if (AgentSide::is_agent(peer.role())) {
         understood = agents_.on_record(peer, type, body);
         if (type == wire::JobsHeld::kType) open_if_ready();

@@ -382,6 +382,34 @@ TEST_F(QmgrServiceTest, DrainsOnceJobsAreReportedAndRecorded) {
     EXPECT_TRUE(service_->is_idle());
 }
 
+TEST_F(QmgrServiceTest, BelievesTheRewriteThatCameLast) {
+    all_up();
+    announce(store_, 5'000'000);
+    const auto asked = rewrite_.hear<wire::ResolveRequest>();
+    ASSERT_TRUE(asked);
+    Far next(Role::rewrite, 21);
+    introduce(next);
+    loop_.turn();
+    const auto again = next.hear<wire::ResolveRequest>();
+    ASSERT_TRUE(again) << "what the earlier one was asked";
+    wire::ResolveReply reply;
+    reply.cookie = asked->cookie;
+    reply.outcome = wire::ResolveOutcome::ok;
+    reply.ttl_s = 60;
+    reply.transport = "smtp";
+    reply.hosts.resize(1);
+    reply.hosts[0].name = reply.nexthop = reply.site = "old.example";
+    rewrite_.say(reply);
+    loop_.turn();
+    EXPECT_FALSE(agent_.hear<wire::LaneOpen>());
+    reply.hosts[0].name = reply.nexthop = reply.site = "new.example";
+    next.say(reply);
+    loop_.turn();
+    const auto lane = agent_.hear<wire::LaneOpen>();
+    ASSERT_TRUE(lane);
+    EXPECT_EQ(lane->nexthop, "new.example");
+}
+
 // One of two jobs is over, the other comes back: nothing is under way, but the message stays.
 TEST_F(QmgrServiceTest, DrainsOnlyWithThePartResultsOfAMessageOnDisk) {
     all_up();
@@ -394,6 +422,7 @@ TEST_F(QmgrServiceTest, DrainsOnlyWithThePartResultsOfAMessageOnDisk) {
     report(*first, 1);
     EXPECT_FALSE(store_.hear<wire::RecordOutcome>()) << "the rest may follow soon";
     service_->on_drain();
+    loop_.turn();
     const auto recorded = store_.hear<wire::RecordOutcome>();
     ASSERT_TRUE(recorded) << "now it may not";
     wire::DeliveryReport back;

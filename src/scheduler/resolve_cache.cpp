@@ -87,6 +87,12 @@ void ResolveCache::ask_all_again() {
     }
 }
 
+void ResolveCache::expire_all() {
+    for (uint32_t index = answered_.front(); index != kNone;
+         index = answered_.next(entries_, index))
+        entries_[index].expires_us = INT64_MIN;
+}
+
 bool ResolveCache::answer(uint64_t cookie, bool per_domain, uint32_t ttl_s, int64_t now_us,
                           Route route, std::vector<ResolveWaiter>& waiters,
                           std::vector<ResolveWaiter>& others) {

@@ -88,6 +88,9 @@ class ResolveCache {
     // Rewrite died: what it was asked is asked again of the next one.
     void ask_all_again();
 
+    // What is known may be so no more: each is asked for again at its next recipient.
+    void expire_all();
+
     // An answer came. `waiters` receives those it is for; those it is not for (of the same domain)
     // are in `others` and must be looked up again. False: nobody asked that.
     bool answer(uint64_t cookie, bool per_domain, uint32_t ttl_s, int64_t now_us, Route route,

@@ -47,6 +47,7 @@ void Scheduler::configure(const SchedulerConfig& config) {
     for (uint32_t i = 0; i < transports_.size(); ++i) {
         transports_[i].config = outside_.transport_config(transports_[i].name);
     }
+    cache_.expire_all();
     // What was blocked by a lower limit.
     for (uint32_t i = 0; i < destinations_.end(); ++i) wake(i);
     outside_.want_dispatch();

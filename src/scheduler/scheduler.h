@@ -72,7 +72,7 @@ class Scheduler final : private RateListener {
     Scheduler(Outside& outside, TimerWheel& timers, const SchedulerConfig& config);
     ~Scheduler();
 
-    // New settings; transports are asked for anew.
+    // New settings; transports are asked for anew, and so are routes.
     void configure(const SchedulerConfig& config);
     // Until open() nothing is asked of the store and no job is started: agents must first have said
     // what they hold.
@@ -108,7 +108,9 @@ class Scheduler final : private RateListener {
     void on_lane_closed(uint32_t incarnation, const wire::LaneClosed& closed);
 
     // Rewrite.
-    void on_rewrite_up() { ask_rewrite(); }
+    // One that may know other tables than those before it: whatever they said, or were asked and
+    // have not said, is asked of this one.
+    void on_rewrite_up();
 
     void on_rewrite_room() { ask_rewrite(); }
 

@@ -95,6 +95,12 @@ void Scheduler::apply_route(uint32_t index, uint32_t number, const Route& route)
     }
 }
 
+void Scheduler::on_rewrite_up() {
+    cache_.expire_all();
+    cache_.ask_all_again();
+    ask_rewrite();
+}
+
 void Scheduler::ask_rewrite() {
     cache_.take_unasked([&](uint64_t cookie, std::string_view recipient) {
         return outside_.resolve(cookie, recipient);

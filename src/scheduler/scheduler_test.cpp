@@ -487,6 +487,37 @@ TEST(Scheduler, RecordsTheResultsOfAMessageThatStaysActive) {
     EXPECT_NE(world.covered_.at(1), 0U) << "the agent may forget it";
 }
 
+// A destination that refuses for now, so that there is deferred mail too.
+TEST(Scheduler, TakesTheNewRouteAfterAReloadOrANewRewrite) {
+    TestingWorld world;
+    world.start();
+    std::string relay = "old.example";
+    world.sites_[relay].outcome = Outcome::deferred;
+    world.resolve_as_ = [&](std::string_view, wire::ResolveReply& reply) {
+        reply.nexthop = reply.site = relay;
+    };
+    const MessageId deferred = world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.resolves_, 1U);
+    relay = "new.example";
+    world.scheduler().configure({});
+    world.submit("a@x.example", {"c@y.example"});
+    world.run_for(kSecondUs);
+    ASSERT_EQ(world.deliveries_.size(), 1U);
+    EXPECT_EQ(world.lanes_to_site_max_["new.example"], 1U);
+    EXPECT_TRUE(world.scheduler().flush(deferred));
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 2U);
+
+    relay = "newest.example";
+    world.scheduler().on_rewrite_down();
+    world.scheduler().on_rewrite_up();
+    world.submit("a@x.example", {"d@y.example"});
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.deliveries_.size(), 3U);
+    EXPECT_EQ(world.lanes_to_site_max_["newest.example"], 1U);
+}
+
 TEST(Scheduler, DrainsWithoutStartingAnythingNew) {
     TestingWorld world;
     world.start();

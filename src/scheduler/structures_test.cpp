@@ -459,6 +459,20 @@ TEST_F(ResolveCacheTest, DropsTheOldestAnswerAndNeverAQuestion) {
     EXPECT_EQ(cache_.size(), 4U);
 }
 
+TEST_F(ResolveCacheTest, AsksForEverythingAnewWhenTheTablesMayHaveChanged) {
+    look("a@x.example");
+    look("b@y.example");
+    look("c@z.example");
+    const auto asked = questions();
+    answer(asked[0].first, true, 3600);
+    answer(asked[1].first, false, 3600);
+    cache_.expire_all();
+    EXPECT_EQ(look("a@x.example").route, nullptr);
+    EXPECT_EQ(look("d@y.example").route, nullptr);
+    EXPECT_EQ(questions().size(), 2U);
+    EXPECT_TRUE(answer(asked[2].first, true, 3600)) << "what was asked is still to be answered";
+}
+
 TEST_F(ResolveCacheTest, AsksAgainWhatWasAskedOfTheDead) {
     look("a@1");
     look("a@2");

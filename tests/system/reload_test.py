@@ -91,6 +91,24 @@ def test_a_list_in_a_file_is_read_again():
     wait_until(lambda: all(refused() for _ in range(4)), what="every smtpd to refuse it")
 
 
+def test_mail_takes_the_new_relayhost():
+    old, new = Sink(), Sink()
+    relay = Relay(old.port)
+    relay.send("X-Test-Tag: before\r\n\r\nhello\r\n")
+    wait_until(lambda: old.tags() == ["before"], what="the first message at the old relayhost")
+    old.stop()
+    relay.send("X-Test-Tag: deferred\r\n\r\nhello\r\n")
+    relay.wait_log("status=deferred")
+    relay.reload({"relayhost": f"[127.0.0.1]:{new.port}"})
+
+    def arrives_at_the_new():
+        relay.send("X-Test-Tag: after\r\n\r\nhello\r\n")
+        return "after" in new.tags()
+    wait_until(arrives_at_the_new, what="mail at the new relayhost")
+    relay.flush()
+    wait_until(lambda: "deferred" in new.tags(), what="the deferred message there too")
+
+
 def test_reloads_under_load_lose_nothing():
     sink = Sink()
     relay = Relay(sink.port)
