@@ -58,9 +58,11 @@ rocksdb::DBOptions database_options(const QueueStoreOptions& options, rocksdb::E
     return db;
 }
 
-std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const QueueStoreOptions& options) {
+std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const QueueStoreOptions& options,
+                                                                bool compacts) {
     const auto cache = rocksdb::NewLRUCache(32 * kMiB, 2);
-    const rocksdb::ColumnFamilyOptions common = common_family_options(cache);
+    rocksdb::ColumnFamilyOptions common = common_family_options(cache);
+    common.disable_auto_compactions = !compacts;
 
     rocksdb::ColumnFamilyOptions content = common;
     content.write_buffer_size = options.memtable_bytes;

@@ -21,6 +21,7 @@ inline constexpr std::array<const char*, kFamilies> kFamilyNames = {
 rocksdb::DBOptions database_options(const QueueStoreOptions& options, rocksdb::Env* env,
                                     std::shared_ptr<rocksdb::EventListener> listener);
 // In the order of Family.
-std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const QueueStoreOptions& options);
+std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const QueueStoreOptions& options,
+                                                                bool compacts);
 
 }  // namespace posthaste::store

@@ -19,6 +19,7 @@
 #include "mail/queue_state.h"
 
 #include "store/database_options.h"
+#include "store/id_walk.h"
 #include "store/log_file_system.h"
 #include "store/log_repair.h"
 #include "store/record.h"
@@ -29,7 +30,7 @@ namespace {
 
 constexpr char kFormatKey[] = "format";
 constexpr char kMarkKey[] = "id_mark";
-constexpr char kUnreadableKey[] = "ended_for_unreadable";
+constexpr char kUnreadableNote[] = "/ended-for-unreadable";
 constexpr uint32_t kFormatVersion = 1;
 constexpr size_t kBatchReservedBytes = 1 * kMiB;
 constexpr size_t kScanReadaheadBytes = 2 * kMiB;
@@ -53,16 +54,26 @@ bool is_unreadable(const rocksdb::Status& status) noexcept {
     return !status.ok() && !status.IsNotFound() && !status.IsCorruption();
 }
 
-// Called by RocksDB's threads: only raises a flag that the loop looks at.
+// Called by RocksDB's threads: only raises a flag that the loop looks at, and leaves a note.
 class FailureListener final : public rocksdb::EventListener {
  public:
+    FailureListener(rocksdb::Env& env, std::string note) : env_(env), note_(std::move(note)) {}
+
     void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
-        if (status != nullptr && !status->ok()) failed_.store(true, std::memory_order_relaxed);
+        if (status == nullptr || status->ok()) return;
+        if (status->IsCorruption()) leave_note();
+        failed_.store(true, std::memory_order_relaxed);
     }
+
+    // For the next process. A file, since nothing can be written to the database any more. Not
+    // written: that process ends for the same reason, and tries again.
+    void leave_note() { rocksdb::WriteStringToFile(&env_, "", note_).PermitUncheckedError(); }
 
     bool failed() const noexcept { return failed_.load(std::memory_order_relaxed); }
 
  private:
+    rocksdb::Env& env_;
+    const std::string note_;
     std::atomic<bool> failed_{false};
 };
 
@@ -73,7 +84,7 @@ class FailureListener final : public rocksdb::EventListener {
 struct QueueStore::Database {
     Log* log = nullptr;
     std::unique_ptr<rocksdb::Env> env;  // outlives the database
-    std::shared_ptr<FailureListener> listener = std::make_shared<FailureListener>();
+    std::shared_ptr<FailureListener> listener;
     std::unique_ptr<rocksdb::DB> db;
     std::vector<rocksdb::ColumnFamilyHandle*> families;
     rocksdb::WriteBatch batch{kBatchReservedBytes};
@@ -86,6 +97,7 @@ struct QueueStore::Database {
     MessageId id_mark = kNoMessage;
     uint64_t quarantined = 0;
     bool leaves_unreadable = false;
+    bool compacts = true;
     bool failed = false;
 
     ~Database() { close(); }
@@ -108,9 +120,20 @@ struct QueueStore::Database {
         rocksdb::DB* opened = nullptr;
         families.clear();
         const auto status =
-            rocksdb::DB::Open(database, directory, family_descriptors(options), &families, &opened);
+            rocksdb::DB::Open(database, directory, family_descriptors(options, !leaves_unreadable),
+                              &families, &opened);
         db.reset(opened);
         return status;
+    }
+
+    // A compaction that meets damage stops everything: nothing could be written any more.
+    void stop_compacting() {
+        if (std::exchange(compacts, false)) {
+            for (rocksdb::ColumnFamilyHandle* family : families) {
+                const auto status = db->SetOptions(family, {{"disable_auto_compactions", "true"}});
+                if (!status.ok()) log->error("stop compaction: " + status.ToString());
+            }
+        }
     }
 
     void put_sealed(Family family, MessageId id, std::string_view key,
@@ -131,6 +154,10 @@ struct QueueStore::Database {
         rocksdb::ReadOptions read;
         read.fill_cache = family != kContent;
         return db->Get(read, families[family], slice(key), &out);
+    }
+
+    IdWalk walk(Family family, const rocksdb::ReadOptions& read, Log* log_of_damage) {
+        return {*db, families[family], read, {leaves_unreadable, log_of_damage}};
     }
 
     // Keys of the reasons of one message.
@@ -199,15 +226,6 @@ Result<void> QueueStore::Database::read_meta() {
     } else {
         return Error{Errc::corrupt, 0, "queue format"};
     }
-    leaves_unreadable = get(kMeta, kUnreadableKey, value).ok();
-    if (leaves_unreadable) {
-        log->warning(
-            "the store ended because it could not read a message: what can not be read "
-            "now is left in place");
-        rocksdb::WriteBatch told;
-        ASSERT(told.Delete(families[kMeta], kUnreadableKey).ok());
-        RETURN_IF_ERROR(write(told, "note of unreadable messages"));
-    }
     status = get(kMeta, kMarkKey, value);
     if (status.IsNotFound()) return {};
     if (!status.ok()) return error_of(status, "id mark");
@@ -260,6 +278,15 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
         database->new_log_pays = std::move(made.new_log_pays);
     }
     database->env = rocksdb::NewCompositeEnv(file_system);
+    const std::string note = directory + kUnreadableNote;
+    database->leaves_unreadable = database->env->DeleteFile(note).ok();
+    database->compacts = !database->leaves_unreadable;
+    database->listener = std::make_shared<FailureListener>(*database->env, note);
+    if (database->leaves_unreadable) {
+        log.warning(
+            "the store ended because it could not read something: until the next start it "
+            "leaves that where it is, and compacts nothing");
+    }
     // Counting comparisons costs as much as comparing (thread-local look-ups across a library's
     // border).
     rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
@@ -399,38 +426,35 @@ Result<void> QueueStore::scan(MessageId after, size_t count_max,
         rocksdb::ReadOptions read;
         read.fill_cache = false;
         read.readahead_size = kScanReadaheadBytes;
-        rocksdb::ManagedSnapshot snapshot(database_->db.get());
-        read.snapshot = snapshot.snapshot();
-        const auto& families = database_->families;
-        const std::unique_ptr<rocksdb::Iterator> messages(
-            database_->db->NewIterator(read, families[kEnvelope]));
-        const std::unique_ptr<rocksdb::Iterator> states(
-            database_->db->NewIterator(read, families[kState]));
-        const auto first = id_key(after + 1);
-        states->Seek(slice(first.view()));
-        for (messages->Seek(slice(first.view())); messages->Valid(); messages->Next()) {
+        // No snapshot: nobody writes between the two iterators, and letting go of one would begin a
+        // compaction.
+        IdWalk messages = database_->walk(kEnvelope, read, database_->log);
+        IdWalk states = database_->walk(kState, read, database_->log);
+        states.seek(after + 1);
+        for (messages.seek(after + 1); messages.valid(); messages.next()) {
             if (entries.size() == count_max) {
                 last = false;
                 break;
             }
-            const auto id = id_of_key(view(messages->key())).value_or(kNoMessage);
-            while (states->Valid() && states->key().compare(messages->key()) < 0) {
-                stateless_gone.push_back(id_of_key(view(states->key())).value_or(kNoMessage));
-                states->Next();
-            }
+            const MessageId id = messages.id();
+            // The states of messages that can not be read wait with them.
+            if (messages.passed_damage()) states.seek(id);
+            for (; states.valid() && states.id() < id; states.next())
+                stateless_gone.push_back(states.id());
             wire::ScanEntry entry{id, 0, QueueName::active};
-            const auto payload = unseal(id, view(messages->value()));
+            const auto payload = unseal(id, messages.value());
             const auto envelope = payload ? decode_envelope(*payload)
                                           : Result<Envelope>(Error{Errc::corrupt, 0, "seal"});
             if (!envelope || envelope->id != id) {
                 damaged.emplace_back(id, "its envelope does not parse");
                 continue;
             }
-            if (states->Valid() && states->key() == messages->key()) {
-                const auto state = unseal(id, view(states->value()));
+            // One whose state can not be read is listed without it: its load finds the damage.
+            if (states.valid() && states.id() == id) {
+                const auto state = unseal(id, states.value());
                 const auto summary = state ? summarize_queue_state(*state)
                                            : Result<QueueStateSummary>(Error{Errc::corrupt, 0, ""});
-                states->Next();
+                states.next();
                 if (!summary) {
                     damaged.emplace_back(id, "its state does not parse");
                     continue;
@@ -440,8 +464,9 @@ Result<void> QueueStore::scan(MessageId after, size_t count_max,
             }
             entries.push_back(entry);
         }
-        if (!messages->status().ok()) return error_of(messages->status(), "scan queue");
-        if (!states->status().ok()) return error_of(states->status(), "scan states");
+        if (messages.met_damage() || states.met_damage()) database_->stop_compacting();
+        if (!messages.status().ok()) return error_of(messages.status(), "scan queue");
+        if (!states.status().ok()) return error_of(states.status(), "scan states");
     }
     for (const auto& [id, why] : damaged) RETURN_IF_ERROR(quarantine(id, why));
     if (stateless_gone.empty()) return {};
@@ -458,13 +483,10 @@ Result<void> QueueStore::list_ids(MessageId after, size_t count_max, std::vector
     if (after >= kMessageIdMax) return {};
     rocksdb::ReadOptions read;
     read.fill_cache = false;
-    const std::unique_ptr<rocksdb::Iterator> it(
-        database_->db->NewIterator(read, database_->families[kEnvelope]));
-    const auto first = id_key(after + 1);
-    for (it->Seek(slice(first.view())); it->Valid() && ids.size() < count_max; it->Next()) {
-        if (const auto id = id_of_key(view(it->key()))) ids.push_back(*id);
-    }
-    if (!it->status().ok()) return error_of(it->status(), "list queue");
+    IdWalk messages = database_->walk(kEnvelope, read, nullptr);
+    for (messages.seek(after + 1); messages.valid() && ids.size() < count_max; messages.next())
+        ids.push_back(messages.id());
+    if (!messages.status().ok()) return error_of(messages.status(), "list queue");
     return {};
 }
 
@@ -515,12 +537,7 @@ Result<void> QueueStore::quarantine(MessageId id, std::string_view why) {
 
 uint64_t QueueStore::quarantined_total() const noexcept { return database_->quarantined; }
 
-void QueueStore::end_for_unreadable() {
-    rocksdb::WriteBatch note;
-    ASSERT(note.Put(database_->families[kMeta], kUnreadableKey, "").ok());
-    // Not written: the next process ends for the same reason, and notes it again.
-    (void)database_->write(note, "note of unreadable messages");
-}
+void QueueStore::end_for_unreadable() { database_->listener->leave_note(); }
 
 bool QueueStore::leaves_unreadable() const noexcept { return database_->leaves_unreadable; }
 

@@ -93,7 +93,8 @@ class QueueStore {
     Result<Stored> load(MessageId id);
     Result<std::string_view> load_content(MessageId id);
     // Up to count_max entries with id > after. What does not parse goes to quarantine and is left
-    // out; states whose message is gone are removed. `last`: there is nothing beyond.
+    // out, what lies in a damaged block is left out and stays; states whose message is gone are
+    // removed. `last`: there is nothing beyond.
     Result<void> scan(MessageId after, size_t count_max, std::vector<wire::ScanEntry>& entries,
                       bool& last);
 
@@ -115,7 +116,8 @@ class QueueStore {
     // Something could not be read though it is not damaged: no descriptors, no memory, a bad
     // sector. A new process may fare better, so this one should end; the next one, which is told by
     // this call, does not end for the same reason again, but leaves what it can not read where it
-    // is until the start after it.
+    // is until the start after it, and compacts nothing: a compaction that meets damage is such an
+    // end too.
     void end_for_unreadable();
     bool leaves_unreadable() const noexcept;
 

@@ -309,6 +309,110 @@ TEST(QueueStore, WhatCanNotBeReadForNowIsNotDamaged) {
     EXPECT_EQ(store->load_content(2).error().code, Errc::corrupt);  // it has moved too
 }
 
+// Two tables: 200 envelopes (and their content), 200 states.
+class QueueStoreWithTables : public testing::Test {
+ protected:
+    QueueStoreWithTables() {
+        for (MessageId id = 1; id <= 200; ++id) add(*store, id, "content");
+        EXPECT_TRUE(store->commit());
+        EXPECT_TRUE(store->flush());
+        const auto before = on.disk.names_ending(".sst");
+        for (const auto& name : before) {
+            if (on.disk.read(name).find("sender@example.org") != std::string::npos)
+                envelopes = name;
+        }
+        for (MessageId id = 1; id <= 200; ++id) store->put_state(id, deferred_state(100));
+        EXPECT_TRUE(store->commit());
+        EXPECT_TRUE(store->flush());
+        for (const auto& name : on.disk.names_ending(".sst")) {
+            if (std::ranges::find(before, name) == before.end()) states = name;
+        }
+    }
+
+    void flip(const std::string& table, size_t at) {
+        const char byte = static_cast<char>(~on.disk.read(table)[at]);
+        store.reset();
+        on.disk.overwrite(table, at, {&byte, 1});
+        store = on.open();
+    }
+
+    OnSimDisk on;
+    std::unique_ptr<QueueStore> store = on.open();
+    std::string envelopes;
+    std::string states;
+};
+
+TEST_F(QueueStoreWithTables, ADamagedBlockOfEnvelopesCostsTheMessagesInIt) {
+    const size_t half = on.disk.read(envelopes).size() / 2;
+    flip(envelopes, half);
+    for (const size_t page : {3u, 1000u}) {
+        const Ids found = scan_all(*store, page);
+        EXPECT_GT(found.size(), 150u);
+        EXPECT_LT(found.size(), 200u);
+        EXPECT_EQ(found.front(), 1u);
+        EXPECT_EQ(found.back(), 200u);
+        Ids listed;
+        ASSERT_TRUE(store->list_ids(kNoMessage, 1000, listed));
+        EXPECT_EQ(listed, found);
+    }
+    EXPECT_TRUE(on.log.says("left in place"));
+    EXPECT_EQ(store->quarantined_total(), 0u);
+    // Once the block is back, so are the messages, and their states.
+    flip(envelopes, half);
+    EXPECT_EQ(scan_all(*store).size(), 200u);
+    for (MessageId id = 1; id <= 200; ++id) EXPECT_EQ(store->load(id)->state, deferred_state(100));
+}
+
+// As a compaction would otherwise end every process that comes.
+TEST_F(QueueStoreWithTables, DamagedTablesAreNotCompacted) {
+    flip(envelopes, 10);
+    for (int round = 0; round < 6; ++round) {
+        (void)scan_all(*store);
+        add(*store, static_cast<MessageId>(300 + round), "content");
+        ASSERT_TRUE(store->commit());
+        ASSERT_TRUE(store->flush());
+    }
+    EXPECT_FALSE(store->has_failed());
+    store->end_for_unreadable();
+    store.reset();
+    store = on.open();
+    EXPECT_TRUE(store->leaves_unreadable());
+    EXPECT_EQ(scan_all(*store).back(), 305u);
+    store.reset();
+    store = on.open();
+    EXPECT_FALSE(store->leaves_unreadable());
+}
+
+TEST_F(QueueStoreWithTables, DamageAtBothEndsIsPassedToo) {
+    flip(envelopes, 10);
+    const Ids without_first = scan_all(*store);
+    EXPECT_GT(without_first.front(), 1u);
+    EXPECT_EQ(without_first.back(), 200u);
+    const std::string bytes = on.disk.read(envelopes);
+    flip(envelopes, bytes.rfind("sender@example.org"));
+    const Ids without_both = scan_all(*store);
+    EXPECT_EQ(without_both.front(), without_first.front());
+    EXPECT_LT(without_both.back(), 200u);
+    EXPECT_GT(without_both.size(), 100u);
+}
+
+TEST_F(QueueStoreWithTables, AMessageWhoseStateIsDamagedIsFoundWhenItIsLoaded) {
+    flip(states, on.disk.read(states).size() / 3);
+    std::vector<wire::ScanEntry> entries;
+    bool last = false;
+    ASSERT_TRUE(store->scan(kNoMessage, 1000, entries, last));
+    ASSERT_EQ(entries.size(), 200u);
+    size_t whole = 0;
+    for (const auto& entry : entries) {
+        const auto stored = store->load(entry.id);
+        EXPECT_EQ(stored.has_value(), entry.queue == QueueName::deferred) << entry.id;
+        whole += stored.has_value() ? 1 : 0;
+    }
+    EXPECT_GT(whole, 0u);
+    EXPECT_LT(whole, 200u);
+    EXPECT_EQ(store->quarantined_total(), 200u - whole);
+}
+
 TEST(QueueStore, SavesADamagedLogAndKeepsEveryUndamagedMessage) {
     OnSimDisk on;
     auto store = on.open();
