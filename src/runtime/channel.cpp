@@ -173,6 +173,11 @@ bool Channel::send(uint16_t type, std::string_view body) noexcept {
 // Raises wants_room, then looks at the head once more: the consumer stores its head before it looks
 // at wants_room (release()), so one of the two sees the other. True: room came meanwhile.
 bool Channel::ask_for_room(uint64_t span) noexcept {
+    if (refused_) {
+        // Another record waits already: its wish stands, whether this one fits now or not.
+        look_at_peer_head();
+        return !broken() && fits(span);
+    }
     // A quarter of the ring at least, or a full ring would trade one doorbell for each record.
     // Always reachable: it lies before our tail.
     const uint64_t wanted_bytes = std::max<uint64_t>(span, own_.ring_bytes() / 4);

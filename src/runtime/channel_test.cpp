@@ -97,6 +97,24 @@ TEST(Channel, ARefusedRecordTakesNoRoomFromSmallerOnes) {
     EXPECT_TRUE(pair.a.send(1, std::string(400, 'x')));
 }
 
+TEST(Channel, ASmallerRecordThatFitsDoesNotTakeBackARefusedOnesWish) {
+    Pair pair(1024);
+    while (pair.a.has_room(100)) ASSERT_TRUE(pair.a.send(1, std::string(100, 'x')));
+    (void)pair.a.room_came();
+    pair.a.publish();
+    ASSERT_FALSE(pair.a.send(1, std::string(500, 'x')));
+    Channel::Record record;
+    ASSERT_TRUE(pair.b.receive(record));
+    EXPECT_FALSE(pair.b.release());
+    ASSERT_TRUE(pair.a.send(1, std::string(20, 'x')));
+    EXPECT_TRUE(pair.a.was_refused());
+    pair.a.publish();
+    while (pair.b.receive(record)) {
+    }
+    EXPECT_TRUE(pair.b.release()) << "somebody waits";
+    EXPECT_TRUE(pair.a.room_came());
+}
+
 TEST(Channel, AskingForTheDoorbellOncePerSleepIsEnough) {
     Pair pair(1024);
     EXPECT_FALSE((pair.a.send(1, "1"), pair.a.publish())) << "the consumer is awake";
