@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/random.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -321,6 +322,9 @@ void UringLoop::cancel(Completion& done) {
 void UringLoop::ring_doorbell(int doorbell) {
     io_uring_sqe& sqe = ring_->sqe();
     io_uring_prep_write(&sqe, doorbell, &kOne, sizeof(kOne), 0);
+    // Its owner may fill it to the brim and make it blocking: then the write fails, and does not
+    // wait in the kernel at our expense.
+    sqe.rw_flags = RWF_NOWAIT;
     sqe.flags |= IOSQE_CQE_SKIP_SUCCESS;
     io_uring_sqe_set_data64(&sqe, kNobody);
 }

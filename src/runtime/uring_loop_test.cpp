@@ -292,6 +292,20 @@ TEST(UringLoop, SubmitsWhenItsQueueIsFullAndLosesNothing) {
     for (auto& watcher : watchers) turn_until(*loop, [&] { return watcher->idle(); });
 }
 
+TEST(UringLoop, RingingADoorbellThatIsFullAndBlocksLeavesNothingWaiting) {
+    auto loop = make_loop();
+    const Fd doorbell(::eventfd(0, EFD_CLOEXEC));  // blocking, as its owner may make it
+    const uint64_t brim = UINT64_MAX - 1;
+    ASSERT_EQ(::write(doorbell.get(), &brim, sizeof brim), 8);
+    for (int i = 0; i < 10; ++i) loop->ring_doorbell(doorbell.get());
+    loop->turn(0);
+    uint64_t count = 0;
+    ASSERT_EQ(::read(doorbell.get(), &count, sizeof count), 8);  // room now
+    for (int i = 0; i < 10; ++i) loop->turn(kMsUs);
+    pollfd readable{doorbell.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&readable, 1, 50), 0) << "a ring came late";
+}
+
 TEST(UringLoop, CancelEndsAReceiveASendAndAWatch) {
     auto loop = make_loop();
     SocketPair pair;
