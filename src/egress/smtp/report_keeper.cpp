@@ -15,8 +15,17 @@ void ReportKeeper::add(const wire::LaneClosed& closed) {
     wire::encode(closed, records_.back().bytes);
 }
 
+void ReportKeeper::add_first(const wire::JobsHeld& held) {
+    first_.push_back({0, wire::JobsHeld::kType, {}});
+    wire::encode(held, first_.back().bytes);
+}
+
 void ReportKeeper::flush(Peer* qmgr) {
     if (qmgr == nullptr) return;
+    while (!first_.empty()) {
+        if (!qmgr->send_bytes(first_.front().type, first_.front().bytes)) return;
+        first_.pop_front();
+    }
     while (sent_ < records_.size() && qmgr->send_bytes(records_[sent_].type, records_[sent_].bytes))
         ++sent_;
     while (sent_ > 0 && records_.front().sequence == 0) {
@@ -33,6 +42,7 @@ void ReportKeeper::on_taken(uint64_t sequence) {
 }
 
 void ReportKeeper::on_qmgr_gone() {
+    first_.clear();
     std::erase_if(records_, [](const Record& record) { return record.sequence == 0; });
     sent_ = 0;
 }

@@ -20,13 +20,15 @@ class ReportKeeper {
     // Fills in the sequence number.
     void add(wire::DeliveryReport& report);
     void add(const wire::LaneClosed& closed);
+    // Before everything that is not sent yet: on the way up of a qmgr, before the first flush().
+    void add_first(const wire::JobsHeld& held);
 
     // As much as fits. Called after add(), on_room() and on the way up of a qmgr.
     void flush(Peer* qmgr);
     void on_taken(uint64_t sequence);
     void on_qmgr_gone();  // everything not taken will be sent anew
 
-    bool empty() const noexcept { return records_.empty(); }
+    bool empty() const noexcept { return records_.empty() && first_.empty(); }
 
  private:
     struct Record {
@@ -35,6 +37,7 @@ class ReportKeeper {
         std::string bytes;
     };
 
+    std::deque<Record> first_;  // to be sent before records_, kept until then only
     std::deque<Record> records_;
     size_t sent_ = 0;  // how many from the front have been sent to this qmgr
     uint64_t sequence_ = 0;

@@ -11,7 +11,9 @@ namespace posthaste::smtp {
 namespace {
 
 constexpr size_t kReportTextBytes = 256 * 1024;
+// A record of JobsHeld: well below half a ring.
 constexpr size_t kHeldJobsARecord = 256;
+constexpr size_t kHeldRecipientsARecord = 16 * 1024;
 
 // Whatever another process hands us goes into a command line: one line it stays.
 bool is_one_line(std::string_view text) {
@@ -195,21 +197,29 @@ void SmtpService::let_go_of_arena(uint32_t incarnation) {
     kept_arenas_.erase(incarnation);  // if its store is dead
 }
 
+// Through the keeper, which waits for room: without the last part this agent gets no work.
 void SmtpService::say_what_is_held() {
     wire::JobsHeld held;
-    const auto add = [&](const Job& job) {
-        wire::HeldJob row{job.wire.id, job.wire.job, {}};
-        for (const wire::JobRecipient& recipient : job.wire.recipients)
-            row.recipients.push_back(recipient.number);
-        held.jobs.push_back(std::move(row));
-        if (held.jobs.size() < kHeldJobsARecord) return;
-        held.last = false;
-        qmgr_->send(held);
+    size_t recipients = 0;
+    const auto say = [&](bool last) {
+        held.last = last;
+        reports_.add_first(held);
         held.jobs.clear();
+        recipients = 0;
+    };
+    const auto add = [&](const Job& job) {
+        const auto& of_job = job.wire.recipients;
+        const bool is_full = held.jobs.size() == kHeldJobsARecord ||
+                             recipients + of_job.size() > kHeldRecipientsARecord;
+        if (is_full && !held.jobs.empty()) say(false);
+        wire::HeldJob row{job.wire.id, job.wire.job, {}};
+        for (const wire::JobRecipient& recipient : of_job)
+            row.recipients.push_back(recipient.number);
+        recipients += of_job.size();
+        held.jobs.push_back(std::move(row));
     };
     for (const auto& lane : orphans_) lane->each_begun(add);
-    held.last = true;
-    qmgr_->send(held);
+    say(true);
 }
 
 void SmtpService::on_lane_over(Lane& lane, bool hop_failed, const DeliveryStatus& why) {

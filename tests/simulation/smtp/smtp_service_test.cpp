@@ -443,5 +443,19 @@ TEST_F(SmtpServiceTest, WhatWasNotBegunGoesBackWhenQmgrDies) {
     EXPECT_FALSE(qmgr().reports[0].attempted);
 }
 
+TEST_F(SmtpServiceTest, SaysEverythingItHoldsHoweverMuchThatIs) {
+    Server server(world_, first_);
+    server.options.final_delay_ms = 3'600'000;
+    constexpr uint32_t kLanes = 60;
+    for (uint32_t lane = 1; lane <= kLanes; ++lane) {
+        open_lane(lane, {first_});
+        job(lane, lane, 900);
+    }
+    run();
+    new_qmgr();
+    EXPECT_TRUE(qmgr().said_what_is_held);
+    EXPECT_EQ(qmgr().held.size(), kLanes);
+}
+
 }  // namespace
 }  // namespace posthaste::simulation
