@@ -233,7 +233,7 @@ void Introductions::Link::leave() {
     state_ = State::leaving;
     patience_.cancel();
     more_.cancel();
-    ::shutdown(socket_.get(), SHUT_RDWR);
+    ::shutdown(socket_.get(), SHUT_WR);
     if (socket_done_.in_flight()) owner_.loop_.cancel(socket_done_);
     if (doorbell_done_.in_flight()) owner_.loop_.cancel(doorbell_done_);
     owner_.loop_.timers().set(owner_.reap_timer_, owner_.loop_.now_us() + 2 * TimerWheel::kTickUs);

@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <functional>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <string>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -111,6 +113,65 @@ TEST_F(SandboxTest, OnlyWhoConnectsMakesSockets) {
     EXPECT_EQ(confined(Role::rewrite, makes_socket).exit_status, 0);
 }
 
+TEST_F(SandboxTest, SocketsAreOfTheInternetAndServeNobody) {
+    const auto makes = [&](Role role, int family, int type) {
+        return confined(role, [&] { return ::socket(family, type, 0) >= 0; }).exit_status;
+    };
+    EXPECT_EQ(makes(Role::smtp, AF_INET6, SOCK_STREAM | SOCK_CLOEXEC), 0);
+    EXPECT_EQ(makes(Role::smtp, AF_INET, SOCK_DGRAM), EPERM);
+    EXPECT_EQ(makes(Role::rewrite, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK), 0);
+    for (const Role role : {Role::smtp, Role::rewrite}) {
+        EXPECT_EQ(makes(role, AF_UNIX, SOCK_STREAM), EPERM);
+        EXPECT_EQ(makes(role, AF_NETLINK, SOCK_DGRAM), EPERM);
+        EXPECT_EQ(confined(role,
+                           [] {
+                               const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+                               return ::listen(socket, 1) == 0;
+                           })
+                      .exit_status,
+                  EPERM);
+    }
+}
+
+// Shut for reading it serves nobody and is an idle socket of the host's network; fast open would
+// connect it without a connect().
+TEST_F(SandboxTest, AnInheritedListenerRemainsOne) {
+    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(::listen(listener, 1), 0);
+    for (const int how : {SHUT_RD, SHUT_RDWR}) {
+        EXPECT_EQ(confined(Role::smtpd, [=] { return ::shutdown(listener, how) == 0; }).exit_status,
+                  EPERM);
+    }
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    EXPECT_EQ(confined(Role::smtpd,
+                       [=] {
+                           return ::sendto(listener, "x", 1, MSG_FASTOPEN,
+                                           reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 1;
+                       })
+                  .exit_status,
+              EPERM);
+    ::close(listener);
+}
+
+TEST_F(SandboxTest, NoProgramIsAttachedToASocket) {
+    sock_filter pass{BPF_RET | BPF_K, 0, 0, 0xffff'ffff};
+    const sock_fprog program{1, &pass};
+    int pair[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    for (const Role role : {Role::smtpd, Role::smtp, Role::rewrite}) {
+        EXPECT_EQ(confined(role,
+                           [&] {
+                               return ::setsockopt(pair[0], SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                                                   sizeof(program)) == 0;
+                           })
+                      .exit_status,
+                  EPERM);
+    }
+    ::close(pair[0]);
+    ::close(pair[1]);
+}
+
 TEST_F(SandboxTest, AServiceWithoutNetworkStandsInAnEmptyOne) {
     const auto outcome = in_child([&] {
         Sandbox sandbox({sandbox_profile(Role::cleanup), kNobody, kNobody, directory, false});
@@ -170,6 +231,27 @@ TEST_F(SandboxTest, ItEndsItselfAndSignalsNobody) {
                        })
                   .signal,
               SIGABRT);
+}
+
+TEST_F(SandboxTest, NobodyTouchesOthersOfItsUser) {
+    const pid_t other = ::fork();
+    if (other == 0) {
+        if (::setresuid(kNobody, kNobody, kNobody) != 0) ::_exit(1);
+        while (true) ::pause();
+    }
+    const int any = ::memfd_create("any", MFD_CLOEXEC);
+    for (const Role role : {Role::smtpd, Role::rewrite, Role::store}) {
+        EXPECT_EQ(confined(role, [=] { return ::fcntl(any, F_SETOWN, other) == 0; }).exit_status,
+                  EPERM);
+        EXPECT_EQ(
+            confined(role,
+                     [=] { return ::setpriority(PRIO_PROCESS, static_cast<id_t>(other), 19) == 0; })
+                .exit_status,
+            EPERM);
+    }
+    ::close(any);
+    ::kill(other, SIGKILL);
+    ::waitpid(other, nullptr, 0);
 }
 
 TEST_F(SandboxTest, NobodyForksAndOnlySomeStartThreads) {

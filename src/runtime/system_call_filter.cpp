@@ -1,12 +1,17 @@
 #include "runtime/system_call_filter.h"
 
 #include <cerrno>
+#include <cstdint>
+#include <fcntl.h>
 #include <initializer_list>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace posthaste {
@@ -35,13 +40,12 @@ const Calls kKilled = {
 
 const Calls kCommon = {
     // the loop
-    CALL(io_uring_enter), CALL(clock_gettime), CALL(close), CALL(shutdown), CALL(getpeername),
-    CALL(getsockname), CALL(setsockopt), CALL(getsockopt), CALL(read), CALL(write), CALL(readv),
-    CALL(writev), CALL(accept4),
+    CALL(io_uring_enter), CALL(clock_gettime), CALL(close), CALL(getpeername),
+    CALL(getsockname), CALL(getsockopt), CALL(read), CALL(write), CALL(readv), CALL(writev),
     // introductions: rings, arenas, doorbells, reloads
-    CALL(recvmsg), CALL(sendmsg), CALL(recvfrom), CALL(sendto), CALL(memfd_create),
-    CALL(ftruncate), CALL(fcntl), CALL(fstat), CALL(newfstatat), CALL(fstatfs), CALL(eventfd2),
-    CALL(pread64), CALL(poll), CALL(ppoll), CALL(lseek),
+    CALL(recvmsg), CALL(recvfrom), CALL(memfd_create), CALL(ftruncate), CALL(fstat),
+    CALL(newfstatat), CALL(fstatfs), CALL(eventfd2), CALL(pread64), CALL(poll), CALL(ppoll),
+    CALL(lseek),
     // memory, threads' locks, time, the end
     CALL(munmap), CALL(mremap), CALL(madvise), CALL(brk), CALL(futex), CALL(membarrier),
     CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn), CALL(sigaltstack),
@@ -53,14 +57,14 @@ const Calls kCommon = {
 };
 
 const Calls kConnects = {
-    CALL(socket), CALL(bind), CALL(connect),
+    CALL(bind), CALL(connect),
 };
 
 const Calls kSockets = {
-    CALL(socket), CALL(socketpair), CALL(bind), CALL(connect), CALL(listen), CALL(accept),
-    CALL(sendmmsg), CALL(recvmmsg), CALL(select), CALL(pselect6), CALL(epoll_create1),
-    CALL(epoll_create), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(pipe2),
-    CALL(pipe), CALL(dup), CALL(timerfd_create), CALL(timerfd_settime),
+    CALL(bind), CALL(connect), CALL(recvmmsg), CALL(select), CALL(pselect6),
+    CALL(epoll_create1), CALL(epoll_create), CALL(epoll_ctl), CALL(epoll_wait),
+    CALL(epoll_pwait), CALL(pipe2), CALL(pipe), CALL(dup), CALL(timerfd_create),
+    CALL(timerfd_settime),
 };
 
 const Calls kFiles = {
@@ -75,10 +79,10 @@ const Calls kFiles = {
     CALL(dup), CALL(copy_file_range), CALL(mincore), CALL(msync), CALL(mlock), CALL(munlock),
 };
 
+// Not their priorities: these can be asked for any process of the same user.
 const Calls kThreads = {
-    CALL(sched_setaffinity), CALL(sched_getparam), CALL(sched_getscheduler),
-    CALL(sched_setscheduler), CALL(setpriority), CALL(getpriority), CALL(ioprio_set),
-    CALL(ioprio_get), CALL(set_tid_address),
+    CALL(sched_getparam), CALL(sched_getscheduler), CALL(getpriority), CALL(ioprio_get),
+    CALL(set_tid_address),
 };
 
 // clang-format on
@@ -130,6 +134,59 @@ class Filter {
     int failed_ = 0;
 };
 
+// A call of which only some uses are anybody's business.
+constexpr uint64_t kSocketTypeMask = 0xf;
+constexpr uint64_t kFileRwHint = 1024 + 13;  // F_GET_FILE_RW_HINT, and one more: F_SET_
+
+void allow_descriptor_commands(Filter& filter, bool files) noexcept {
+    const auto allow = [&](std::initializer_list<uint64_t> commands) {
+        for (const uint64_t command : commands)
+            filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(fcntl), {SCMP_A1_64(SCMP_CMP_EQ, command, 0)});
+    };
+    // Not F_SETOWN: the kernel would signal others on our behalf.
+    allow({F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_ADD_SEALS, F_GET_SEALS});
+    if (files)
+        allow({F_DUPFD, F_GETLK, F_SETLK, F_SETLKW, F_OFD_GETLK, F_OFD_SETLK, F_GET_RW_HINT,
+               F_SET_RW_HINT, kFileRwHint, kFileRwHint + 1});
+}
+
+// A listening socket that is shut for reading serves nobody any more, and is one that can connect:
+// in the network where it was made, which is not ours. Fast open needs no connect() for that.
+void allow_socket_uses(Filter& filter) noexcept {
+    filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(shutdown), {SCMP_A1_64(SCMP_CMP_EQ, SHUT_WR, 0)});
+    filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(sendto),
+                {SCMP_A3_64(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0)});
+    filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(sendmsg),
+                {SCMP_A2_64(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0)});
+}
+
+void allow_new_sockets(Filter& filter, std::initializer_list<uint64_t> types) noexcept {
+    for (const uint64_t family : {AF_INET, AF_INET6}) {
+        for (const uint64_t type : types)
+            filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(socket),
+                        {SCMP_A0_64(SCMP_CMP_EQ, family, 0),
+                         SCMP_A1_64(SCMP_CMP_MASKED_EQ, kSocketTypeMask, type)});
+    }
+}
+
+// Never programs: a filter on a socket that others serve as well is theirs too.
+void allow_socket_options(Filter& filter, const SandboxProfile& profile) noexcept {
+    const auto allow = [&](std::initializer_list<scmp_arg_cmp> when) {
+        filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), when);
+    };
+    if (profile.sockets) {
+        // 32 bits: as many as the kernel looks at.
+        allow({SCMP_A1_32(SCMP_CMP_NE, SOL_SOCKET, 0)});
+        allow(
+            {SCMP_A1_64(SCMP_CMP_EQ, SOL_SOCKET, 0), SCMP_A2_64(SCMP_CMP_LT, SO_ATTACH_FILTER, 0)});
+        return;
+    }
+    allow({SCMP_A1_64(SCMP_CMP_EQ, IPPROTO_TCP, 0), SCMP_A2_64(SCMP_CMP_EQ, TCP_NODELAY, 0)});
+    if (profile.connects)
+        allow({SCMP_A1_64(SCMP_CMP_EQ, IPPROTO_IP, 0),
+               SCMP_A2_64(SCMP_CMP_EQ, IP_BIND_ADDRESS_NO_PORT, 0)});
+}
+
 }  // namespace
 
 int install_system_call_filter(const SandboxProfile& profile) noexcept {
@@ -140,9 +197,16 @@ int install_system_call_filter(const SandboxProfile& profile) noexcept {
     filter.attribute(SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     filter.kill(kKilled);
     filter.allow(kCommon);
-    if (profile.connects) filter.allow(kConnects);
+    allow_descriptor_commands(filter, profile.files);
+    allow_socket_uses(filter);
+    allow_socket_options(filter, profile);
+    if (profile.connects) {
+        filter.allow(kConnects);
+        allow_new_sockets(filter, {SOCK_STREAM});
+    }
     if (profile.sockets) {
         filter.allow(kSockets);
+        allow_new_sockets(filter, {SOCK_STREAM, SOCK_DGRAM});
         filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), {SCMP_A1_64(SCMP_CMP_EQ, FIONBIO, 0)});
         filter.rule(SCMP_ACT_ALLOW, SCMP_SYS(ioctl), {SCMP_A1_64(SCMP_CMP_EQ, FIONREAD, 0)});
     }
