@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """The walls around each process, read from the kernel while mail flows: user, root directory, network, rights, filters."""
 
+import ctypes
+import errno
 import glob
 import os
 import subprocess
@@ -108,6 +110,52 @@ def test_no_descriptor_leaks_to_a_service():
                 target = os.readlink(link)
                 assert not target.startswith(relay.directory) or target.startswith(relay.value("queue_directory")) or \
                     target == relay.log_file, (name, target)
+
+
+class FaultyKernel:
+    """As if the kernel had not the call: from preexec_fn on it fails for the program and all it starts."""
+
+    def __init__(self, call):
+        allow, fail, no_new_privileges = 0x7fff0000, 0x00050000 | errno.ENOSYS, 3
+        self.library = ctypes.CDLL("libseccomp.so.2")
+        self.library.seccomp_init.restype = ctypes.c_void_p
+        self.rules = ctypes.c_void_p(self.library.seccomp_init(allow))
+        number = self.library.seccomp_syscall_resolve_name(call.encode())
+        assert self.library.seccomp_attr_set(self.rules, no_new_privileges, 0) == 0
+        assert self.library.seccomp_rule_add(self.rules, fail, number, 0) == 0, call
+
+    def __call__(self):
+        assert self.library.seccomp_load(self.rules) == 0
+
+
+def start_without(relay, call):
+    return subprocess.run([POSTHASTE, "-c", relay.directory, "start"], preexec_fn=FaultyKernel(call), capture_output=True,
+                          text=True, timeout=60)
+
+
+def test_strict_does_not_start_without_a_layer():
+    """Each layer for itself: tests/walls. Here, what whoever starts the relay is told."""
+    receiver = AioReceiver()
+    relay = Relay(receiver.port, settings={"sandbox": "strict"}, start=False)
+    for call, layer in (("landlock_create_ruleset", "landlock"), ("chroot", "chroot"), ("capset", "capabilities")):
+        result = start_without(relay, call)
+        assert result.returncode != 0, f"started without {layer}"
+        assert "sandbox = strict" in result.stderr and layer + ":" in result.stderr, result.stderr
+        assert not relay.is_running()
+    relay.start()
+    relay.send()
+    receiver.wait()
+
+
+def test_best_starts_without_a_layer_and_says_so():
+    receiver = AioReceiver()
+    relay = Relay(receiver.port, start=False)
+    assert relay.value("sandbox") == "best"
+    result = start_without(relay, "landlock_create_ruleset")
+    assert result.returncode == 0, result.stderr
+    relay.wait_log(r"warning: sandbox: not applied: landlock: Function not implemented")
+    relay.send()
+    receiver.wait()
 
 
 main(globals())
