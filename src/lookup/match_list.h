@@ -2,9 +2,9 @@
 //
 //   example.com            that domain; with parent_matches_subdomains also what lies below it
 //   .example.com           only what lies below it
-//   type:table             a key of the table (or of a parent: "example.com" or ".example.com", by
-//   the same rule) /path/to/file          more patterns, one or more a line !pattern whatever
-//   matches this does not match the list; the first match decides
+//   type:table             a key of the table (or of a parent: "example.com" or ".example.com", by the same rule)
+//   /path/to/file          more patterns, one or more a line
+//   !pattern               whatever matches this does not match the list; the first match decides
 //
 // Read in the prepare stage, as tables are. Case does not matter.
 #pragma once

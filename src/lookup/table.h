@@ -7,8 +7,7 @@
 //
 // Promises  ASCII letters compare without regard to case, in keys and in what is asked.
 //           What a file got wrong is told as "file:line: reason", at open.
-// Does not  try partial keys (domain, parents, "*"): that is transport_map.h and match_list.h.
-// Values are not
+// Does not  try partial keys (domain, parents, "*"): that is transport_map.h and match_list.h. Values are not
 //           interpreted.
 #pragma once
 

@@ -1,8 +1,8 @@
 // lookup/transport_map.h: transport_maps: which keys a recipient is asked for, in transport(5)'s
 // order:
 //
-//   user+extension@domain · user@domain · domain · .parent (or parent, when transport_maps stands
-//   in parent_domain_matches_subdomains), .grandparent … · *
+//   user+extension@domain · user@domain · domain · .parent (or parent, when transport_maps stands in
+//   parent_domain_matches_subdomains), .grandparent … · *
 //
 // The value is returned as it is; cleanup/rewrite/routing.h takes it apart.
 #pragma once

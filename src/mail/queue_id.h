@@ -4,9 +4,8 @@
 // no lower than the current microsecond, so an id also says when (about) it was given out. Outside,
 // text in Postfix's long form, which tools that know Postfix decode the same way:
 //
-//   4Zq8xW 3kXc z 7h    seconds (6 digits, base 52) · microseconds (4, base 52) · 'z' · 2 check
-//                       digits (base 51) in the place of Postfix's inode number: a mistyped id is
-//                       no id
+//   4Zq8xW 3kXc z 7h        seconds (6 digits, base 52) · microseconds (4, base 52) · 'z' · 2 check digits
+//                           (base 51) in the place of Postfix's inode number: a mistyped id is no id
 //
 // The check value is the id modulo a prime: it finds every single wrong character and every swapped
 // pair of neighbours.

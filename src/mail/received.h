@@ -3,8 +3,8 @@
 //
 //   Received: from HELO (NAME [IP])              "IPv6:" before the address of that family
 //           by HOST (Posthaste) with ESMTP id QID
-//           for <RECIPIENT>; DATE                with exactly one recipient; otherwise the line
-//                                                above ends with ';' and DATE stands alone
+//           for <RECIPIENT>; DATE                with exactly one recipient; otherwise the line above ends
+//                                                with ';' and DATE stands alone
 #pragma once
 
 #include <string>

@@ -1,7 +1,6 @@
 // master/command_socket.h: private/master, where root's commands ask what runs. One question a
 // connection, one line:
-//   "status\n"  →  a JSON object: version, configuration, pid, seconds, and the processes with
-//   their counters
+//   "status\n"  →  a JSON object: version, configuration, pid, seconds, and the processes with their counters
 #pragma once
 
 #include <string>

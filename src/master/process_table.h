@@ -4,8 +4,7 @@
 //
 //   smtpd ──► cleanup ──► store ◄──► qmgr ◄──► smtp        everybody ──► postlogd
 //     │                                │
-//     └────────► rewrite ◄─────────────┘          arenas only: store reads smtpd's, smtp reads the
-//     store's
+//     └────────► rewrite ◄─────────────┘          arenas only: store reads smtpd's, smtp reads the store's
 #pragma once
 
 #include <cstdint>

@@ -2,12 +2,10 @@
 // rate, and the verdict on whether the site lives. A site is a next hop, or with destination_rollup
 // = mx a whole MX set; rewrite names it.
 //
-//   alive ──failed cohorts reach their limit──► dead (until a time that backs off) ──mail due after
-//   that──► probing
-//     ▲                                          ▲                                              │ │
-//     │                                          └──────────────probe failed────────────────────┘ │
-//     └─────────────────────────────── a connection worked
-//     ◄─────────────────────────────────────────────┘
+//   alive ──failed cohorts reach their limit──► dead (until a time that backs off) ──mail due after that──► probing
+//     ▲                                          ▲                                              │        │
+//     │                                          └──────────────probe failed────────────────────┘        │
+//     └─────────────────────────────── a connection worked ◄─────────────────────────────────────────────┘
 //
 // alive: up to window connections. dead: mail waits without an attempt each. probing: one
 // connection, one job.

@@ -5,8 +5,7 @@
 //   active sources (ring) ─► source ─► ring of its flows that may be served ─► entry
 //                                         │ destination has no room: the flow leaves the ring
 //                                         ▼
-//                             destination's blocked flows ──wake(): one for each free place──► back
-//                             into the ring
+//                             destination's blocked flows ──wake(): one for each free place──► back into the ring
 //
 // So a destination without room, window or rate costs nothing while it waits: pop() looks at it
 // once and not again before it is woken. A job costs as many points as it has recipients; each

@@ -2,13 +2,10 @@
 // Postfix's concurrency feedback (SCHEDULER_README "Concurrency scheduling"), names and defaults
 // included.
 //
-//   success   window + positive feedback, while the window is below its limit and really used; a
-//   step up is taken at the
+//   success   window + positive feedback, while the window is below its limit and really used; a step up is taken at the
 //             end of a cycle, a step down at its beginning ("reverse hysteresis")
-//   failure   of the connection, not of a message: window - negative feedback, never below 1; and
-//   1/window is added to the
-//             failed cohorts: when they reach their limit without a success between, the
-//             destination is dead
+//   failure   of the connection, not of a message: window - negative feedback, never below 1; and 1/window is added to the
+//             failed cohorts: when they reach their limit without a success between, the destination is dead
 //
 // Two oddities are not taken over. Postfix takes two steps down at the first failure; here it is
 // one. And at a window of 1 a single failure is a whole cohort there, so that a site limited to one

@@ -4,13 +4,11 @@
 //
 // Each recipient has a fate:
 //
-//   unsettled ──► resolving ──answer──► routed ──grouped──► queued ──report──► done | waiting |
-//   held
+//   unsettled ──► resolving ──answer──► routed ──grouped──► queued ──report──► done | waiting | held
 //       ▲                        └──────no such domain, error: …──────────────►
 //       └──────────── store died: the bytes are gone ─────────┘
-//   waiting: until a later attempt (this time the message was loaded for others). elsewhere: an
-//   agent delivers it for the qmgr before us. held: refused or out of time, kept until a report to
-//   the sender can be made.
+//   waiting: until a later attempt (this time the message was loaded for others). elsewhere: an agent delivers it for the
+//   qmgr before us. held: refused or out of time, kept until a report to the sender can be made.
 //
 // A message leaves the active queue when nothing of it is resolving, routed, queued or elsewhere.
 #pragma once

@@ -5,10 +5,8 @@
 //   rewrite ◄► RewriteSide│
 //   operator ► FlushSocket┘
 //
-// Start:  up ─► agents say what they hold for the qmgr before us (or kAgentsPatienceUs pass) ─►
-// open: loads and jobs begin
-//            ─► kHeldPatienceUs later the store is told which bytes agents still hold; the rest it
-//            may take back.
+// Start:  up ─► agents say what they hold for the qmgr before us (or kAgentsPatienceUs pass) ─► open: loads and jobs begin
+//            ─► kHeldPatienceUs later the store is told which bytes agents still hold; the rest it may take back.
 // Reports of a turn, and messages, are taken in first; then, once, what there is room for is
 // started.
 #pragma once

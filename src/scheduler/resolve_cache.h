@@ -1,10 +1,9 @@
 // scheduler/resolve_cache.h: what rewrite answered about domains, kept for as long as it said, and
 // who waits for an answer.
 //
-//   (none) ──first recipient──► asking ──answer──► known ──ttl──► asking again at the next
-//   recipient
-//                                 │        └──not good for the whole domain──► by_address: each
-//                                 address is asked for, │ under its own key, until the ttl is over
+//   (none) ──first recipient──► asking ──answer──► known ──ttl──► asking again at the next recipient
+//                                 │        └──not good for the whole domain──► by_address: each address is asked for,
+//                                 │                                            under its own key, until the ttl is over
 //                                 └ any number of recipients wait here; one question is asked
 //
 // Bounded: kEntries; the oldest answer goes first. What is being asked is never dropped; when all

@@ -4,8 +4,7 @@
 // constant time, a second costs what is due in it.
 //
 //   level 3  2  1  0
-//       [..][..][..][..]   a slot is a list of the MessageTable; a bitmap a level finds the next
-//       one that holds something
+//       [..][..][..][..]   a slot is a list of the MessageTable; a bitmap a level finds the next one that holds something
 //
 // Exact: what is due at second s comes out at the first advance() with now_s ≥ s, and never before.
 // Wall-clock seconds, since that is what is on disk; a clock set back delays, a clock set forward

@@ -1,9 +1,8 @@
 // scheduler/store_side.h: the conversation with the store (mail/wire/queued_message.h): messages
 // in, outcomes out, the index page by page.
 //
-//   store up: outcomes not yet recorded are sent again, then the index is read from its beginning
-//   (ids we know are skipped), while new messages are announced. A gap in the announcements is read
-//   over again.
+//   store up: outcomes not yet recorded are sent again, then the index is read from its beginning (ids we know are
+//   skipped), while new messages are announced. A gap in the announcements is read over again.
 //
 // What must be said in order is: nothing is loaded while the release of bytes or an outcome waits
 // for room.

@@ -1,20 +1,14 @@
 // cleanup/cleanup/cleanup_service.h: the process between those who take mail in and the store.
 //
-//   smtpd ── SubmitMessage ──► [envelope completed, header section written anew] ── CommitRequest
-//   ──► store smtpd ◄── SubmitResult ─── [our blocks freed] ◄─────────────────────────────────
-//   CommitResult ─── store
+//   smtpd ── SubmitMessage ──► [envelope completed, header section written anew] ── CommitRequest ──► store
+//   smtpd ◄── SubmitResult ─── [our blocks freed] ◄───────────────────────────────── CommitResult ─── store
 //
-// Promises   250 is passed on, never made here: it comes from the store's `durable`. Every
-// SubmitMessage is answered
-//            once, as long as its sender lives. The body is passed on by name; its bytes are never
-//            read.
-// Bounds     Transactions::kTransactionsMax messages and the arena's blocks. At a bound, or when
-// the store's ring is
+// Promises   250 is passed on, never made here: it comes from the store's `durable`. Every SubmitMessage is answered
+//            once, as long as its sender lives. The body is passed on by name; its bytes are never read.
+// Bounds     Transactions::kTransactionsMax messages and the arena's blocks. At a bound, or when the store's ring is
 //            full, nothing more is taken from the submitters; their rings fill and push back.
-// Deaths     The store's: what is in flight is answered 451, lease questions are asked again at the
-// next one.
-//            A submitter's: what it had in flight is finished at the store, the answers are
-//            dropped.
+// Deaths     The store's: what is in flight is answered 451, lease questions are asked again at the next one.
+//            A submitter's: what it had in flight is finished at the store, the answers are dropped.
 #pragma once
 
 #include <map>

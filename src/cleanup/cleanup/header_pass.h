@@ -1,12 +1,9 @@
 // cleanup/cleanup/header_pass.h: from the header section as it came to the one that goes on.
 //
 //   Received: …                      ours, first
-//   the fields as they came          to the byte, but: message_drop_headers go, a field longer than
-//   header_size_limit
-//                                    is cut at a line's end, and addresses are completed where
-//                                    rewriting applies
-//   Message-Id: Date: From:          what is missing, for local clients or with
-//   always_add_missing_headers; the Resent-
+//   the fields as they came          to the byte, but: message_drop_headers go, a field longer than header_size_limit
+//                                    is cut at a line's end, and addresses are completed where rewriting applies
+//   Message-Id: Date: From:          what is missing, for local clients or with always_add_missing_headers; the Resent-
 //                                    ones when the message has been resent
 //   (empty line)
 //

@@ -6,9 +6,9 @@
 //   no such name                      bounced 5.4.4
 //   failed                            deferred 4.4.3
 //   no MX                             the domain's own addresses
-//   MX hosts                          those with addresses, by preference; from ourselves on they
-//   are cut off none has an address               deferred when any answer may yet come, else
-//   bounced 5.4.4 nothing is left but ourselves     bounced 5.4.6
+//   MX hosts                          those with addresses, by preference; from ourselves on they are cut off
+//   none has an address               deferred when any answer may yet come, else bounced 5.4.4
+//   nothing is left but ourselves     bounced 5.4.6
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,9 @@
 // cleanup/rewrite/resolver.h: questions to the DNS, answered later. UnboundResolver asks the world,
 // tests and the simulation answer by themselves.
 //
-// Promises   each question is answered once, from the loop and never from inside the call, unless
-// the Resolver goes first.
-//            Answers are bounded (kRecordsMax); names in them are letters, digits, '-', '_' and
-//            dots, never an address.
-// Does not   bound how many questions are open: who asks does. Nor is any answer late for ever: who
-// asks sets a timer.
+// Promises   each question is answered once, from the loop and never from inside the call, unless the Resolver goes first.
+//            Answers are bounded (kRecordsMax); names in them are letters, digits, '-', '_' and dots, never an address.
+// Does not   bound how many questions are open: who asks does. Nor is any answer late for ever: who asks sets a timer.
 #pragma once
 
 #include <cstdint>

@@ -1,17 +1,13 @@
 // cleanup/rewrite/rewrite_service.h: the process that knows where mail goes (trivial-rewrite).
 //
-//   qmgr, smtpd ── ResolveRequest ────► route (tables, at once) ─► hosts (cache, or one search for
-//   all who ask) ─► ResolveReply smtpd ──────── ClientNameRequest ─► cache, or one search for all
-//   who ask ───────────────────────────► ClientNameReply
+//   qmgr, smtpd ── ResolveRequest ────► route (tables, at once) ─► hosts (cache, or one search for all who ask) ─► ResolveReply
+//   smtpd ──────── ClientNameRequest ─► cache, or one search for all who ask ───────────────────────────► ClientNameReply
 //
-// Promises   every request is answered once, as long as its asker lives, within
-// HostFinder::kSearchTimeoutUs. An answer is
+// Promises   every request is answered once, as long as its asker lives, within HostFinder::kSearchTimeoutUs. An answer is
 //            good for its ttl_s.
-// Bounds     kSearchesMax searches and kWaitersMax requests that wait for them; at either nothing
-// more is taken from anybody.
+// Bounds     kSearchesMax searches and kWaitersMax requests that wait for them; at either nothing more is taken from anybody.
 //            The caches hold kCacheEntriesMax each.
-// Deaths     an asker's: its searches go on and fill the cache. Ours: askers ask the next one
-// again.
+// Deaths     an asker's: its searches go on and fill the cache. Ours: askers ask the next one again.
 #pragma once
 
 #include <functional>

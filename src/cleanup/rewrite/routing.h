@@ -6,11 +6,9 @@
 //             everything else                                      → other    default_transport
 //   precedence, first that says something:
 //             transport      transport_maps, then the class's transport
-//             next hop       transport_maps, then the class's transport, then relayhost (not for
-//             local), then the domain
+//             next hop       transport_maps, then the class's transport, then relayhost (not for local), then the domain
 //
-//   values of transport_maps   t:n   transport and next hop         t:  transport, next hop the
-//   recipient's domain
+//   values of transport_maps   t:n   transport and next hop         t:  transport, next hop the recipient's domain
 //                              :n    next hop only                   :  nothing is changed
 //
 // Opened in the prepare stage (tables are files), const afterwards.

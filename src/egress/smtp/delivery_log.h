@@ -1,8 +1,7 @@
 // egress/smtp/delivery_log.h: Postfix's delivery line, one for each recipient and attempt
 // (reference: bounce, qshape, pflogsumm and many a script read it):
 //
-//   ID: to=<r>, relay=mx[ip]:25, conn_use=2, delay=1.2, delays=a/b/c/d, dsn=2.0.0, status=sent
-//   (250 2.0.0 Ok)
+//   ID: to=<r>, relay=mx[ip]:25, conn_use=2, delay=1.2, delays=a/b/c/d, dsn=2.0.0, status=sent (250 2.0.0 Ok)
 //
 // a before the active queue · b in the active queue · c connecting, greeting, EHLO · d transmission
 #pragma once

@@ -3,8 +3,7 @@
 //
 // Jobs are delivered in the order they come, over one connection that is kept as long as it serves:
 //
-//   idle ──job──► connecting ──ready──► talking ──no job──► talking (idle, kept) ──LaneClose──►
-//   closed
+//   idle ──job──► connecting ──ready──► talking ──no job──► talking (idle, kept) ──LaneClose──► closed
 //                   │ next host, until none is left            │ connection lost
 //                   ▼                                          ▼
 //                 closed (hop failed)                        idle, or connecting when jobs wait

@@ -2,8 +2,7 @@
 // back.
 //
 //   qmgr ── LaneOpen, DeliveryJob, LaneClose, ReportTaken ──► here ── SMTP ──► servers
-//   qmgr ◄── JobsHeld, DeliveryReport, LaneClosed ─────────── here        store's arena: read-only,
-//   sent from in place
+//   qmgr ◄── JobsHeld, DeliveryReport, LaneClosed ─────────── here        store's arena: read-only, sent from in place
 //
 // If qmgr dies, what was begun is finished and its report kept for the next one. If the store dies,
 // its arena stays mapped until the last job that lives in it is over.

@@ -1,10 +1,10 @@
 // ingress/smtpd/smtpd_service.h: the SMTP server process: accepts clients, holds their sessions,
 // hands their messages to cleanup and passes the answer on.
 //
-//   clients ── SMTP ──► here ── SubmitMessage, LeaseRequest ──► cleanup ──► store      store reads
-//   our arena in place
+//   clients ── SMTP ──► here ── SubmitMessage, LeaseRequest ──► cleanup ──► store
 //                       here ◄── SubmitResult, LeaseGrant ───── cleanup
 //                       here ◄── ClientNameRequest, Reply ────► rewrite
+//   our arena: read in place by cleanup and the store
 //
 // Clients are accepted once the first message ids are there, or kIdPatienceUs after the first
 // listening socket: whoever connects to a system that is just starting waits in the kernel's queue

@@ -21,7 +21,7 @@ namespace posthaste::smtpd {
 struct SmtpdSettings {
     // Nothing when a value makes no sense; `fault` is the line for the log. `warnings` are lines
     // too. Opens what files the values name: for the prepare stage. message_bytes_max: what the
-    // arena can hold, a bound on message_size_limit.
+    // arenas can hold, a bound on message_size_limit.
     static std::optional<SmtpdSettings> read(const Settings& settings, uint64_t message_bytes_max,
                                              std::vector<std::string>& warnings,
                                              std::string& fault);

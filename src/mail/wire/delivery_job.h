@@ -1,10 +1,8 @@
 // mail/wire/delivery_job.h: qmgr → delivery agents (smtp, local, virtual, pipe, error, discard).
 //
 //   qmgr ── LaneOpen ─────► agent     one connection's worth of concurrency towards a destination
-//   qmgr ── DeliveryJob ──► agent     one message for some recipients, on that lane; up to
-//   kLaneDepth
-//                                     unreported jobs a lane, so the connection never waits for
-//                                     qmgr
+//   qmgr ── DeliveryJob ──► agent     one message for some recipients, on that lane; up to kLaneDepth
+//                                     unreported jobs a lane, so the connection never waits for qmgr
 //   qmgr ── LaneClose ────► agent     no more mail: finish what you hold, then close politely
 //   qmgr ── ReportTaken ──► agent     reports up to this sequence need not be kept any longer
 //

@@ -1,13 +1,10 @@
 // mail/wire/delivery_report.h: delivery agents → qmgr.
 //
 //   agent ── DeliveryReport ─► qmgr     one job is over: what became of each of its recipients
-//   agent ── LaneClosed ─────► qmgr     the connection is gone (or never came to be); jobs of the
-//   lane that
+//   agent ── LaneClosed ─────► qmgr     the connection is gone (or never came to be); jobs of the lane that
 //                                       were not begun have been reported with attempted = false
-//   agent ── JobsHeld ───────► qmgr     to a new qmgr: what is still being delivered for the one
-//   before it;
-//                                       `last` ends the list; then the reports not yet taken, then
-//                                       new ones
+//   agent ── JobsHeld ───────► qmgr     to a new qmgr: what is still being delivered for the one before it;
+//                                       `last` ends the list; then the reports not yet taken, then new ones
 //
 // An agent keeps every report until it is taken and hands the rest to a new qmgr: sequence numbers
 // ascend without gaps within the agent's life.

@@ -1,19 +1,18 @@
 // mail/wire/queued_message.h: store ◄──► qmgr.
 //
-//   store ── QueuedMessage ──► qmgr    a message just made durable, or the answer to LoadMessage;
-//   its bytes
-//                                      are lent from the store's arena until ReleaseContent
+//   store ── QueuedMessage ──► qmgr    a message just made durable, or the answer to LoadMessage; its
+//                                      bytes are lent from the store's arena until ReleaseContent
 //   store ── MessageGone ────► qmgr    LoadMessage of an id the store does not hold, or could not
 //                                      read: then it is in quarantine, or waits for the next start
 //   qmgr ── ScanRequest ────► store    the index, page by page, ascending ids: at start, and again
-//   from store ── ScanPage ──────► qmgr     `after` whenever the store said announcements were
-//   dropped store ── AnnounceGap ───► qmgr     qmgr's ring was full: messages from first_id on were
-//   not announced qmgr ── RecordOutcome ──► store    remove a message, or its new state and reasons
+//   store ── ScanPage ──────► qmgr     from `after` whenever the store said announcements were dropped
+//   store ── AnnounceGap ───► qmgr     qmgr's ring was full: messages from first_id on were not
+//                                      announced
+//   qmgr ── RecordOutcome ──► store    remove a message, or its new state and reasons
 //   store ── OutcomeRecorded ► qmgr    sequence numbers up to and including this one are in the log
 //   qmgr ── ReleaseContent ─► store    its bytes are no longer needed by any agent
-//   qmgr ── HeldContent ────► store    after a restart of qmgr: the only messages whose bytes
-//   agents still
-//                                      hold; everything else lent to the qmgr before it may be
+//   qmgr ── HeldContent ────► store    after a restart of qmgr: the only messages whose bytes agents
+//                                      still hold; what else was lent to the qmgr before it may be
 //                                      taken back
 //
 // qmgr keeps every RecordOutcome until it is recorded and replays them to a new store; recording

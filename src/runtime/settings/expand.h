@@ -1,11 +1,9 @@
 // runtime/settings/expand.h: $name in parameter values, as Postfix expands it.
 //
-//   $name  ${name}          the parameter's value, expanded in turn; empty when there is no such
-//   parameter
+//   $name  ${name}          the parameter's value, expanded in turn; empty when there is no such parameter
 //   ${name?text}            text if the value is not empty      ${name?{text}:{other}}
 //   ${name:text}            text if the value is empty
-//   ${{a} == {b} ? {c} : {d}}   ==, !=, <, <=, >=, >: as numbers if both are, else as text; with
-//   "level" appended
+//   ${{a} == {b} ? {c} : {d}}   ==, !=, <, <=, >=, >: as numbers if both are, else as text; with "level" appended
 //                           (<=level …) as compatibility levels, number by number
 //   $$                      a dollar sign
 #pragma once

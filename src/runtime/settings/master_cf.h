@@ -1,8 +1,7 @@
 // runtime/settings/master_cf.h: master.cf, the list of services, as it is written.
 //
 //   service  type  private  unpriv  chroot  wakeup  maxproc  command + args
-//   2525     inet  n        -       y       -       -        smtpd -o smtpd_timeout=60s -o {
-//   smtpd_banner = hello you }
+//   2525     inet  n        -       y       -       -        smtpd -o smtpd_timeout=60s -o { smtpd_banner = hello you }
 //
 // "-" is a column's default: private y, unprivileged y, chroot y, wakeup 0, maxproc that of the
 // service. Lines are continued as in main.cf; of two lines with the same service and type the last
