@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/heartbeat.h"
 #include "runtime/sandbox_profile.h"
 
 extern char** environ;
@@ -178,6 +180,22 @@ void Child::dismiss() {
 }
 
 void Child::kill(int signal) noexcept { ::kill(pid_, signal); }
+
+bool Child::is_hung(int64_t now_us, int64_t limit_us) noexcept {
+    const uint64_t beat = counters_->page().beat.load(std::memory_order_relaxed);
+    const bool moves = beat != std::exchange(last_beat_, beat);
+    if (well_at_us_ == 0 || moves || (Heartbeat::is_asleep(beat) && !is_stopped()))
+        well_at_us_ = now_us;
+    return now_us - well_at_us_ >= limit_us;
+}
+
+// WNOWAIT: the answer is what it is now, however often it is asked.
+bool Child::is_stopped() const noexcept {
+    siginfo_t info{};
+    return ::waitid(P_PIDFD, static_cast<id_t>(pidfd()), &info, WSTOPPED | WNOHANG | WNOWAIT) ==
+               0 &&
+           info.si_pid != 0;
+}
 
 std::vector<std::string> Child::take_error_lines() {
     char piece[4096];

@@ -83,8 +83,15 @@ class Child {
 
     std::vector<CounterValue> counters() const { return read_counters(counters_->page()); }
 
+    // For limit_us, seen at each call, it has neither ended its turn nor slept of its own will: it
+    // runs in a circle, waits for what does not come, or was stopped (SIGSTOP). One that sleeps
+    // because it has nothing to do is well, however long. A debugger's hold on a sleeper is not
+    // seen.
+    bool is_hung(int64_t now_us, int64_t limit_us) noexcept;
+
     State state = State::starting;
-    int64_t started_us = 0;  // steady clock
+    bool is_given_up = false;  // hung, and killed for it
+    int64_t started_us = 0;    // steady clock
     int64_t ready_us = 0;
     int64_t drain_at_us = 0;     // retiring: patience ends; 0: none
     int64_t kill_at_us = 0;      // 0: no limit
@@ -94,6 +101,7 @@ class Child {
 
  private:
     Child() = default;
+    bool is_stopped() const noexcept;
 
     Identity identity_;
     pid_t pid_ = -1;
@@ -101,6 +109,8 @@ class Child {
     Fd control_;
     Fd error_output_;
     std::optional<CounterMapping> counters_;
+    uint64_t last_beat_ = 0;
+    int64_t well_at_us_ = 0;  // when it was last seen alive
     std::string error_text_;
 };
 

@@ -18,6 +18,7 @@ namespace posthaste {
 namespace {
 
 constexpr int64_t kTurnMaxUs = 1 * kSecondUs;
+constexpr int64_t kLooksATimeout = 8;
 
 // Sessions by the thousand need descriptors by the thousand; children inherit the limit.
 void raise_descriptor_limit() {
@@ -130,6 +131,7 @@ void Supervisor::turn() {
 
 int64_t Supervisor::next_deadline_us() const {
     int64_t deadline_us = phase_ == Phase::running ? kNeverUs : phase_deadline_us_;
+    deadline_us = std::min(deadline_us, next_look_us_);
     for (const Slot& slot : slots_) {
         if (!slot.child && slot.wanted) deadline_us = std::min(deadline_us, slot.start_at_us);
         if (slot.child && slot.child->kill_at_us > 0)
@@ -174,6 +176,7 @@ void Supervisor::on_time() {
         child.kill_at_us = 0;
         child.kill(SIGKILL);
     });
+    if (now_us >= next_look_us_) look_for_the_hung();
     for (Wakeup& wakeup : wakeups_) {
         if (now_us < wakeup.at_us) continue;
         wakeup.at_us = now_us + wakeup.every_us;
@@ -182,6 +185,33 @@ void Supervisor::on_time() {
                 slot.child->state == Child::State::ready)
                 slot.child->send(control::Wakeup{});
     }
+}
+
+int64_t Supervisor::look_every_us() const {
+    return plan_.settings.time_us("daemon_timeout") / kLooksATimeout;
+}
+
+void Supervisor::look_for_the_hung() {
+    const int64_t now_us = steady_us();
+    const int64_t start_limit_us = plan_.settings.time_us("start_time_limit");
+    const int64_t turn_limit_us = plan_.settings.time_us("daemon_timeout");
+    next_look_us_ = now_us + look_every_us();
+    const auto end = [&](Child& child, std::string_view what, int64_t limit_us) {
+        log_.warning(child.name() + " (pid " + std::to_string(child.pid()) + ") " +
+                     std::string(what) + ", for " + std::to_string(limit_us / kSecondUs) +
+                     "s now: killed");
+        child.kill(SIGKILL);
+        child.is_given_up = true;
+    };
+    for_each_child([&](Child& child) {
+        if (child.is_given_up) return;
+        if (child.is_at_work() && child.is_hung(now_us, turn_limit_us))
+            end(child, "hangs", turn_limit_us);
+        // The first start of all has its own end.
+        if (child.state == Child::State::starting && phase_ == Phase::running &&
+            now_us - child.started_us >= start_limit_us)
+            end(child, "does not become ready", start_limit_us);
+    });
 }
 
 void Supervisor::arm_wakeups() {

@@ -10,6 +10,10 @@
 // seconds up to service_throttle_time. Each pair of the process table is introduced when both are
 // ready, and anew after a restart.
 //
+// A process that does not come round (Child::is_hung()) for daemon_timeout is killed, and so are
+// those which a restart does not make ready within start_time_limit; what follows is what follows a
+// death.
+//
 // A reload hands every process its new settings. A process that a changed setting does not reach
 // (Applies::restart) is replaced: where several may run side by side the new one starts first and
 // the old one finishes what it holds, so that no connection is dropped; of the others the old one
@@ -70,6 +74,8 @@ class Supervisor {
     int64_t next_deadline_us() const;
     void on_signals();
     void on_time();
+    void look_for_the_hung();
+    int64_t look_every_us() const;
     void start_due();
     void start(Slot& slot);
     void finish_start(const std::string& fault);
@@ -109,6 +115,7 @@ class Supervisor {
     Phase phase_ = Phase::starting;
     int64_t phase_deadline_us_ = 0;
     int64_t started_us_ = 0;
+    int64_t next_look_us_ = 0;  // at who is hung
     uint8_t stop_stage_ = 0;
     bool failed_ = false;
     bool done_ = false;

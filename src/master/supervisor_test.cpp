@@ -200,6 +200,38 @@ TEST_F(SupervisorTest, RestartsWhatDiesAndTellsEverybody) {
     }));
 }
 
+TEST_F(SupervisorTest, KillsWhoseTurnNeverEndsAndWhoIsStoppedInHisSleep) {
+    std::ofstream(directory_ + "/main.cf", std::ios::app) << "daemon_timeout = 1s\n";
+    behave("qmgr", "hang");
+    ASSERT_EQ(start(), "ready\n");
+    behave("qmgr", "work");
+    const pid_t sleeper = pid_of("store/0");
+    const pid_t idle = pid_of("smtp/0");
+    ASSERT_EQ(::kill(sleeper, SIGSTOP), 0);
+    const auto readies = [&](std::string_view role) {
+        return count([&](const auto& h) { return h.role() == role && h.what == "ready"; });
+    };
+    EXPECT_TRUE(eventually([&] { return readies("qmgr") == 2 && readies("store") == 2; }));
+    EXPECT_NE(pid_of("store/0"), sleeper);
+    EXPECT_EQ(pid_of("smtp/0"), idle);
+    EXPECT_EQ(readies("smtp"), 1U);
+}
+
+TEST_F(SupervisorTest, KillsWhoIsNotReadyInTimeAfterARestart) {
+    std::ofstream(directory_ + "/main.cf", std::ios::app)
+        << "daemon_timeout = 1s\nstart_time_limit = 2s\n";
+    ASSERT_EQ(start(), "ready\n");
+    behave("store", "linger");
+    ASSERT_EQ(::kill(pid_of("store/0"), SIGKILL), 0);
+    ASSERT_TRUE(eventually([&] {
+        return count([](const auto& h) { return h.role() == "store" && h.what == "start"; }) == 2;
+    }));
+    behave("store", "work");
+    EXPECT_TRUE(eventually([&] {
+        return count([](const auto& h) { return h.role() == "store" && h.what == "ready"; }) == 2;
+    }));
+}
+
 TEST_F(SupervisorTest, AServiceThatCannotStartEndsTheStartWithItsReason) {
     behave("qmgr", "fail");
     EXPECT_THAT(start(), HasSubstr("qmgr/0: the moon is in the wrong quarter"));

@@ -27,14 +27,15 @@ struct CounterRow {
 
 inline constexpr size_t kCountersMax = 48;
 
-// Layout of the page, version 1. Names travel in the page, so that a reader needs no knowledge of
+// Layout of the page, version 2. Names travel in the page, so that a reader needs no knowledge of
 // the writer.
 struct CounterPage {
-    static constexpr uint64_t kMagic = 0x3130'7265'746e'7563;  // "cunter01"
+    static constexpr uint64_t kMagic = 0x3230'7265'746e'7563;  // "cunter02"
     uint64_t magic = kMagic;
     uint32_t count = 0;
     uint32_t pid = 0;
     char role[24] = {};
+    std::atomic<uint64_t> beat;  // runtime/heartbeat.h
 
     struct Slot {
         char name[48];

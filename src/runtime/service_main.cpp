@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/counters.h"
+#include "runtime/heartbeat.h"
 #include "runtime/introduction.h"
 #include "runtime/ring_log.h"
 #include "runtime/sandbox.h"
@@ -110,6 +111,7 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     std::optional<Arena> arena_;
     std::optional<Sandbox> sandbox_;
     std::unique_ptr<UringLoop> loop_;
+    std::optional<Heartbeat> heartbeat_;
     std::optional<RingLog> log_;
     std::optional<Peers> peers_;
     std::optional<Introductions> introductions_;
@@ -206,6 +208,7 @@ std::string ServiceProcess::make_loop() {
     auto loop = UringLoop::create(options);
     if (!loop) return "io_uring: " + loop.error().text() + "; " + uring_remedy(loop.error());
     loop_ = std::move(*loop);
+    heartbeat_.emplace(*loop_, counters_->page());
 
     log_.emplace(*loop_, settings_->text("syslog_name") + "/" + std::string(name_of(role_)),
                  static_cast<uint32_t>(::getpid()));

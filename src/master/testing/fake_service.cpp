@@ -1,8 +1,10 @@
 // A service that speaks master's language and does nothing else, for supervisor_test.cpp. It writes
 // what it hears, one line an event, to $POSTHASTE_FAKE_DIR/events, and behaves as the first word of
-// $POSTHASTE_FAKE_DIR/<program> says:
-//   fail    says Failed and exits        die     exits at once        anything else, or no such
-//   file: works
+// $POSTHASTE_FAKE_DIR/<program>.behaviour says:
+//   fail    says Failed and exits        die     exits at once
+//   hang    works once, in a turn that never ends
+//   linger  never becomes ready
+//   anything else, or no such file: works
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
@@ -11,6 +13,7 @@
 #include <unistd.h>
 
 #include "runtime/control.h"
+#include "runtime/counters.h"
 #include "runtime/settings/settings.h"
 
 namespace {
@@ -68,6 +71,10 @@ int main(int, char** argv) {
         (void)send_control(kControlDescriptor, control::Failed{"the moon is in the wrong quarter"});
         return 1;
     }
+    if (behaviour(program) == "linger") ::pause();
+    const auto page = CounterMapping::map(message.fds[1].get(), CounterMapping::Access::write);
+    if (!page) return 2;
+    if (behaviour(program) != "hang") page->page().beat = 1;  // asleep, whenever somebody looks
     note("ready");  // before it is said: who hears it may act on it at once
     (void)send_control(kControlDescriptor, control::Ready{});
     while (receive_control(kControlDescriptor, message, ControlWait::yes)) {

@@ -65,6 +65,9 @@ std::span<const ParameterRow> general() {
         {"service_throttle_time", time, "60s", 1, kIntMax, live,
          "The longest pause before a service that keeps dying at start is started again; the first "
          "is a second."},
+        {"daemon_timeout", time, "30s", 1, kIntMax, live,
+         "How long a service's event loop may take for one turn, or stand stopped, before master "
+         "kills it and starts it anew. Idle is not hung. A debugger's work wants more."},
         {"stress", text, "", 0, 0, live,
          "Set to yes under overload by -o, for use as ${stress?{10}:{300}}."},
         {"service_name", text, "", 0, 0, live, "master.cf's first column; set by master."},

@@ -22,7 +22,9 @@ std::span<const ParameterRow> ours() {
          "User of the store; owns the queue's database."},
         {"log_user", text, "posthaste-log", 0, 0, restart, "User of postlogd."},
         {"start_time_limit", time, "120s", 1, kIntMax, live,
-         "How long `posthaste start` waits for every service to be ready."},
+         "How long `posthaste start` waits for every service to be ready. One that is started "
+         "again "
+         "later and is not ready by then is killed."},
         {"stop_time_limit", time, "10s", 0, kIntMax, live,
          "How long `posthaste stop` lets services finish what they hold before they are killed."},
         {"smtpd_session_limit", integer, "4000", 1, 1 << 20, live,

@@ -31,7 +31,7 @@ constexpr std::string_view kNames[] = {
     "canonical_maps", "cleanup_replace_stray_cr_lf", "cleanup_service_name", "command_execution_directory",
     "command_expansion_filter", "command_time_limit", "confirm_delay_cleared", "connection_cache_protocol_timeout",
     "connection_cache_service_name", "connection_cache_status_update_time", "connection_cache_ttl_limit",
-    "content_filter", "cyrus_sasl_config_path", "daemon_table_open_error_is_fatal", "daemon_timeout",
+    "content_filter", "cyrus_sasl_config_path", "daemon_table_open_error_is_fatal",
     "data_directory", "debug_peer_level", "debug_peer_list", "debugger_command", "default_database_type",
     "default_delivery_slot_cost", "default_delivery_slot_discount", "default_delivery_slot_loan",
     "default_delivery_status_filter", "default_extra_recipient_limit", "default_filter_nexthop",
