@@ -23,18 +23,28 @@ void LentContent::each_run(const Place& place, Use use) const {
     for (const Place::Run& run : place.more_) one(run);
 }
 
+static uint64_t blocks_for(uint64_t bytes) noexcept {
+    return bytes / kBlockBytes + (bytes % kBlockBytes == 0 ? 0 : 1);
+}
+
+bool LentContent::can_hold(uint64_t bytes) const noexcept {
+    return arena_ == nullptr ||
+           blocks_for(bytes) <= std::min(arena_->blocks_total(), wire::kExtentsMax);
+}
+
+bool LentContent::has_room(uint64_t bytes, uint32_t blocks_kept_free) const noexcept {
+    return arena_ != nullptr && bytes > 0 && can_hold(bytes) &&
+           blocks_for(bytes) + blocks_kept_free <= arena_->blocks_free();
+}
+
 std::optional<Place> LentContent::take(std::span<const std::string_view> pieces,
                                        uint32_t blocks_kept_free) {
     uint64_t length = 0;
     for (const std::string_view piece : pieces) length += piece.size();
-    const uint64_t blocks = (length + kBlockBytes - 1) / kBlockBytes;
-    if (arena_ == nullptr || length == 0 || blocks > wire::kExtentsMax ||
-        blocks + blocks_kept_free > arena_->blocks_free()) {
-        return std::nullopt;
-    }
+    if (!has_room(length, blocks_kept_free)) return std::nullopt;
     Place place;
     place.length_ = static_cast<uint32_t>(length);
-    const auto block_count = static_cast<uint32_t>(blocks);
+    const auto block_count = static_cast<uint32_t>(blocks_for(length));
     if (const auto run = arena_->allocate_run(block_count)) {
         place.first_ = {*run, block_count};
     } else {

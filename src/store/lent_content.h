@@ -49,6 +49,10 @@ class LentContent {
  public:
     explicit LentContent(Arena* arena) noexcept : arena_(arena) {}
 
+    // False: so much would not fit if everything else were gone. Without an arena nothing ever is
+    // here, and it is no reason to refuse a message.
+    bool can_hold(uint64_t bytes) const noexcept;
+    bool has_room(uint64_t bytes, uint32_t blocks_kept_free) const noexcept;
     // Copies the pieces in. Nothing when fewer than `blocks_kept_free` would be left, or the pieces
     // are empty.
     std::optional<Place> take(std::span<const std::string_view> pieces, uint32_t blocks_kept_free);

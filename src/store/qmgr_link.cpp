@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "mail/envelope.h"
 #include "mail/queue_state.h"
 
 namespace posthaste::store {
@@ -96,7 +97,14 @@ QmgrLink::Handled QmgrLink::on_load(std::string_view body) {
     if (request.with_content) {
         if (const Place* place = content_.lend_again(request.id, incarnation())) {
             content_.extents(*place, message_.content);
-        } else {
+        } else if (const auto envelope = decode_envelope(stored->envelope);
+                   envelope && !content_.can_hold(envelope->size_bytes)) {
+            log_.error(queue_id_text(request.id) +
+                       ": larger than the memory it is sent from, left in the queue until the next "
+                       "start; raise store_arena_size");
+            outbox_->send(wire::MessageGone{request.id});
+            return Handled::ok;
+        } else if (!envelope || content_.has_room(envelope->size_bytes, 0)) {
             const auto bytes = store_.load_content(request.id);
             if (!bytes) return gone(request.id, bytes.error());
             // New mail leaves some of the arena to loads; these may take the last block.

@@ -199,6 +199,10 @@ wire::CommitOutcome StoreService::add(Outbox& outbox, const wire::CommitRequest&
     if (!gather(request, envelope->size_bytes)) {
         return refuse(queue_id_text(envelope->id) + ": content is not where and what it should be");
     }
+    if (!content_.can_hold(envelope->size_bytes)) {
+        return refuse(queue_id_text(envelope->id) +
+                      ": larger than the memory it is sent from; raise store_arena_size");
+    }
     switch (ids_.claim(envelope->id)) {
         case IdBook::Claim::fresh:
             break;

@@ -574,6 +574,57 @@ TEST_F(StoreServiceWithSmallArena, AFullArenaDelaysDeliveryAndNotAcceptance) {
     EXPECT_TRUE(again.at(4).content.empty());
 }
 
+TEST_F(StoreServiceWithSmallArena, WhatCanNeverBeSentIsNotAcceptedAndStandsInNobodysWay) {
+    const MessageId first = lease();
+    submit(first, "h\r\n", std::string(8 * kBlockBytes, 'b'), 1);
+    submit(first + 1, "h\r\n", std::string(8 * kBlockBytes - 3, 'b'), 2);
+    run();
+    EXPECT_EQ(outcome_of(1), wire::CommitOutcome::refused);
+    EXPECT_EQ(outcome_of(2), wire::CommitOutcome::durable);
+    EXPECT_TRUE(on_.log.says("raise store_arena_size"));
+    // Accepted when there was more memory.
+    stop();
+    {
+        const auto store = on_.open();
+        add(*store, first + 2, std::string(9 * kBlockBytes, 'b'));
+        ASSERT_TRUE(store->commit());
+    }
+    qmgr_ = FarEnd(1 << 20);
+    start();
+    qmgr_.say(wire::LoadMessage{first + 2, true});
+    qmgr_.say(wire::LoadMessage{first + 1, true});
+    run();
+    EXPECT_EQ(qmgr_.hear<wire::MessageGone>().size(), 1u);
+    EXPECT_EQ(qmgr_.hear<wire::QueuedMessage>().size(), 1u);
+    EXPECT_TRUE(on_.log.says("left in the queue"));
+}
+
+TEST_F(StoreServiceWithSmallArena, NothingIsReadForWhichThereIsNoRoom) {
+    const MessageId first = lease();
+    const std::string body(2 * kBlockBytes, 'b');
+    for (uint64_t i = 0; i < 4; ++i) submit(first + i, "h\r\n", body, i);
+    run();
+    stop();
+    qmgr_ = FarEnd(1 << 20);
+    arena_ = Arena::create_private(kStore, 8 * kBlockBytes);
+    start();
+    qmgr_.say(wire::LoadMessage{first, true});
+    qmgr_.say(wire::LoadMessage{first + 1, true});
+    run();
+    EXPECT_EQ(arena_.blocks_free(), 2u);
+    on_.disk.fail_reads(SimDisk::Fault::io_error, ".blob");
+    qmgr_.say(wire::LoadMessage{first + 2, true});
+    run();
+    EXPECT_EQ(failures_, 0);
+    ASSERT_EQ(qmgr_.hear<wire::QueuedMessage>().size(), 3u);
+    EXPECT_TRUE(qmgr_.hear<wire::QueuedMessage>()[2].content.empty());
+    on_.disk.heal();
+    qmgr_.say(wire::ReleaseContent{first});
+    qmgr_.say(wire::LoadMessage{first + 2, true});
+    run();
+    EXPECT_EQ(content_of(qmgr_.hear<wire::QueuedMessage>().back()), "h\r\n" + body);
+}
+
 TEST_F(StoreServiceWithSmallArena, AFragmentedArenaStillTakesALongMessage) {
     const MessageId first = lease();
     for (uint64_t i = 0; i < 6; ++i) submit(first + i, "h\r\n", "b\r\n", i);

@@ -9,9 +9,13 @@
 namespace posthaste::smtpd {
 namespace {
 
-// Two messages of the largest size must fit, and the extents of one must fit a record.
-uint64_t message_bytes_max_in(uint64_t arena_bytes) {
-    return std::min(arena_bytes / 2, uint64_t{wire::kExtentsMax} * kBlockBytes);
+// Two messages of the largest size must fit into our arena. In the store's, new mail leaves a
+// quarter to what qmgr loads: a message that fits there, with the header lines it is given, can
+// always be sent.
+uint64_t message_bytes_max_in(uint64_t arena_bytes, const Settings& settings) {
+    const uint64_t loaded = std::min(
+        static_cast<uint64_t>(settings.integer("store_arena_size")) / 4, wire::kContentBytesMax);
+    return std::min(arena_bytes / 2, loaded - std::min(loaded / 8, wire::kHeaderWrittenBytesMax));
 }
 
 }  // namespace
@@ -27,7 +31,8 @@ std::optional<SmtpdSettings> SmtpdService::read_settings(const Settings& setting
                                                          std::vector<std::string>& warnings,
                                                          std::string& why_not) {
     const auto arena_bytes = static_cast<uint64_t>(settings.integer("smtpd_arena_size"));
-    return SmtpdSettings::read(settings, message_bytes_max_in(arena_bytes), warnings, why_not);
+    return SmtpdSettings::read(settings, message_bytes_max_in(arena_bytes, settings), warnings,
+                               why_not);
 }
 
 SmtpdService::SmtpdService(World& world, SmtpdSettings settings)
@@ -130,8 +135,8 @@ void SmtpdService::on_gone(ClientSession& session) {
 void SmtpdService::on_settings(const Settings& settings) {
     std::vector<std::string> warnings;
     std::string why_not;
-    auto fresh = SmtpdSettings::read(settings, message_bytes_max_in(memory_.bytes_total()),
-                                     warnings, why_not);
+    auto fresh = SmtpdSettings::read(
+        settings, message_bytes_max_in(memory_.bytes_total(), settings), warnings, why_not);
     for (const std::string& warning : warnings) world_.log.warning(warning);
     if (!fresh) return world_.log.error("going on with the old settings: " + why_not);
     settings_ = std::move(*fresh);

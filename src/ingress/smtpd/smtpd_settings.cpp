@@ -120,8 +120,9 @@ std::optional<SmtpdSettings> SmtpdSettings::read(const Settings& settings,
         size_limit == 0 ? arena_message_bytes_max : std::min(size_limit, arena_message_bytes_max);
     if (size_limit > arena_message_bytes_max) {
         warnings.push_back(
-            "message_size_limit is more than a message may take of smtpd_arena_size; the limit "
-            "is " +
+            "message_size_limit is more than a message may take (half of smtpd_arena_size, nearly "
+            "a "
+            "quarter of store_arena_size, 126 MiB in any case); the limit is " +
             std::to_string(arena_message_bytes_max));
     }
     out.line_bytes_max = bounded(settings.integer("line_length_limit"));

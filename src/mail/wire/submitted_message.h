@@ -18,6 +18,11 @@
 
 namespace posthaste::wire {
 
+// The longest header section that cleanup writes; and what is left of a message for its sender, so
+// that the store's copy of both is no longer than a message may be.
+inline constexpr uint64_t kHeaderWrittenBytesMax = uint64_t{2} * 1024 * 1024;
+inline constexpr uint64_t kSubmittedBytesMax = kContentBytesMax - kHeaderWrittenBytesMax;
+
 struct SubmitMessage {
     static constexpr uint16_t kType = 3;
     uint64_t cookie = 0;
