@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ namespace {
 constexpr size_t kBlockBytes = 32 * 1024;
 constexpr size_t kHeaderBytes = 7;
 constexpr size_t kSectorBytes = 512;
+constexpr size_t kReadBytes = 1 << 20;
 constexpr uint64_t kSavedLogsMax = 1000;
 
 enum RecordType : uint8_t { kUnwritten = 0, kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
@@ -26,11 +28,12 @@ bool all_zero(std::string_view bytes) noexcept {
     return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0; });
 }
 
-// Does a sector that was never written lie (partly) within [begin, end)?
+// Does a sector that was never written lie (partly) within [begin, end)? The first one may hold
+// what was there before.
 bool has_unwritten_sector(std::string_view log, size_t begin, size_t end) noexcept {
     if (end > log.size()) return true;  // the file was not even extended
-    for (size_t at = begin / kSectorBytes * kSectorBytes; at < end; at += kSectorBytes) {
-        if (all_zero(log.substr(at, kSectorBytes))) return true;
+    for (size_t at = begin; at < end; at = (at / kSectorBytes + 1) * kSectorBytes) {
+        if (all_zero(log.substr(at, kSectorBytes - at % kSectorBytes))) return true;
     }
     return false;
 }
@@ -62,6 +65,29 @@ PhysicalRecord read_record(std::string_view log, size_t at) noexcept {
     return record;
 }
 
+// Would another length or type make it whole? Then its header has changed since it was written.
+bool fits_with_another_header(std::string_view log, size_t at) noexcept {
+    const size_t block_end = (at / kBlockBytes + 1) * kBlockBytes;
+    const std::string_view payload = log.substr(at + kHeaderBytes, block_end - (at + kHeaderBytes));
+    uint32_t stored_crc = 0;
+    std::memcpy(&stored_crc, log.data() + at, sizeof(stored_crc));
+    for (const char type : {kFull, kFirst, kMiddle, kLast}) {
+        uint32_t crc = crc32c(0, &type, 1);
+        for (size_t length = 0; masked_crc32c(crc) != stored_crc; ++length) {
+            if (length == payload.size()) break;
+            crc = crc32c(crc, payload.data() + length, 1);
+        }
+        if (masked_crc32c(crc) == stored_crc) return true;
+    }
+    return false;
+}
+
+// Of a record that is not valid: was it once?
+bool was_whole(std::string_view log, size_t at, const PhysicalRecord& record) noexcept {
+    if (at + kHeaderBytes > log.size() || all_zero(log.substr(at, kHeaderBytes))) return false;
+    return !has_unwritten_sector(log, at, record.end) || fits_with_another_header(log, at);
+}
+
 bool is_log_name(const std::string& name) noexcept {
     return name.size() > 4 && name.ends_with(".log") &&
            std::all_of(name.begin(), name.end() - 4, [](char c) { return is_digit(c); });
@@ -80,11 +106,27 @@ Result<std::vector<std::string>> log_names(rocksdb::FileSystem& file_system,
     return names;
 }
 
+// In large pieces: a log was written past the page cache, zeros and all, so this waits for the
+// disk, and the house for us. RocksDB's own ReadFileToString() takes 8 KiB at a time.
 Result<std::string> read_whole(rocksdb::FileSystem& file_system, const std::string& path) {
-    std::string bytes;
-    if (!rocksdb::ReadFileToString(&file_system, path, &bytes).ok()) {
-        return Error{Errc::os, 0, "read queue log"};
+    const Error failed{Errc::os, 0, "read queue log"};
+    uint64_t size_bytes = 0;
+    std::unique_ptr<rocksdb::FSSequentialFile> file;
+    if (!file_system.GetFileSize(path, {}, &size_bytes, nullptr).ok() ||
+        !file_system.NewSequentialFile(path, {}, &file, nullptr).ok())
+        return failed;
+    std::string bytes(size_bytes, '\0');
+    size_t done = 0;
+    while (done < bytes.size()) {
+        rocksdb::Slice piece;
+        char* const place = bytes.data() + done;
+        const size_t wanted = std::min(kReadBytes, bytes.size() - done);
+        if (!file->Read(wanted, {}, &piece, place, nullptr).ok()) return failed;
+        if (piece.empty()) break;
+        if (piece.data() != place) std::memcpy(place, piece.data(), piece.size());
+        done += piece.size();
     }
+    bytes.resize(done);
     return bytes;
 }
 
@@ -100,14 +142,17 @@ LogEnd find_log_end(std::string_view log) noexcept {
         while (at + kHeaderBytes <= block_end && at < log.size()) {
             const PhysicalRecord record = read_record(log, at);
             if (!record.valid) {
-                if (!bad && record.type != kUnwritten &&
-                    !has_unwritten_sector(log, at, record.end)) {
+                if (!bad && was_whole(log, at, record)) {
                     end.damaged = true;
                     return end;
                 }
                 end.torn |= in_batch || record.type != kUnwritten;
                 bad = true;
-                break;  // the rest of the block can not be followed
+                // Behind a record of a torn batch nothing begins; the rest of a block that is
+                // really damaged can be followed only if the length still holds.
+                if (record.end >= block_end || !read_record(log, record.end).valid) break;
+                at = record.end;
+                continue;
             }
             const bool begins = record.type == kFull || record.type == kFirst;
             if (bad && begins) {
