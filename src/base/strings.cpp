@@ -1,5 +1,6 @@
 #include "base/strings.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace posthaste {
@@ -47,6 +48,16 @@ std::optional<uint64_t> parse_number(std::string_view text, uint64_t max) noexce
         return std::nullopt;
     }
     return value;
+}
+
+bool has_control(std::string_view text) noexcept {
+    return std::any_of(text.begin(), text.end(), is_control);
+}
+
+std::string without_controls(std::string_view text) {
+    std::string out(text);
+    std::replace_if(out.begin(), out.end(), is_control, '?');
+    return out;
 }
 
 std::string printable(std::string_view text, size_t size_max) {

@@ -28,6 +28,18 @@ constexpr bool is_space(char c) noexcept {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f';
 }
 
+constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
+
+// What may reach neither a command line, a header, a log nor a terminal: ASCII's controls. Bytes of
+// UTF-8 are none.
+constexpr bool is_control(char c) noexcept {
+    return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
+}
+
+bool has_control(std::string_view text) noexcept;
+// Each control becomes '?'.
+std::string without_controls(std::string_view text);
+
 std::string lowered(std::string_view text);
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) noexcept;

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <time.h>
 
+#include "base/strings.h"
+
 namespace posthaste {
 
 namespace {
@@ -20,14 +22,6 @@ std::string text_of(const json& object, const char* name) {
 uint64_t number_of(const json& object, const char* name) {
     const auto found = object.find(name);
     return found != object.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
-}
-
-// Addresses and reasons come from strangers: nothing of them may reach the terminal's own language.
-std::string shown(const std::string& text) {
-    std::string out = text;
-    for (char& c : out)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-    return out;
 }
 
 std::string padded(const std::string& text, size_t width) {
@@ -61,14 +55,14 @@ void append_recipients(const json& message, std::string& out) {
     std::string last_reason;
     for (const json& recipient : *recipients) {
         if (!recipient.is_object()) continue;
-        std::string reason = shown(text_of(recipient, "delay_reason"));
+        std::string reason = without_controls(text_of(recipient, "delay_reason"));
         if (reason != last_reason) {
             last_reason = reason;
             if (reason.empty()) reason = "reason unavailable";
             const int padding = std::max(0, kReasonWidth - static_cast<int>(reason.size()));
             out += std::string(static_cast<size_t>(padding), ' ') + "(" + reason + ")\n";
         }
-        out += row("", "", "", shown(text_of(recipient, "address")));
+        out += row("", "", "", without_controls(text_of(recipient, "address")));
     }
 }
 
@@ -78,12 +72,12 @@ bool ListingText::append(std::string_view json_line, std::string& out) {
     const json message = json::parse(json_line, nullptr, false);
     if (!message.is_object() || text_of(message, "queue_id").empty()) return false;
     const std::string queue = text_of(message, "queue_name");
-    std::string id = shown(text_of(message, "queue_id"));
+    std::string id = without_controls(text_of(message, "queue_id"));
     if (queue == "active") id += '*';
     if (queue == "hold") id += '!';
     const auto expired = message.find("forced_expire");
     if (expired != message.end() && expired->is_boolean() && expired->get<bool>()) id += '#';
-    const std::string sender = shown(text_of(message, "sender"));
+    const std::string sender = without_controls(text_of(message, "sender"));
     const uint64_t size = number_of(message, "message_size");
     out += messages_ == 0 ? row("----Queue ID-----", "--Size--", "---Arrival Time----",
                                 "--Sender/Recipient------")

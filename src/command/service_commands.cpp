@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/strings.h"
 #include "base/units.h"
 
 #include "runtime/settings/system_facts.h"
@@ -114,6 +115,9 @@ int start_service(const Instance& instance, StartMode mode) {
     // It takes down what it had started; the port is free again when it has gone.
     status_of(pid);
     while (said.ends_with('\n')) said.pop_back();
+    // Why a service could not start is that service's own word.
+    for (char& c : said)
+        if (is_control(c) && c != '\n') c = '?';
     return complain(said.empty() ? "master ended without a word; see the log" : said);
 }
 

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/strings.h"
+
 namespace posthaste {
 
 namespace {
@@ -13,7 +15,9 @@ using nlohmann::json;
 
 std::string text_of(const json& object, const char* name) {
     const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+    // What services say of themselves may reach the terminal, but not speak its language.
+    return found != object.end() && found->is_string() ? without_controls(found->get<std::string>())
+                                                       : std::string();
 }
 
 uint64_t number_of(const json& object, const char* name) {
@@ -80,7 +84,7 @@ std::string status_text(std::string_view json_text) {
     }
     for (const json& service : list_of(status, "waiting"))
         if (service.is_string())
-            out += service.get<std::string>() + ": died, will be started again\n";
+            out += without_controls(service.get<std::string>()) + ": died, will be started again\n";
     for (const auto& [program, counters] : totals) {
         if (!counters.empty()) out += "\n" + program + "\n";
         for (const auto& [name, total] : counters)

@@ -8,8 +8,6 @@
 namespace posthaste {
 namespace {
 
-constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
-
 constexpr bool is_high(char c) noexcept { return static_cast<unsigned char>(c) >= 0x80; }
 
 // RFC 5322 3.2.3 atext; RFC 6531 3.3 adds every non-ASCII character.
@@ -24,7 +22,7 @@ size_t end_of_quoted(std::string_view text, size_t at) noexcept {
     for (++at; at < text.size(); ++at) {
         if (text[at] == '"') return at + 1;
         if (text[at] == '\\' && ++at == text.size()) break;
-        if (!is_high(text[at]) && (text[at] < ' ' || text[at] == 0x7f)) break;
+        if (is_control(text[at])) break;
     }
     return std::string_view::npos;
 }

@@ -18,6 +18,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/strings.h"
 
 #include "mail/address.h"
 
@@ -29,17 +30,6 @@ constexpr uint8_t kFlagSmtputf8 = 1;
 constexpr uint8_t kFlagBody8bit = 2;
 constexpr size_t kHeadBytes = 32;
 constexpr size_t kRecipientBytesMin = 1 + 4 + 4;
-
-constexpr bool is_control(char c) noexcept {
-    return static_cast<unsigned char>(c) < ' ' || c == 0x7f;
-}
-
-bool has_control(std::string_view text) noexcept {
-    for (const char c : text) {
-        if (is_control(c)) return true;
-    }
-    return false;
-}
 
 // {u32 length, bytes} with at most size_max bytes and without controls.
 void put_sanitized(std::string_view text, size_t size_max, ByteWriter& writer, std::string& out) {

@@ -5,8 +5,6 @@
 namespace posthaste {
 namespace {
 
-constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
-
 // RFC 5322 3.6.8 ftext: printable ASCII without ':'.
 constexpr bool is_name_char(char c) noexcept { return c > ' ' && c < 0x7f && c != ':'; }
 
@@ -71,8 +69,7 @@ class AddressListReader {
             case '\\':
                 return Token::broken;
             default:
-                return static_cast<unsigned char>(c) < ' ' || c == 0x7f ? Token::broken
-                                                                        : Token::text;
+                return is_control(c) ? Token::broken : Token::text;
         }
     }
 
@@ -131,7 +128,7 @@ struct Words {
             many = true;
         }
         for (size_t at = reader.begin(); at < reader.end(); ++at) {
-            if (static_cast<unsigned char>(value[at]) < ' ' || value[at] == 0x7f) many = true;
+            if (is_control(value[at])) many = true;
         }
         end = reader.end();
         last = reader.character();

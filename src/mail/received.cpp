@@ -1,5 +1,7 @@
 #include "mail/received.h"
 
+#include "base/strings.h"
+
 namespace posthaste {
 namespace {
 
@@ -8,7 +10,7 @@ constexpr size_t kTextBytesMax = 512;
 
 void append_clean(std::string_view text, size_t size_max, std::string& out) {
     for (const char c : text.substr(0, size_max)) {
-        out.push_back(static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c);
+        out.push_back(is_control(c) ? '?' : c);
     }
 }
 

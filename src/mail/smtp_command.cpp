@@ -10,8 +10,6 @@
 namespace posthaste {
 namespace {
 
-constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
-
 std::string_view without_leading_blanks(std::string_view text) noexcept {
     while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
     return text;
@@ -98,13 +96,6 @@ bool has_name(std::string_view parameter, std::string_view name, std::string_vie
     if (!starts_with_ignoring_case(parameter, name)) return false;
     value = parameter.substr(name.size());
     return true;
-}
-
-bool has_control(std::string_view text) noexcept {
-    for (const char c : text) {
-        if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) return true;
-    }
-    return false;
 }
 
 bool all_digits(std::string_view text) noexcept {

@@ -55,9 +55,8 @@ bool SmtpReplyParser::take_line(std::string_view line, bool& last) {
     if (lines_.size() + words.size() + 1 > kReplyTextBytesMax) return true;
     const size_t begin = lines_.size();
     lines_.append(words);
-    std::replace_if(
-        lines_.begin() + static_cast<std::ptrdiff_t>(begin), lines_.end(),
-        [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, '?');
+    std::replace_if(lines_.begin() + static_cast<std::ptrdiff_t>(begin), lines_.end(), is_control,
+                    '?');
     if (!text_.empty() && !words.empty()) text_.push_back(' ');
     text_.append(lines_, begin);
     lines_.push_back('\n');

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/strings.h"
 
 #include "egress/smtp/smtp_counters.h"
 
@@ -16,10 +17,7 @@ constexpr size_t kHeldJobsARecord = 256;
 constexpr size_t kHeldRecipientsARecord = 16 * 1024;
 
 // Whatever another process hands us goes into a command line: one line it stays.
-bool is_one_line(std::string_view text) {
-    return std::none_of(text.begin(), text.end(),
-                        [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
-}
+bool is_one_line(std::string_view text) { return !has_control(text); }
 
 }  // namespace
 
@@ -207,18 +205,22 @@ void SmtpService::say_what_is_held() {
         held.jobs.clear();
         recipients = 0;
     };
-    const auto add = [&](const Job& job) {
-        const auto& of_job = job.wire.recipients;
+    // Their numbers are what recipients of a job and results of a report have in common.
+    const auto add = [&](MessageId id, uint64_t job, const auto& numbered) {
         const bool is_full = held.jobs.size() == kHeldJobsARecord ||
-                             recipients + of_job.size() > kHeldRecipientsARecord;
+                             recipients + numbered.size() > kHeldRecipientsARecord;
         if (is_full && !held.jobs.empty()) say(false);
-        wire::HeldJob row{job.wire.id, job.wire.job, {}};
-        for (const wire::JobRecipient& recipient : of_job)
-            row.recipients.push_back(recipient.number);
-        recipients += of_job.size();
+        wire::HeldJob row{id, job, {}};
+        for (const auto& each : numbered) row.recipients.push_back(each.number);
+        recipients += numbered.size();
         held.jobs.push_back(std::move(row));
     };
-    for (const auto& lane : orphans_) lane->each_begun(add);
+    reports_.each_report(
+        [&](const wire::DeliveryReport& report) { add(report.id, report.job, report.results); });
+    for (const auto& lane : orphans_) {
+        lane->each_begun(
+            [&](const Job& job) { add(job.wire.id, job.wire.job, job.wire.recipients); });
+    }
     say(true);
 }
 
