@@ -83,7 +83,7 @@ PACKAGE_OF_PROGRAM = {
     "setpriv": "",
     "git": None,            # may be absent: the caller copes
 }
-PACKAGE_OF_PYTHON_MODULE = {"aiosmtpd": "python3-aiosmtpd", "dns": "python3-dnspython"}
+PACKAGE_OF_PYTHON_MODULE = {"aiosmtpd": "python3-aiosmtpd", "dns": "python3-dnspython", "cryptography": "python3-cryptography"}
 PACKAGE_OF_CMAKE_NAME = {
     "GTest": "libgtest-dev",
     "benchmark": "libbenchmark-dev",

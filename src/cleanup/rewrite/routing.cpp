@@ -36,8 +36,8 @@ bool Routing::open(const Settings& settings, std::vector<IpAddress> own_addresse
         return false;
     };
     Routing out;
-    if (!out.local_domains_.open(settings.text("mydestination"),
-                                 parent_matches_subdomains(parents, "mydestination"), report)) {
+    // As in Postfix never what lies below, and as smtpd has it.
+    if (!out.local_domains_.open(settings.text("mydestination"), false, report)) {
         return explain("mydestination");
     }
     if (!out.relay_domains_.open(settings.text("relay_domains"),
@@ -46,6 +46,7 @@ bool Routing::open(const Settings& settings, std::vector<IpAddress> own_addresse
     }
     TransportMap::Options options;
     options.parent_matches_subdomains = parent_matches_subdomains(parents, "transport_maps");
+    options.recipient_delimiter = settings.text("recipient_delimiter");
     if (!out.transport_map_.open(settings.text("transport_maps"), std::move(options), report)) {
         return explain("transport_maps");
     }

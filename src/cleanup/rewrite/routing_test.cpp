@@ -68,6 +68,21 @@ TEST(Routing, TransportMapsGoBeforeEverything) {
     EXPECT_EQ(routed(routing, "joe@h.example"), "other slow:h.example");
 }
 
+TEST(Routing, AnExtensionIsLeftOutWhenTheTableDoesNotKnowIt) {
+    const auto routing = opened(
+        "recipient_delimiter = +-\n"
+        "transport_maps = inline:{ joe@e.example=slow:[o], joe+x@e.example=slow:[x] }\n");
+    EXPECT_EQ(routed(routing, "joe+y@e.example"), "other slow:[o]");
+    EXPECT_EQ(routed(routing, "joe-y@e.example"), "other slow:[o]");
+    EXPECT_EQ(routed(routing, "joe+x@e.example"), "other slow:[x]");
+    EXPECT_EQ(routed(routing, "jo@e.example"), "other smtp:e.example");
+}
+
+TEST(Routing, MydestinationNeverMatchesBelow) {
+    const auto routing = opened("parent_domain_matches_subdomains = mydestination\n");
+    EXPECT_EQ(routed(routing, "joe@sub.here.example"), "other smtp:sub.here.example");
+}
+
 TEST(Routing, SaysWhenAnAnswerHoldsForTheDomain) {
     const auto routing = opened("transport_maps = inline:{ joe@a.example=smtp:[x] }\n");
     EXPECT_FALSE(routing.route("ann@a.example")->per_domain);

@@ -14,6 +14,9 @@ std::span<const ParameterRow> rewrite() {
          "Domains that anybody may send to through us (address class relay)."},
         {"transport_maps", text, "", 0, 0, live,
          "Tables from recipient or domain to transport:nexthop. They override everything else."},
+        {"recipient_delimiter", text, "", 0, 0, live,
+         "Characters, the first of which in a local part begins an extension: user+extension. "
+         "transport_maps are asked for the address with it, then without."},
         {"default_transport", text, "smtp", 0, 0, live,
          "Transport of mail for the rest of the world."},
         {"relay_transport", text, "relay", 0, 0, live, "Transport of mail for relay_domains."},

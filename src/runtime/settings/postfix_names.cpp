@@ -133,7 +133,7 @@ constexpr std::string_view kNames[] = {
     "qmqpd_authorized_clients", "qmqpd_client_port_logging", "qmqpd_error_delay", "qmqpd_timeout",
     "queue_file_attribute_count_limit", "queue_service_name", "rbl_reply_maps", "readme_directory",
     "receive_override_options", "recipient_bcc_maps", "recipient_canonical_classes", "recipient_canonical_maps",
-    "recipient_delimiter", "reject_tempfail_action", "relay_clientcerts", "relay_delivery_slot_cost",
+    "reject_tempfail_action", "relay_clientcerts", "relay_delivery_slot_cost",
     "relay_delivery_slot_discount", "relay_delivery_slot_loan", "relay_extra_recipient_limit",
     "relay_minimum_delivery_slots", "relay_recipient_limit", "relay_recipient_maps", "relay_recipient_refill_delay",
     "relay_recipient_refill_limit", "relocated_maps", "require_home_directory", "reset_owner_alias",
