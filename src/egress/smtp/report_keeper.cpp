@@ -45,6 +45,14 @@ void ReportKeeper::on_qmgr_gone() {
     first_.clear();
     std::erase_if(records_, [](const Record& record) { return record.sequence == 0; });
     sent_ = 0;
+    std::string bytes;
+    for (Record& record : records_) {
+        wire::DeliveryReport report;
+        if (!wire::decode(record.bytes, report) || report.lane == 0) continue;
+        report.lane = 0;
+        wire::encode(report, bytes);
+        record.bytes.swap(bytes);
+    }
 }
 
 }  // namespace posthaste::smtp

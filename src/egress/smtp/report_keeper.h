@@ -26,7 +26,18 @@ class ReportKeeper {
     // As much as fits. Called after add(), on_room() and on the way up of a qmgr.
     void flush(Peer* qmgr);
     void on_taken(uint64_t sequence);
-    void on_qmgr_gone();  // everything not taken will be sent anew
+    // Everything not taken will be sent anew, as of a former qmgr's lane: the next one numbers its
+    // lanes and jobs from 1 again.
+    void on_qmgr_gone();
+
+    // visit(const wire::DeliveryReport&) for each that is not taken, oldest first.
+    template <class Visit>
+    void each_report(Visit&& visit) const {
+        for (const Record& record : records_) {
+            wire::DeliveryReport report;
+            if (record.sequence != 0 && wire::decode(record.bytes, report)) visit(report);
+        }
+    }
 
     bool empty() const noexcept { return records_.empty() && first_.empty(); }
 

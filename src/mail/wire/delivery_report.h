@@ -3,11 +3,13 @@
 //   agent ── DeliveryReport ─► qmgr     one job is over: what became of each of its recipients
 //   agent ── LaneClosed ─────► qmgr     the connection is gone (or never came to be); jobs of the lane that
 //                                       were not begun have been reported with attempted = false
-//   agent ── JobsHeld ───────► qmgr     to a new qmgr: what is still being delivered for the one before it;
-//                                       `last` ends the list; then the reports not yet taken, then new ones
+//   agent ── JobsHeld ───────► qmgr     to a new qmgr: the jobs of the one before it that it will report
+//                                       yet, each with one report of lane 0: those being delivered, and
+//                                       those whose report nobody took; `last` ends the only list
 //
 // An agent keeps every report until it is taken and hands the rest to a new qmgr: sequence numbers
-// ascend without gaps within the agent's life.
+// ascend without gaps within the agent's life. A report of lane 0 for a job that was not listed, or
+// a second one, is against the rules.
 #pragma once
 
 #include <cstdint>
@@ -79,7 +81,7 @@ struct LaneClosed {
 struct HeldJob {
     MessageId id = kNoMessage;
     uint64_t job = 0;
-    std::vector<uint32_t> recipients;
+    std::vector<uint32_t> recipients;  // whom its report may name
 
     template <class Codec>
     void visit(Codec& codec) {

@@ -361,8 +361,10 @@ TEST_F(SmtpServiceTest, HandsReportsThatWereNotTakenToANewQmgrAndForgetsTakenOne
     send(taken);
     run();
     new_qmgr();
+    EXPECT_EQ(qmgr().held, std::vector<uint64_t>{2}) << "announced, like what is not over yet";
     ASSERT_EQ(qmgr().reports.size(), 1U);
     EXPECT_EQ(qmgr().reports[0].job, 2U);
+    EXPECT_EQ(qmgr().reports[0].lane, 0U) << "the new qmgr may have a lane 1 of its own";
 }
 
 TEST_F(SmtpServiceTest, FinishesWhatItSendsFromADeadStoresArena) {
