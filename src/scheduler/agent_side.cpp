@@ -28,6 +28,8 @@ AgentSide::Known* AgentSide::find(uint32_t incarnation) noexcept {
 void AgentSide::on_up(Peer& peer) {
     agents_.push_back(std::make_unique<Known>());
     agents_.back()->peer = &peer;
+    const uint32_t incarnation = peer.incarnation();
+    agents_.back()->believed = incarnation < own_incarnation_ && met_.insert(incarnation).second;
     peer.service_data = agents_.back().get();
     scheduler_.on_agent_up(peer.incarnation(), peer.role());
 }
@@ -71,8 +73,12 @@ bool AgentSide::on_record(Peer& peer, uint16_t type, std::string_view body) {
 
 bool AgentSide::on_jobs_held(Known& agent, std::string_view body) {
     wire::JobsHeld held;
-    if (!wire::decode(body, held)) return false;
+    if (agent.ready || !wire::decode(body, held)) return false;  // there is one list
     for (const wire::HeldJob& job : held.jobs) {
+        if (!agent.believed) break;
+        agent.former_size += 1 + job.recipients.size();
+        if (agent.former_size > kFormerMax) return false;
+        agent.former.emplace(job.id, job.job);
         held_.push_back(job.id);
         scheduler_.on_job_held(agent.peer->incarnation(), job);
     }
@@ -89,8 +95,24 @@ bool AgentSide::on_report(Known& agent, std::string_view body) {
     } else if (report_.sequence != agent.first_sequence + agent.kept.size()) {
         return false;  // they come in order and without gaps
     }
+    if (report_.lane == 0) return on_former_report(agent);
     agent.kept.emplace_back();
     scheduler_.on_report(agent.peer->incarnation(), report_);
+    return true;
+}
+
+bool AgentSide::on_former_report(Known& agent) {
+    const uint32_t incarnation = agent.peer->incarnation();
+    if (!agent.believed) {
+        agent.kept.emplace_back();
+        report_covered({incarnation, report_.sequence}, 0);
+        return true;
+    }
+    const auto listed = agent.former.find({report_.id, report_.job});
+    if (listed == agent.former.end()) return false;
+    agent.former.erase(listed);
+    agent.kept.emplace_back();
+    scheduler_.on_report(incarnation, report_);
     return true;
 }
 

@@ -7,12 +7,19 @@
 //
 // Bounded: an agent has no more reports under way than jobs it was given, and those are bounded by
 // its lanes.
+//
+// What an agent says of jobs that we did not give it (JobsHeld, reports of lane 0) is believed of
+// one that is older than we are, the first time we meet it, of what it lists before `last`, once:
+// only such a one can have worked for the qmgr before us. One whose link was cut and made again has
+// had its jobs given to others: its word on them is heard, and forgotten.
 #pragma once
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "mail/wire/delivery_job.h"
@@ -26,7 +33,11 @@ namespace posthaste {
 
 class AgentSide {
  public:
-    explicit AgentSide(Scheduler& scheduler) : scheduler_(scheduler) {}
+    // Jobs of the qmgr before us, and their recipients, that one agent may list.
+    static constexpr size_t kFormerMax = 1 << 20;
+
+    AgentSide(Scheduler& scheduler, uint32_t own_incarnation)
+        : scheduler_(scheduler), own_incarnation_(own_incarnation) {}
 
     static bool is_agent(Role role) noexcept;
     void on_up(Peer& peer);
@@ -62,18 +73,24 @@ class AgentSide {
     struct Known {
         Peer* peer = nullptr;
         bool ready = false;
+        bool believed = false;  // of jobs that we did not give it
         bool taken_waits = false;
         uint64_t first_sequence = 0;  // of kept.front()
         std::deque<KeptReport> kept;
         std::vector<uint32_t> closes;  // LaneClose for which there was no room
+        size_t former_size = 0;        // jobs and recipients listed
+        std::multiset<std::pair<MessageId, uint64_t>> former;  // jobs listed and not yet reported
     };
 
     Known* find(uint32_t incarnation) noexcept;
     bool on_report(Known& agent, std::string_view body);
+    bool on_former_report(Known& agent);
     bool on_jobs_held(Known& agent, std::string_view body);
     void advance(Known& agent);
 
     Scheduler& scheduler_;
+    uint32_t own_incarnation_;
+    std::set<uint32_t> met_;  // of those older than we are
     std::vector<std::unique_ptr<Known>> agents_;
     uint64_t recorded_ = 0;
     std::vector<MessageId> held_;

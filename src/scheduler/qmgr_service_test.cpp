@@ -217,21 +217,39 @@ class QmgrServiceTest : public testing::Test {
     }
 
     void report(const wire::DeliveryJob& job, uint64_t sequence) {
+        report(agent_, sequence, job.lane, job.job, job.id, job.recipients[0].number);
+    }
+
+    // Of a job for the qmgr before.
+    void report_former(Far& agent, uint64_t sequence, uint64_t job, MessageId id) {
+        report(agent, sequence, 0, job, id, 0);
+    }
+
+    void report(Far& agent, uint64_t sequence, uint32_t lane, uint64_t job, MessageId id,
+                uint32_t recipient) {
         wire::DeliveryReport out;
         out.sequence = sequence;
-        out.lane = job.lane;
-        out.job = job.job;
-        out.id = job.id;
-        out.results.push_back({job.recipients[0].number, Outcome::sent, "2.0.0", "250 Ok"});
-        agent_.say(out);
+        out.lane = lane;
+        out.job = job;
+        out.id = id;
+        out.results.push_back({recipient, Outcome::sent, "2.0.0", "250 Ok"});
+        agent.say(out);
         loop_.turn();
     }
+
+    void say_held(Far& agent, std::vector<wire::HeldJob> jobs, bool last = true) {
+        agent.say(wire::JobsHeld{std::move(jobs), last});
+        loop_.turn();
+        loop_.turn();  // whom it condemned is gone
+    }
+
+    bool is_linked(const Far& far) { return peers_.find(far.incarnation()) != nullptr; }
 
     HandLoop loop_;
     LinesLog log_;
     CounterPage page_;
     Settings settings_ = Settings::initial();
-    World world_{loop_, log_, page_, settings_, nullptr, 0, 1, "qmgr"};
+    World world_{loop_, log_, page_, settings_, nullptr, 0, 100, "qmgr"};
     Far store_{Role::store, 10};
     Far rewrite_{Role::rewrite, 20};
     Far agent_{Role::smtp, 30};
@@ -365,6 +383,74 @@ TEST_F(QmgrServiceTest, DropsAPeerThatTalksNonsenseAndLivesOn) {
     loop_.turn();
     EXPECT_EQ(peers_.find(agent_.incarnation()), nullptr);
     EXPECT_NE(peers_.find(store_.incarnation()), nullptr);
+}
+
+TEST_F(QmgrServiceTest, TakesOneListOfFormerJobsFromAnAgent) {
+    introduce(store_);
+    introduce(agent_);
+    say_held(agent_, {{5'000'000, 77, {0}}}, false);
+    say_held(agent_, {{5'000'001, 78, {0}}});
+    EXPECT_TRUE(is_linked(agent_));
+    say_held(agent_, {{5'000'002, 79, {0}}});
+    EXPECT_FALSE(is_linked(agent_));
+}
+
+TEST_F(QmgrServiceTest, BoundsTheListOfFormerJobs) {
+    introduce(store_);
+    introduce(agent_);
+    const std::vector<wire::HeldJob> jobs{{5'000'000, 77, std::vector<uint32_t>(kRecipientsMax)}};
+    for (size_t n = 0; n < AgentSide::kFormerMax / (kRecipientsMax + 1); ++n)
+        say_held(agent_, jobs, false);
+    EXPECT_TRUE(is_linked(agent_));
+    say_held(agent_, jobs, false);
+    EXPECT_FALSE(is_linked(agent_));
+}
+
+TEST_F(QmgrServiceTest, TakesTheReportOfAFormerJobOnceAndOfNoOther) {
+    introduce(store_);
+    introduce(rewrite_);
+    introduce(agent_);
+    store_scans({{5'000'000, 0, QueueName::active}, {5'000'001, 0, QueueName::active}});
+    say_held(agent_, {{5'000'000, 77, {0}}});
+    loop_.pass(QmgrService::kAgentsWaitUs + 20 * kMsUs);
+    announce(store_, 5'000'000);
+    announce(store_, 5'000'001);
+    report_former(agent_, 1, 77, 5'000'000);
+    const auto outcome = store_.hear<wire::RecordOutcome>();
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(outcome->id, 5'000'000U);
+    EXPECT_TRUE(is_linked(agent_));
+    report_former(agent_, 2, 77, 5'000'001);
+    loop_.turn();
+    EXPECT_FALSE(store_.hear<wire::RecordOutcome>()) << "nobody gave it that";
+    EXPECT_FALSE(is_linked(agent_));
+}
+
+TEST_F(QmgrServiceTest, BelievesNothingOfFormerJobsOfAnAgentThatHadNone) {
+    Far young(Role::smtp, 130);
+    Far cut_off(Role::smtp, 31);
+    introduce(cut_off);
+    loop_.turn();
+    peers_.remove(cut_off.incarnation());
+    Far again(Role::smtp, 31);
+    all_up();
+    for (Far* const agent : {&young, &again}) {
+        introduce(*agent);
+        say_held(*agent, {{5'000'000, 77, {0}}});
+    }
+    announce(store_, 5'000'000);
+    for (Far* const agent : {&young, &again}) {
+        report_former(*agent, 1, 77, 5'000'000);
+        loop_.turn();
+        EXPECT_TRUE(is_linked(*agent)) << "a link that was cut and made again is no lie";
+        EXPECT_TRUE(agent->hear<wire::ReportTaken>());
+    }
+    EXPECT_FALSE(store_.hear<wire::RecordOutcome>());
+    resolve();
+    size_t jobs = 0;
+    for (Far* const agent : {&agent_, &young, &again})
+        jobs += agent->hear<wire::DeliveryJob>().has_value();
+    EXPECT_EQ(jobs, 1U);
 }
 
 TEST_F(QmgrServiceTest, DrainsOnceJobsAreReportedAndRecorded) {

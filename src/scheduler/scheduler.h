@@ -149,8 +149,8 @@ class Scheduler final : private RateListener {
     struct FormerJob {
         uint32_t agent;
         uint64_t job;
-        std::vector<uint32_t> recipients;
-        bool taken_up = false;  // its message is active and counts it as elsewhere
+        std::vector<uint32_t> recipients;  // ascending
+        bool taken_up = false;             // its message is active and counts it as elsewhere
     };
 
     struct FormerReport {
@@ -267,6 +267,9 @@ class Scheduler final : private RateListener {
     void former_report(uint32_t incarnation, const wire::DeliveryReport& report);
     void apply_former(uint32_t message);
     void settle_former(uint32_t message, const FormerReport& report);
+    FormerJob* find_former_job(MessageId id, uint32_t agent, uint64_t job);
+    void take_up(uint32_t message, FormerJob& job);
+    void keep_from_others(uint32_t message, const FormerJob& job);
     void release_former_job(uint32_t message, const FormerJob& job);
     void former_agent_down(uint32_t incarnation);
     void former_message_gone(MessageId id);

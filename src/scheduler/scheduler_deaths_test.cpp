@@ -163,15 +163,52 @@ TEST(Scheduler, BelievesAnAgentOnlyAboutWhatItWasGiven) {
     report.id = id;
     for (uint32_t number : {0U, 1U, 2U, 4'000'000'000U})
         report.results.push_back({number, Outcome::sent, "2.0.0", "Ok"});
+    report.id = id + 1;
+    world.scheduler().on_report(100, report);
+    EXPECT_EQ(world.scheduler().stats().recipients_sent, 0U) << "that is another message";
+    report.id = id;
     world.scheduler().on_report(100, report);
     world.scheduler().on_report(100, report);
-    report.lane = 99;
-    world.scheduler().on_report(100, report);
+    for (const uint32_t wrong_lane : {0U, 99U}) {
+        report.lane = wrong_lane;
+        world.scheduler().on_report(100, report);
+    }
     world.scheduler().on_lane_closed(55, {lane_id, true, false, "", ""});
     world.run_for(kSecondUs);
     EXPECT_EQ(world.scheduler().stats().recipients_sent, 1U);
     EXPECT_EQ(world.state_of(id).groups.at(0).recipients.size(), 1U);
     EXPECT_EQ(world.scheduler().jobs_out(), 1U);
+}
+
+TEST(Scheduler, BelievesOfAFormerJobOnlyWhatItHeldAndKeepsWhatASecondHolds) {
+    TestingWorld world;
+    const MessageId id = world.submit("a@x.example", {"0@y.example", "1@y.example", "2@y.example"});
+    world.store_up();
+    world.agent_up(100, false);
+    world.scheduler().on_job_held(100, {id, 7, {1, 0}});
+    world.scheduler().on_job_held(100, {id, 8, {1}});
+    world.scheduler().on_agent_ready(100);
+    world.scheduler().open();
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.starts_.size(), 1U);
+    wire::DeliveryReport report;
+    report.sequence = 1;
+    report.job = 7;
+    report.id = id;
+    for (const uint32_t number : {0U, 1U, 2U})
+        report.results.push_back({number, Outcome::deferred, "4.0.0", "later"});
+    world.scheduler().on_report(100, report);
+    EXPECT_EQ(world.scheduler().stats().recipients_deferred, 2U);
+    world.scheduler().flush();
+    world.run_for(kSecondUs);
+    ASSERT_EQ(world.starts_.size(), 2U) << "0 again, and not 1, which the second job holds";
+    EXPECT_EQ(world.starts_.back().recipient, "0@y.example");
+    report.sequence = 2;
+    report.job = 8;
+    report.results = {{1, Outcome::sent, "2.0.0", "Ok"}};
+    world.scheduler().on_report(100, report);
+    world.run_for(kSecondUs);
+    EXPECT_TRUE(world.store_.empty());
 }
 
 TEST(Scheduler, LosesNothingWhateverDies) {

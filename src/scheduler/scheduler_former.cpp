@@ -8,26 +8,43 @@
 namespace posthaste {
 
 void Scheduler::on_job_held(uint32_t incarnation, const wire::HeldJob& job) {
+    FormerJob held{incarnation, job.job, job.recipients};
+    std::sort(held.recipients.begin(), held.recipients.end());
     const uint32_t node = table_.find(job.id);
     if (node != kNone && table_[node].place == Place::active) {
         outside_.warn(queue_id_text(job.id) +
                       ": already being delivered by an agent that was slow to say so");
-        return;
+        take_up(table_[node].link, held);
     }
-    former_[job.id].jobs.push_back({incarnation, job.job, job.recipients});
+    former_[job.id].jobs.push_back(std::move(held));
 }
 
+Scheduler::FormerJob* Scheduler::find_former_job(MessageId id, uint32_t agent, uint64_t job) {
+    const auto found = former_.find(id);
+    if (found == former_.end()) return nullptr;
+    auto& jobs = found->second.jobs;
+    const auto at = std::find_if(jobs.begin(), jobs.end(), [&](const FormerJob& candidate) {
+        return candidate.agent == agent && candidate.job == job;
+    });
+    return at == jobs.end() ? nullptr : &*at;
+}
+
+// Its agent was believed when it listed the job, and is believed of nothing else.
 void Scheduler::former_report(uint32_t incarnation, const wire::DeliveryReport& report) {
+    const Receipt receipt{incarnation, report.sequence};
+    const FormerJob* const job = find_former_job(report.id, incarnation, report.job);
+    if (job == nullptr) return outside_.report_covered(receipt, 0);
     const uint32_t node = table_.find(report.id);
     const bool gone = node == kNone ? scan_complete_ : table_[node].place == Place::recording;
-    FormerReport copy{{incarnation, report.sequence}, report.job, {}};
     if (gone) {
-        outside_.report_covered(copy.receipt, 0);
-        former_.erase(report.id);
-        return;
+        outside_.report_covered(receipt, 0);
+        return former_message_gone(report.id);
     }
+    FormerReport copy{receipt, report.job, {}};
     for (const wire::RecipientResult& result : report.results) {
         if (!report.attempted) break;
+        if (!std::binary_search(job->recipients.begin(), job->recipients.end(), result.number))
+            continue;
         copy.results.push_back(
             {result.number, result.outcome, std::string(result.dsn), std::string(result.text)});
     }
@@ -45,37 +62,37 @@ void Scheduler::former_report(uint32_t incarnation, const wire::DeliveryReport& 
 
 // The message has just been loaded.
 void Scheduler::apply_former(uint32_t index) {
-    Message& message = messages_[index];
-    const auto found = former_.find(message.envelope.id);
+    const auto found = former_.find(messages_[index].envelope.id);
     if (found == former_.end()) return;
-    for (FormerJob& job : found->second.jobs) {
-        job.taken_up = true;
-        ++message.elsewhere;
-        for (const uint32_t number : job.recipients) {
-            if (number >= message.recipients.size()) continue;
-            Fate& fate = message.recipients[number].fate;
-            if (fate == Fate::unsettled || fate == Fate::waiting) fate = Fate::elsewhere;
-        }
-    }
+    for (FormerJob& job : found->second.jobs) take_up(index, job);
     const auto reports = std::move(found->second.reports);
     found->second.reports.clear();
     for (const FormerReport& report : reports) settle_former(index, report);
 }
 
+void Scheduler::take_up(uint32_t index, FormerJob& job) {
+    job.taken_up = true;
+    ++messages_[index].elsewhere;
+    keep_from_others(index, job);
+}
+
+void Scheduler::keep_from_others(uint32_t index, const FormerJob& job) {
+    Message& message = messages_[index];
+    for (const uint32_t number : job.recipients) {
+        if (number >= message.recipients.size()) continue;
+        Fate& fate = message.recipients[number].fate;
+        if (fate == Fate::unsettled || fate == Fate::waiting) fate = Fate::elsewhere;
+    }
+}
+
 void Scheduler::settle_former(uint32_t index, const FormerReport& report) {
     Message& message = messages_[index];
     message.receipts.push_back(report.receipt);
-    const auto found = former_.find(message.envelope.id);
-    if (found != former_.end()) {
-        auto& jobs = found->second.jobs;
-        const auto job = std::find_if(jobs.begin(), jobs.end(), [&](const FormerJob& candidate) {
-            return candidate.agent == report.receipt.agent && candidate.job == report.job;
-        });
-        if (job != jobs.end()) {
-            release_former_job(index, *job);
-            jobs.erase(job);
-        }
-        if (jobs.empty() && found->second.reports.empty()) former_.erase(found);
+    const MessageId id = message.envelope.id;
+    if (FormerJob* const job = find_former_job(id, report.receipt.agent, report.job)) {
+        release_former_job(index, *job);
+        auto& jobs = former_[id].jobs;
+        jobs.erase(jobs.begin() + (job - jobs.data()));
     }
     const uint64_t random = outside_.random();
     for (const auto& result : report.results) {
@@ -84,6 +101,12 @@ void Scheduler::settle_former(uint32_t index, const FormerReport& report) {
         if (fate != Fate::unsettled && fate != Fate::waiting) continue;
         apply(index, result.number, {result.outcome, result.dsn, result.text, random});
     }
+    const auto found = former_.find(id);
+    if (found == former_.end()) return;
+    // A recipient can be in two: the report of the first attempt was not taken when the second
+    // began.
+    for (const FormerJob& job : found->second.jobs) keep_from_others(index, job);
+    if (found->second.jobs.empty() && found->second.reports.empty()) former_.erase(found);
 }
 
 void Scheduler::release_former_job(uint32_t index, const FormerJob& job) {

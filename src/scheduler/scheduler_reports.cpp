@@ -45,14 +45,15 @@ void Scheduler::on_agent_down(uint32_t incarnation) {
 }
 
 void Scheduler::on_report(uint32_t incarnation, const wire::DeliveryReport& report) {
-    const uint32_t lane_index = report.lane == 0 ? kNone : lanes_.find(report.lane);
-    if (lane_index == kNone) return former_report(incarnation, report);
+    if (report.lane == 0) return former_report(incarnation, report);
+    const uint32_t lane_index = lanes_.find(report.lane);
     const Receipt receipt{incarnation, report.sequence};
     const auto entry = static_cast<uint32_t>(report.job);
-    const bool ours = agents_[lanes_[lane_index].agent].incarnation == incarnation &&
-                      entry < entries_.end() && entries_[entry].state == EntryState::out &&
-                      entries_[entry].lane == lane_index &&
-                      entries_[entry].serial == report.job >> 32;
+    const bool ours =
+        lane_index != kNone && agents_[lanes_[lane_index].agent].incarnation == incarnation &&
+        entry < entries_.end() && entries_[entry].state == EntryState::out &&
+        entries_[entry].lane == lane_index && entries_[entry].serial == report.job >> 32 &&
+        messages_[entries_[entry].message].envelope.id == report.id;
     if (!ours) return outside_.report_covered(receipt, 0);
 
     Lane& lane = lanes_[lane_index];
