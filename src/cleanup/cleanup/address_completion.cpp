@@ -59,21 +59,26 @@ bool holds_addresses(Field field) noexcept {
     }
 }
 
-bool append_completed_field(const HeaderField& field, const AddressCompletion& completion,
-                            size_t addresses_max, std::string& out) {
+Completed append_completed_field(const HeaderField& field, const AddressCompletion& completion,
+                                 size_t addresses_max, size_t out_bytes_max, std::string& out) {
     static thread_local std::vector<std::string_view> addresses;  // memory kept from field to field
-    if (!addresses_in(field.value, addresses_max, addresses)) return false;
+    if (!addresses_in(field.value, addresses_max, addresses)) return Completed::no;
+    const size_t out_bytes_before = out.size();
     const char* done = field.whole.data();
+    const char* const end = done + field.whole.size();
     for (const std::string_view address : addresses) {
         if (is_complete(address, completion)) continue;
         out.append(done, static_cast<size_t>(address.data() - done));
         append_completed(address, completion, out);
         done = address.data() + address.size();
+        if (out.size() + static_cast<size_t>(end - done) > out_bytes_max) {
+            out.resize(out_bytes_before);
+            return Completed::too_long;
+        }
     }
-    if (done == field.whole.data()) return false;
-    const char* const end = field.whole.data() + field.whole.size();
+    if (done == field.whole.data()) return Completed::no;
     out.append(done, static_cast<size_t>(end - done));
-    return true;
+    return Completed::yes;
 }
 
 }  // namespace posthaste::cleanup

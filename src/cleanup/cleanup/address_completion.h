@@ -7,6 +7,8 @@
 // Pure. An address that needs nothing is not touched to the byte.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -29,8 +31,9 @@ void append_completed(std::string_view address, const AddressCompletion& complet
 bool holds_addresses(Field field) noexcept;
 // Appends the whole field with every address completed; false, and nothing appended, when none of
 // them needs it or the field does not parse (then it is better left as it came). Looks at no more
-// than addresses_max.
-bool append_completed_field(const HeaderField& field, const AddressCompletion& completion,
-                            size_t addresses_max, std::string& out);
+// than addresses_max. too_long, and nothing appended: `out` would be longer than out_bytes_max.
+enum class Completed : uint8_t { no, yes, too_long };
+Completed append_completed_field(const HeaderField& field, const AddressCompletion& completion,
+                                 size_t addresses_max, size_t out_bytes_max, std::string& out);
 
 }  // namespace posthaste::cleanup

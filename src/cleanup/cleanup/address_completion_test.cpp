@@ -35,11 +35,13 @@ TEST(AddressCompletion, DoesOnlyWhatItIsSetTo) {
     EXPECT_EQ(completed("user@host", {"origin.example", ""}), "user@host");
 }
 
-std::string completed_field(std::string_view text, size_t addresses_max = 100) {
+std::string completed_field(std::string_view text, size_t addresses_max = 100,
+                            size_t out_bytes_max = 1000) {
     HeaderSection section;
     parse_headers(text, 10, section);
     std::string out;
-    const bool changed = append_completed_field(section.fields.at(0), kBoth, addresses_max, out);
+    const bool changed = append_completed_field(section.fields.at(0), kBoth, addresses_max,
+                                                out_bytes_max, out) == Completed::yes;
     EXPECT_EQ(changed, !out.empty());
     return out;
 }
@@ -55,6 +57,9 @@ TEST(AddressCompletion, LeavesAFieldAloneThatNeedsNothingOrDoesNotParse) {
     EXPECT_EQ(completed_field("To: ok@a.example\r\n\r\n"), "");
     EXPECT_EQ(completed_field("To: joe, <broken\r\n\r\n"), "");
     EXPECT_EQ(completed_field("To: a, b, c\r\n\r\n", 2), "");
+    const std::string whole = "To: a@origin.example, b@origin.example\r\n";
+    EXPECT_EQ(completed_field("To: a, b\r\n\r\n", 2, whole.size()), whole);
+    EXPECT_EQ(completed_field("To: a, b\r\n\r\n", 2, whole.size() - 1), "");
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ constexpr CounterRow kCounterRows[] = {
 
 // A header section of the largest size must still find room while submitters are not paused.
 constexpr uint32_t kBlocksReserve =
-    static_cast<uint32_t>((kHeaderSectionBytesMax * 2) / kBlockBytes);
+    static_cast<uint32_t>(wire::kHeaderWrittenBytesMax / kBlockBytes);
 
 bool is_submitter(Role role) noexcept {
     return role == Role::smtpd || role == Role::pickup || role == Role::bounce ||

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "base/units.h"
 
 #include "mail/queue_id.h"
 #include "mail/received.h"
+#include "mail/wire/submitted_message.h"
 
 namespace posthaste::cleanup {
 namespace {
@@ -21,6 +23,11 @@ bool is_dropped(const CleanupPolicy& policy, std::string_view name) noexcept {
         policy.dropped_headers.begin(), policy.dropped_headers.end(),
         [&](const std::string& dropped) { return equals_ignoring_case(name, dropped); });
 }
+
+// The lines we add ourselves are a few kilobytes at most; those after the fields as they came need
+// room too.
+constexpr size_t kCompletedBytesMax = wire::kHeaderWrittenBytesMax - 64 * kKiB;
+static_assert(kCompletedBytesMax > kHeaderSectionBytesMax);
 
 // As much of a field as fits, up to the end of a line; of a single line without such an end, a
 // piece of it. Nothing when not even the name fits.
@@ -51,8 +58,8 @@ HeaderPass::Outcome HeaderPass::run(const CleanupPolicy& policy, const Envelope&
             section_.header_bytes - section_.fields.back().whole.size();
         section_.fields.pop_back();
     }
-    // Ours counts too.
-    if (section_.received_count + 1 > policy.hops_max) {
+    // Ours counts too, and as in Postfix the message that reaches the limit is one too many.
+    if (section_.received_count + 1 >= policy.hops_max) {
         outcome.too_many_hops = true;
         return outcome;
     }
@@ -95,7 +102,9 @@ void HeaderPass::append_received_field(const CleanupPolicy& policy, const Envelo
 void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressCompletion& completion,
                                std::string& out, uint32_t& fields_cut) const {
     if (section_.fields.empty()) return;
-    const bool completes = !completion.origin.empty() || !completion.parent.empty();
+    bool completes = !completion.origin.empty() || !completion.parent.empty();
+    const std::string_view last = section_.fields.back().whole;
+    const char* const section_end = last.data() + last.size();
     // Fields that stay as they are go over in runs, one copy each: mostly the whole section.
     const char* run = section_.fields.front().whole.data();
     const auto flush_to = [&](const char* end) { out.append(run, static_cast<size_t>(end - run)); };
@@ -112,13 +121,26 @@ void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressComplet
             run = end;
         } else if (completes && holds_addresses(field.field)) {
             flush_to(begin);
-            run = append_completed_field(field, completion, policy.header_addresses_max, out)
-                      ? end
-                      : begin;
+            run = begin;
+            // What is still to come must fit as well. Once something does not, the rest stays as it
+            // came.
+            const size_t out_bytes_max =
+                kCompletedBytesMax -
+                std::min(static_cast<size_t>(section_end - end), kCompletedBytesMax);
+            switch (append_completed_field(field, completion, policy.header_addresses_max,
+                                           out_bytes_max, out)) {
+                case Completed::no:
+                    break;
+                case Completed::yes:
+                    run = end;
+                    break;
+                case Completed::too_long:
+                    completes = false;
+                    break;
+            }
         }
     }
-    const std::string_view last = section_.fields.back().whole;
-    flush_to(last.data() + last.size());
+    flush_to(section_end);
 }
 
 void HeaderPass::append_missing(const CleanupPolicy& policy, const Envelope& envelope,

@@ -46,7 +46,8 @@ class HeaderPass {
 
     // `beginning` is a private copy of the message's first bytes: the whole header section, or
     // kHeaderSectionBytesMax, or (is_whole) all of it. `envelope` has been completed. Replaces
-    // `out`.
+    // `out`, which is no longer than wire::kHeaderWrittenBytesMax: addresses that would make it
+    // longer stay incomplete.
     Outcome run(const CleanupPolicy& policy, const Envelope& envelope, const Times& times,
                 std::string_view beginning, bool is_whole, std::string& out);
 
