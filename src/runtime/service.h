@@ -33,7 +33,8 @@ class Service : public PeerListener {
     // Before any other call; the service keeps the pointer.
     virtual void attach(Peers& peers) = 0;
 
-    // A listening socket inherited from master; `name` as in master.cf ("2525", "public/showq").
+    // A listening socket inherited from master, the service's from here on; `name` as in master.cf
+    // ("2525", "public/showq").
     virtual void on_listener(std::string_view name, Socket listener) {
         (void)name;
         (void)listener;

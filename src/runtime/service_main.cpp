@@ -240,7 +240,7 @@ std::string ServiceProcess::close_sandbox() {
 void ServiceProcess::open_for_business() {
     service_->attach(*peers_);
     for (size_t i = 0; i < listeners_.size(); ++i) {
-        service_->on_listener(start_.listeners[i].name, Socket{listeners_[i].get()});
+        service_->on_listener(start_.listeners[i].name, Socket{listeners_[i].release()});
     }
     loop_->add_listener(*this);
     loop_->watch(control_done_, kControlDescriptor);

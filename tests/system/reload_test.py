@@ -68,6 +68,22 @@ def test_a_session_outlives_the_process_that_a_restart_parameter_replaces():
     wait_until(lambda: not before & set(relay.children()["smtpd"]), 60, "the old smtpd to end")
 
 
+def test_nobody_waits_at_a_worker_that_has_retired():
+    relay = Relay(AioReceiver().port, settings={"worker_processes": "4"})
+    old = [Smtp(relay.port) for _ in range(40)]    # so that every worker has somebody to wait for
+    for smtp in old:
+        smtp.greet()
+    relay.reload({"worker_processes": "1"})
+    for _ in range(40):
+        new = Smtp(relay.port)
+        new.greet()
+        new.close()
+    for smtp in old:
+        assert smtp.ask("NOOP").startswith("250")
+        smtp.close()
+    wait_until(lambda: len(relay.children()["smtpd"]) == 1, what="the retired workers to end")
+
+
 def test_a_list_in_a_file_is_read_again():
     receiver = AioReceiver()
     networks = os.path.join(scratch_directory("lists"), "networks")

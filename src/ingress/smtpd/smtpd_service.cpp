@@ -70,7 +70,8 @@ void SmtpdService::start_accepting() {
 
 void SmtpdService::Listener::on_accept(const Event& event) {
     if (event.result >= 0) service.on_accepted(*this, Socket{event.result});
-    if (!event.last || service.draining_) return;
+    if (!event.last) return;
+    if (service.draining_) return service.world_.loop.close(socket);
     if (event.result >= 0) return service.start_accepting();
     if (event.result < 0 && event.result != -ECANCELED) {
         service.world_.log.warning("accept on " + name + ": " +
@@ -143,10 +144,16 @@ void SmtpdService::on_settings(const Settings& settings) {
 }
 
 void SmtpdService::stop_accepting() {
-    draining_ = true;
+    if (std::exchange(draining_, true)) return;
     accept_timer_.cancel();
+    // Closed as well: the kernel shares new clients out among all open sockets of a port, and nobody
+    // would greet those that are given to this one.
     for (auto& listener : listeners_) {
-        if (listener->accepted.in_flight()) world_.loop.cancel(listener->accepted);
+        if (listener->accepted.in_flight()) {
+            world_.loop.cancel(listener->accepted);  // closed by its last event
+        } else {
+            world_.loop.close(listener->socket);
+        }
     }
 }
 
