@@ -80,6 +80,8 @@ class SettingsReader {
 
     const MainCf& main_cf_;
     const SystemFacts& facts_;
+    // What is being derived from another parameter right now: that one may name it in turn.
+    mutable std::vector<std::string_view> deriving_;
 };
 
 // The row that governs a name: its own, or for "slow_destination_rate_delay" that of

@@ -43,6 +43,18 @@ TEST(MainCf, TheLastDefinitionWinsAndIsRemarkedOn) {
                 HasSubstr("warning: main.cf:2: overrides the earlier relayhost of line 1"));
 }
 
+TEST(MainCf, ANameThatIsDerivedFromItselfIsAFaultAndNotAnEndlessLoop) {
+    for (const char* text : {"myhostname = mx.$mydomain\n", "mynetworks_style = $mynetworks\n",
+                             "myhostname = $mynetworks\nmynetworks_style = $mydomain\n"}) {
+        const auto got = read(text);
+        EXPECT_FALSE(got.settings) << text;
+        EXPECT_THAT(got.remarks, HasSubstr("names itself")) << text;
+    }
+    const auto got = read("myhostname = mx.$mydomain\nmydomain = example\n");
+    ASSERT_TRUE(got.settings) << got.remarks;
+    EXPECT_EQ(got.settings->text("myhostname"), "mx.example");
+}
+
 TEST(MainCf, NamesFileAndLineOfABadValueAndTheRemedy) {
     auto got = read("\n\nsmtpd_timeout = 5x\n");
     EXPECT_FALSE(got.settings);

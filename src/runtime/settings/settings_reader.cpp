@@ -98,16 +98,30 @@ std::optional<std::string> SettingsReader::raw_of_machine(
         const bool has_domain = main_cf_.find("mydomain") || last_of(overrides, "mydomain");
         return facts_.hostname + (has_domain ? ".$mydomain" : ".localdomain");
     }
+    const auto derived_from = [&](std::string_view other) -> std::optional<std::string> {
+        const bool is_deriving =
+            std::find(deriving_.begin(), deriving_.end(), name) != deriving_.end();
+        if (is_deriving) return std::nullopt;
+        deriving_.push_back(name);
+        Expansion source = expanded(other, overrides);
+        deriving_.pop_back();
+        if (!source.fault.empty()) return std::nullopt;
+        return std::move(source.text);
+    };
+    // "myhostname = mx.$mydomain" and no mydomain: a fault for whoever expands it.
+    const std::string names_itself = "${" + std::string(name) + " names itself}";
     if (name == "mydomain") {
-        const std::string host = expanded("myhostname", overrides).text;
-        const size_t dot = host.find('.');
-        return dot == std::string::npos ? "localdomain" : host.substr(dot + 1);
+        const auto host = derived_from("myhostname");
+        if (!host) return names_itself;
+        const size_t dot = host->find('.');
+        return dot == std::string::npos ? "localdomain" : host->substr(dot + 1);
     }
     if (name == "mynetworks") {
-        const std::string style = expanded("mynetworks_style", overrides).text;
-        const auto& networks = equals_ignoring_case(style, "subnet")  ? facts_.networks_subnet
-                               : equals_ignoring_case(style, "class") ? facts_.networks_class
-                                                                      : facts_.networks_host;
+        const auto style = derived_from("mynetworks_style");
+        if (!style) return names_itself;
+        const auto& networks = equals_ignoring_case(*style, "subnet")  ? facts_.networks_subnet
+                               : equals_ignoring_case(*style, "class") ? facts_.networks_class
+                                                                       : facts_.networks_host;
         if (!networks.empty()) return networks;
     }
     return std::nullopt;
