@@ -137,7 +137,7 @@ TEST_F(PlanTest, OnlyASettingThatAppliesAtRestartNeedsOne) {
 TEST_F(PlanTest, AServiceThatReadsFilesIsReplacedAtEachReload) {
     const auto plain = plan(kServices, "relay_domains = inline:{a=b} example.com\n");
     EXPECT_FALSE(reads_files(*plain->find("smtpd 2525")));
-    EXPECT_TRUE(reads_files(*plain->find("rewrite rewrite")));
+    EXPECT_TRUE(reads_files(*plain->find("trivial-rewrite rewrite")));
     for (const char* list :
          {"mynetworks = 127.0.0.0/8, !/etc/networks.bad", "relay_domains = texthash:/etc/ours",
           "smtpd_client_event_limit_exceptions = /etc/friends"}) {

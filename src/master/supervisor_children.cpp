@@ -13,13 +13,23 @@ namespace posthaste {
 namespace {
 
 constexpr int64_t kWorkedUs = 1 * kSecondUs;  // ready for this long: its death is not a bad start
-constexpr unsigned kQuarrelsMax = 5;          // of one pair; then they stay apart
+constexpr unsigned kQuarrelsMax = 5;          // of one pair; then one of them begins anew
 constexpr unsigned kMessagesATurn = 64;
 
 // 1, 2, 4 … seconds.
 int64_t back_off_us(unsigned failures, int64_t limit_us) {
     const int64_t wait_us = kSecondUs << std::min(failures - 1, 20U);
     return std::min(wait_us, limit_us);
+}
+
+// Of two that fall out again and again, the one whom strangers reach more easily: who speaks with
+// the network, then who stands nearer to the clients.
+Child& nearer_to_strangers(Child& a, Child& b) {
+    const auto distance = [](const Child& child) {
+        const RoleRow& row = *child.identity().row;
+        return (row.user_parameter == "network_user" ? 0 : kStopStages) + row.stop_stage;
+    };
+    return distance(a) <= distance(b) ? a : b;
 }
 
 // Takes "warning: " and the like from the front; info when there is none.
@@ -151,11 +161,12 @@ void Supervisor::on_quarrel(Child& accuser, uint32_t accused, std::string_view w
         return quarrel.first == first && quarrel.second == second;
     });
     if (known == quarrels_.end()) known = quarrels_.insert(quarrels_.end(), {first, second, 0});
-    // Either may be the liar; both are kept, apart from each other.
-    if (++known->count > kQuarrelsMax)
-        return log_.error(accuser.name() + " and " + other->name() +
-                          " fall out again and again: left apart");
-    introduce(accuser, *other);
+    if (++known->count <= kQuarrelsMax) return introduce(accuser, *other);
+    // Either may be the liar, and apart from each other they would stop the mail.
+    Child& goes = nearer_to_strangers(accuser, *other);
+    log_.error(accuser.name() + " and " + other->name() + " fall out again and again: restarting " +
+               goes.name());
+    goes.kill(SIGKILL);
 }
 
 // Lines that a service could not hand to postlogd come as "postfix/smtpd: warning: text" and are

@@ -200,6 +200,23 @@ TEST_F(SupervisorTest, RestartsWhatDiesAndTellsEverybody) {
     }));
 }
 
+TEST_F(SupervisorTest, OfTwoThatFallOutAgainAndAgainOneBeginsAnew) {
+    behave("store", "accuse");
+    ASSERT_EQ(start(), "ready\n");
+    const pid_t store = pid_of("store/0");
+    const auto readies = [&](std::string_view role) {
+        return count([&](const auto& h) { return h.role() == role && h.what == "ready"; });
+    };
+    EXPECT_TRUE(eventually([&] { return readies("qmgr") >= 2; }));
+    behave("store", "work");
+    EXPECT_EQ(pid_of("store/0"), store) << "strangers reach qmgr sooner";
+    EXPECT_TRUE(eventually([&] {
+        return count([](const auto& h) {
+                   return h.role() == "store" && h.what == "introduce" && h.words[0] == "qmgr";
+               }) >= 7;
+    })) << "once, five times again, and the new one";
+}
+
 TEST_F(SupervisorTest, KillsWhoseTurnNeverEndsAndWhoIsStoppedInHisSleep) {
     std::ofstream(directory_ + "/main.cf", std::ios::app) << "daemon_timeout = 1s\n";
     behave("qmgr", "hang");

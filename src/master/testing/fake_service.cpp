@@ -82,6 +82,11 @@ int main(int, char** argv) {
         control::Forget forget;
         if (message.type == control::Introduce::kType && wire::decode(message.body, introduce))
             note_introduction(introduce);
+        if (message.type == control::Introduce::kType && behaviour(program) == "accuse" &&
+            introduce.peer_role == Role::qmgr)
+            (void)send_control(
+                kControlDescriptor,
+                control::PeerMisbehaved{introduce.peer_incarnation, "talks nonsense"});
         if (message.type == control::Forget::kType && wire::decode(message.body, forget))
             note("forget " + std::to_string(forget.incarnation));
         if (message.type == control::Reload::kType)
