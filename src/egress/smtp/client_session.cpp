@@ -1,5 +1,7 @@
 #include "egress/smtp/client_session.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "base/strings.h"
 #include "base/units.h"
@@ -110,7 +112,12 @@ void ClientSession::on_reply(const SmtpReply& reply) {
 void ClientSession::on_greeting(const SmtpReply& reply) {
     if (reply.code == 220) {
         state_ = State::hello;
-        return say_hello(config_.never_send_ehlo ? Step::helo : Step::ehlo);
+        const auto words = split(reply.text, " ");
+        const bool says_esmtp = std::any_of(words.begin(), words.end(), [](std::string_view word) {
+            return equals_ignoring_case(word, "ESMTP");
+        });
+        const bool extended = config_.always_send_ehlo || says_esmtp;
+        return say_hello(extended && !config_.never_send_ehlo ? Step::ehlo : Step::helo);
     }
     DeliveryStatus why = said(reply, Step::greeting);
     why.text = "host " + peer_ + " refused to talk to me: " + std::to_string(reply.code) + " " +

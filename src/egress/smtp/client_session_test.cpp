@@ -323,6 +323,15 @@ TEST(ClientSession, DoesNotDependOnWhereRepliesAreCut) {
         EXPECT_EQ(converse(cut), whole) << "cut at " << cut;
 }
 
+TEST(ClientSession, WithoutAlwaysSendEhloTheGreetingDecides) {
+    SmtpConfig config;
+    config.always_send_ehlo = false;
+    EXPECT_EQ(Talk(config).hears("220 mx ESMTP ready\r\n"), "EHLO client.test\r\n");
+    EXPECT_EQ(Talk(config).hears("220 mx ready\r\n"), "HELO client.test\r\n");
+    config.always_send_ehlo = true;
+    EXPECT_EQ(Talk(config).hears("220 mx ready\r\n"), "EHLO client.test\r\n");
+}
+
 // Until the last byte of a job is taken its blocks must not be given to other mail.
 TEST(ClientSession, HangsUpOnAServerThatAnswersBeforeItHasTheMessage) {
     for (const bool chunking : {false, true}) {
