@@ -9,8 +9,7 @@
 
 namespace posthaste {
 
-// Holds the lock until the process ends. Errc::closed with os_errno EWOULDBLOCK: another master has
-// it.
+// Holds the lock until the process ends. Errc::os with os_errno EWOULDBLOCK: another master has it.
 Result<Fd> lock_pid_file(const std::string& path);
 
 }  // namespace posthaste

@@ -1,5 +1,6 @@
 // mail/wire/id_lease.h: blocks of message ids, from the store through cleanup to smtpd.
-// Asked for ahead of need (when half a lease is left), so that MAIL never waits for one.
+// Asked for ahead of need (when half a lease is left), so that the first RCPT,
+// which takes one, never waits.
 #pragma once
 
 #include <cstdint>

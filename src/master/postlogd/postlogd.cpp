@@ -28,6 +28,7 @@ constexpr int64_t kDrainUsMax = 2 * kSecondUs;
 
 Postlogd::Postlogd(World& world, LogTarget target, LogText text)
     : loop_(world.loop),
+      program_(world.settings.text("syslog_name") + "/postlogd"),
       target_(std::move(target)),
       text_(std::move(text)),
       counters_(world.counter_page, kCounters),
@@ -129,7 +130,7 @@ void Postlogd::on_written(const Event& event) {
         notice.wall_us = loop_.wall_us();
         notice.pid = static_cast<uint32_t>(::getpid());
         notice.severity = wire::Severity::warning;
-        notice.program = "postfix/postlogd";
+        notice.program = program_;
         const std::string text =
             std::to_string(lines_lost_) + " log lines could not be written" +
             (lost_errno_ != 0 ? std::string(": ") + std::strerror(lost_errno_) : "");

@@ -60,6 +60,7 @@ class Postlogd final : public Service, private TurnListener {
     void on_drain_look() {}  // the turn it wakes asks is_idle()
 
     Loop& loop_;
+    const std::string program_;  // of our own lines
     LogTarget target_;
     LogText text_;
     Counters counters_;

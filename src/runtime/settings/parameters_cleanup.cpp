@@ -8,7 +8,7 @@ std::span<const ParameterRow> cleanup() {
     using enum Applies;
     static constexpr ParameterRow kRows[] = {
         {"always_add_missing_headers", boolean, "no", 0, 0, live,
-         "Add missing From:, To:, Date: and Message-ID: to all mail, not only to that of "
+         "Add missing From:, Date: and Message-ID: to all mail, not only to that of "
          "local_header_rewrite_clients."},
         {"local_header_rewrite_clients", text, "permit_inet_interfaces", 0, 0, live,
          "Clients whose headers are completed with our own domain."},
