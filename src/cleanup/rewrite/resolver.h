@@ -3,7 +3,8 @@
 //
 // Promises   each question is answered once, from the loop and never from inside the call, unless the Resolver goes first.
 //            Answers are bounded (kRecordsMax); names in them are letters, digits, '-', '_' and dots, never an address.
-// Does not   bound how many questions are open: who asks does. Nor is any answer late for ever: who asks sets a timer.
+// Does not   wait for ever with a question that cannot be asked yet: "failed" is its answer then.
+//            Nor is any answer late for ever: who asks sets a timer.
 #pragma once
 
 #include <cstdint>

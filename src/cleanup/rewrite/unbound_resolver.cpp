@@ -123,23 +123,34 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::start(Loop& loop,
 // ---- questions
 
 void UnboundResolver::ask(std::string name, int type, Done done) {
-    waiting_.push_back(
-        std::make_unique<Query>(Query{this, std::move(name), type, std::move(done)}));
+    auto query = std::make_unique<Query>(
+        Query{this, std::move(name), type, std::move(done), loop_.now_us()});
+    if (waiting_.size() == kWaitingMax) return fail(std::move(query));
+    waiting_.push_back(std::move(query));
     ask_waiting();
+}
+
+// Never from inside the call.
+void UnboundResolver::fail(std::unique_ptr<Query> query) {
+    failed_.push_back(std::move(query));
+    loop_.timers().set(failure_timer_, loop_.now_us());
 }
 
 void UnboundResolver::ask_waiting() {
     while (!waiting_.empty() && open_.size() < kOpenMax) {
         std::unique_ptr<Query> query = std::move(waiting_.front());
         waiting_.pop_front();
+        if (loop_.now_us() - query->since_us > kWaitUsMax) {
+            fail(std::move(query));
+            continue;
+        }
         Query* const key = query.get();
         const int status = ub_resolve_async(context_, key->name.c_str(), key->type, kClassIn, key,
                                             &UnboundResolver::on_answer, nullptr);
         if (status == 0) {
             open_.emplace(key, std::move(query));
         } else {
-            failed_.push_back(std::move(query));
-            loop_.timers().set(failure_timer_, loop_.now_us());
+            fail(std::move(query));
         }
     }
 }

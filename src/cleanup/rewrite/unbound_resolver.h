@@ -28,6 +28,10 @@ class UnboundResolver final : public Resolver {
     // Questions beyond this wait here: libunbound would push older ones out (num-queries-per-thread
     // is 1024).
     static constexpr size_t kOpenMax = 900;
+    // A question that waited for its turn this long is answered "failed" without being asked: who
+    // asked has given up, or soon will, and live questions stand behind it.
+    static constexpr int64_t kWaitUsMax = 10 * kSecondUs;
+    static constexpr size_t kWaitingMax = 16 * 1024;  // beyond these the same, at once
 
     struct Options {
         std::vector<Endpoint> forwarders;  // none: recursion from the root
@@ -55,6 +59,7 @@ class UnboundResolver final : public Resolver {
         std::string name;
         int type;
         Done done;
+        int64_t since_us;
     };
 
     // Outlives us until the loop has let go of it.
@@ -68,6 +73,7 @@ class UnboundResolver final : public Resolver {
     explicit UnboundResolver(Loop& loop);
     void ask(std::string name, int type, Done done);
     void ask_waiting();
+    void fail(std::unique_ptr<Query> query);
     void on_failures();
     static void on_answer(void* query, int error, ub_result* result);
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <netinet/in.h>
+#include <set>
 #include <sys/socket.h>
 
 #include "base/fd.h"
@@ -40,6 +41,8 @@ class NameServer {
 
     void fails(const std::string& name) { failing_[name] = true; }
 
+    bool was_asked(const std::string& name) const { return asked_.contains(name); }
+
     void answer_what_came() {
         char query[1500];
         sockaddr_in from{};
@@ -58,10 +61,11 @@ class NameServer {
         return {static_cast<char>(value >> 8), static_cast<char>(value)};
     }
 
-    std::string answer(std::string_view query) const {
+    std::string answer(std::string_view query) {
         std::string_view rest;
         const auto name = read_dns_name(query.substr(12), rest);
         if (!name || rest.size() < 4) return {};
+        asked_.insert(*name);
         const int type = static_cast<uint8_t>(rest[0]) << 8 | static_cast<uint8_t>(rest[1]);
         const auto found = records_.find({*name, type});
         const auto below = records_.lower_bound({*name, 0});
@@ -85,6 +89,7 @@ class NameServer {
     uint16_t port_ = 0;
     std::map<std::pair<std::string, int>, std::vector<std::string>> records_;
     std::map<std::string, bool> failing_;
+    std::set<std::string> asked_;
 };
 
 struct UnboundResolverTest : testing::Test {
@@ -219,6 +224,33 @@ TEST_F(UnboundResolverTest, BelievesAForwarderThatKnowsNoSignaturesWhateverTheAn
 
 TEST_F(UnboundResolverTest, RefusesATrustAnchorThatIsNone) {
     EXPECT_FALSE(UnboundResolver::start(loop, {{}, {"this is no record"}}));
+}
+
+TEST_F(UnboundResolverTest, AsksNothingThatHasWaitedTooLongForItsTurn) {
+    size_t answers = 0;
+    size_t stale = 0;
+    const auto count = [&](const AddressAnswer&) { ++answers; };
+    for (size_t i = 0; i < UnboundResolver::kOpenMax; ++i)
+        resolver->addresses("h" + std::to_string(i) + ".example", false, count);
+    bool done = false;
+    for (int i = 0; i < 50; ++i) {
+        resolver->addresses("late" + std::to_string(i) + ".example", false,
+                            [&](const AddressAnswer& answer) {
+                                EXPECT_EQ(answer.status, DnsStatus::failed);
+                                ++stale;
+                            });
+    }
+    loop.pass_time(UnboundResolver::kWaitUsMax + kSecondUs);
+    server.has("live.example", 1, std::string("\xc0\0\2\1", 4));
+    resolver->addresses("live.example", false, [&](const AddressAnswer& answer) {
+        EXPECT_EQ(answer.status, DnsStatus::ok);
+        done = true;
+    });
+    serve_until(done);
+    loop.pass_time(2 * TimerWheel::kTickUs);
+    loop.turn();
+    EXPECT_EQ(stale, 50U);
+    EXPECT_FALSE(server.was_asked("late0.example"));
 }
 
 TEST_F(UnboundResolverTest, MayGoWithQuestionsOpen) {
