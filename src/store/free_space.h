@@ -1,6 +1,6 @@
 // store/free_space.h: is there room on the disk to take more mail? Asked for every message,
-// answered from memory; the disk itself is asked every kAskEveryUs. Delivery goes on below the
-// floor: it is what makes room.
+// answered from memory; the disk itself is asked every kAskEveryUs, and what was taken since is
+// subtracted. Delivery goes on below the floor: it is what makes room.
 #pragma once
 
 #include <algorithm>
@@ -14,15 +14,20 @@
 
 namespace posthaste::store {
 
-// The largest of what Postfix asks for and our own floor, which leaves RocksDB room for logs and
-// tables.
+// RocksDB takes the disk in steps, and meeting its end is the end of the process. Below the floor it
+// may still need all at once, in units of store_write_buffer_size: three memtables of each family
+// (6), a log and its successor (2.5), and the same again where tables are merged.
+inline constexpr uint64_t kFloorWriteBuffers = 16;
+
+// The largest of what Postfix asks for and our own floor.
 inline uint64_t free_space_floor(const Settings& settings) {
     const auto bytes = [&](std::string_view name) {
         return static_cast<uint64_t>(std::max<int64_t>(settings.integer(name), 0));
     };
     const uint64_t message = bytes("message_size_limit");
-    return std::max(
-        {bytes("queue_minfree"), message + message / 2, bytes("store_free_space_floor")});
+    uint64_t floor_bytes = bytes("store_free_space_floor");
+    if (floor_bytes == 0) floor_bytes = kFloorWriteBuffers * bytes("store_write_buffer_size");
+    return std::max({bytes("queue_minfree"), message + message / 2, floor_bytes});
 }
 
 class FreeSpace {
@@ -38,19 +43,26 @@ class FreeSpace {
         asked_at_us_ = INT64_MIN;
     }
 
-    bool is_enough(int64_t now_us) {
-        if (asked_at_us_ == INT64_MIN || now_us - asked_at_us_ >= kAskEveryUs) {
-            asked_at_us_ = now_us;
-            enough_ = ask_().value_or(UINT64_MAX) >= floor_bytes_;
-        }
-        return enough_;
-    }
+    bool is_enough(int64_t now_us) { return left_bytes(now_us) >= floor_bytes_; }
+
+    // For what is only done to be faster.
+    bool is_ample(int64_t now_us) { return left_bytes(now_us) / 2 >= floor_bytes_; }
+
+    void take(uint64_t bytes) { left_bytes_ -= std::min(bytes, left_bytes_); }
 
  private:
+    uint64_t left_bytes(int64_t now_us) {
+        if (asked_at_us_ == INT64_MIN || now_us - asked_at_us_ >= kAskEveryUs) {
+            asked_at_us_ = now_us;
+            left_bytes_ = ask_().value_or(UINT64_MAX);
+        }
+        return left_bytes_;
+    }
+
     Ask ask_;
     uint64_t floor_bytes_;
     int64_t asked_at_us_ = INT64_MIN;
-    bool enough_ = true;
+    uint64_t left_bytes_ = UINT64_MAX;  // at the last look, less what was taken since
 };
 
 // Of the file system that holds `directory`, as seen by an ordinary user. The directory stays open.

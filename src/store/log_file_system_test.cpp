@@ -28,10 +28,11 @@ class LogFileSystem : public testing::Test {
 
     ~LogFileSystem() override { fs::remove_all(directory_); }
 
-    std::unique_ptr<QueueStore> open(const std::string& directory, LogIo log_io = LogIo::uring) {
+    std::unique_ptr<QueueStore> open(const std::string& directory, LogIo log_io = LogIo::uring,
+                                     uint64_t memtable_bytes = 1 << 20) {
         QueueStoreOptions options;
         options.log_io = log_io;
-        options.memtable_bytes = 1 << 20;
+        options.memtable_bytes = memtable_bytes;
         auto opened = QueueStore::open(directory, options, log_);
         EXPECT_TRUE(opened.has_value()) << (log_.errors.empty() ? "" : log_.errors.back());
         return opened ? std::move(*opened) : nullptr;
@@ -147,6 +148,31 @@ TEST_F(LogFileSystem, TurnsToAZeroedFileWhenTheLogHasOutgrownItsZeros) {
     EXPECT_EQ(bytes_of(directory_ + "/000002.log").size(), 16u << 20);
     EXPECT_FALSE(files.new_log_pays());
     file.reset();
+}
+
+TEST_F(LogFileSystem, TakesNoDiskForSpeedWhenItIsScarce) {
+    const auto spares = [&] {
+        size_t count = 0;
+        for (const auto& entry : fs::directory_iterator(directory_)) {
+            count += entry.path().extension() == ".spare" ? 1 : 0;
+        }
+        return count;
+    };
+    std::ofstream(directory_ + "/zeroed-9.spare") << "left by a process that was killed";
+    auto store = open(directory_, LogIo::posix);
+    EXPECT_EQ(spares(), 0u);
+    store.reset();
+    store = open(directory_, LogIo::uring, 16 << 20);
+    const auto write = [&](MessageId id) {
+        add(*store, id, std::string(700'000, 'x'));
+        ASSERT_TRUE(store->commit());
+    };
+    store->allow_spare_log(false);
+    // A spare would be made from the fourth one on, by a thread.
+    for (MessageId id = 1; id <= 12; ++id) {
+        write(id);
+        EXPECT_EQ(spares(), 0u);
+    }
 }
 
 TEST_F(LogFileSystem, WorksWithoutDirectIoAndWithoutZeroedFiles) {

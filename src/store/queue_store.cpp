@@ -23,6 +23,7 @@
 #include "store/log_file_system.h"
 #include "store/log_repair.h"
 #include "store/record.h"
+#include "store/zeroed_files.h"
 
 namespace posthaste::store {
 
@@ -94,6 +95,7 @@ struct QueueStore::Database {
     std::vector<rocksdb::Slice> parts;
     std::string scratch;
     std::function<bool()> new_log_pays;
+    bool may_prepare_log = true;
     MessageId id_mark = kNoMessage;
     uint64_t quarantined = 0;
     bool leaves_unreadable = false;
@@ -267,6 +269,8 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
     database->log = &log;
     auto file_system = options.file_system;
     if (!file_system) file_system = rocksdb::FileSystem::Default();
+    // Before recovery writes its tables: on a full disk it needs the room.
+    if (!options.file_system) remove_spare_logs(directory);
     // Whatever the setting says now: the log may have been written the other way before.
     ASSIGN_OR_RETURN(const bool damaged, repair_logs(*file_system, directory, log));
     if (!options.file_system && options.log_io == LogIo::uring) {
@@ -357,10 +361,13 @@ bool QueueStore::batch_empty() const noexcept { return database_->batch.Count() 
 
 void QueueStore::discard_batch() { database_->batch.Clear(); }
 
+void QueueStore::allow_spare_log(bool allowed) noexcept { database_->may_prepare_log = allowed; }
+
 Result<void> QueueStore::commit() {
     if (batch_empty()) return {};
     RETURN_IF_ERROR(database_->write(database_->batch, "write to queue"));
-    if (database_->new_log_pays && database_->new_log_pays()) return database_->turn_to_new_log();
+    if (database_->new_log_pays && database_->may_prepare_log && database_->new_log_pays())
+        return database_->turn_to_new_log();
     return {};
 }
 

@@ -77,6 +77,8 @@ class QueueStore {
     size_t batch_bytes() const noexcept;
     bool batch_empty() const noexcept;
     void discard_batch();
+    // Whether a log may be zeroed beforehand, which takes disk for speed. From the start: yes.
+    void allow_spare_log(bool allowed) noexcept;
     // Writes the batch and syncs the log. Empty: nothing is done.
     Result<void> commit();
 

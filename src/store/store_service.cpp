@@ -227,6 +227,7 @@ wire::CommitOutcome StoreService::add(Outbox& outbox, const wire::CommitRequest&
         pieces_.assign(1, heap_copy_);
     }
     store_->add_message(envelope->id, request.envelope, pieces_);
+    free_space_.take(envelope->size_bytes + request.envelope.size());
     if (heap_copy_.capacity() > kHeapCopyKeptBytes) std::string().swap(heap_copy_);
     envelopes_.append(request.envelope);
     counters_.add(kMessageBytes, envelope->size_bytes);
@@ -264,6 +265,7 @@ void StoreService::commit() {
     if (failed_) return;
     if (!leases_.empty()) store_->put_id_mark(ids_.mark());
     const size_t outcomes = qmgr_.outcomes_waiting();
+    store_->allow_spare_log(free_space_.is_ample(world_.loop.now_us()));
     if (const auto written = store_->commit(); !written) return fail(written.error().where);
     counters_.add(kCommits);
     counters_.add(kOutcomes, outcomes);

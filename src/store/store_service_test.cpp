@@ -322,6 +322,27 @@ TEST_F(StoreServiceTest, ANearlyFullDiskTakesNoMailButRecordsOutcomes) {
     EXPECT_EQ(outcome_of(3), wire::CommitOutcome::durable);
 }
 
+// Between two looks at the disk more may come than lies above the floor.
+TEST_F(StoreServiceTest, WhatWasTakenSinceTheLastLookAtTheDiskCounts) {
+    const MessageId first = lease();
+    const std::string body(100'000, 'b');
+    free_bytes_ = free_space_floor(settings_) + 250'000;
+    run(FreeSpace::kAskEveryUs);
+    for (uint64_t i = 0; i < 4; ++i) submit(first + i, "h\r\n", body, i);
+    run();
+    for (uint64_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(outcome_of(i),
+                  i < 3 ? wire::CommitOutcome::durable : wire::CommitOutcome::no_space);
+    }
+}
+
+TEST(FreeSpaceFloor, LeavesRoomForWhatRocksdbWritesAtOnce) {
+    EXPECT_EQ(free_space_floor(Settings::initial()), 1024 * kMiB);
+    EXPECT_EQ(free_space_floor(Settings::initial("store_write_buffer_size = 8M\n")), 128 * kMiB);
+    EXPECT_EQ(free_space_floor(Settings::initial("store_free_space_floor = 64M\n")), 64 * kMiB);
+    EXPECT_EQ(free_space_floor(Settings::initial("store_free_space_floor = 1M\n")), 15'360'000u);
+}
+
 TEST_F(StoreServiceTest, AFailedSyncAnswersBusyToAllAndThenEndsTheProcess) {
     const MessageId first = lease();
     on_.disk.fail_after(0, SimDisk::Fault::io_error, ".log");

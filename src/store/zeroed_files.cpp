@@ -23,7 +23,9 @@ constexpr size_t kAlignment = 4096;
 // Of the first file: start-up should not wait for all of it.
 constexpr uint64_t kFirstZeroedBytes = 8 * 1024 * 1024;
 
-void remove_spares(const std::string& directory) {
+}  // namespace
+
+void remove_spare_logs(const std::string& directory) {
     DIR* const entries = ::opendir(directory.c_str());
     if (entries == nullptr) return;
     while (const dirent* entry = ::readdir(entries)) {
@@ -35,13 +37,11 @@ void remove_spares(const std::string& directory) {
     ::closedir(entries);
 }
 
-}  // namespace
-
 ZeroedFiles::ZeroedFiles(std::string directory, uint64_t file_bytes, bool direct)
     : directory_(std::move(directory)),
       file_bytes_((file_bytes + kChunkBytes - 1) / kChunkBytes * kChunkBytes),
       direct_(direct) {
-    remove_spares(directory_);
+    remove_spare_logs(directory_);
     thread_ = std::thread([this] { run(); });
 }
 

@@ -17,6 +17,9 @@
 
 namespace posthaste::store {
 
+// What an earlier process left.
+void remove_spare_logs(const std::string& directory);
+
 class ZeroedFiles {
  public:
     struct File {

@@ -35,7 +35,9 @@ std::span<const ParameterRow> ours() {
         {"cleanup_arena_size", size, "64M", 1 << 20, int64_t{1} << 36, restart,
          "Memory of one cleanup process for the header lines it writes. Taken when first used."},
         {"store_arena_size", size, "512M", 1 << 20, int64_t{1} << 36, restart,
-         "Memory for the messages being delivered. Taken when first used."},
+         "Memory for the messages being delivered. Taken when first used. A message may take "
+         "nearly "
+         "a quarter of it."},
         {"destination_rollup", text, "none", 0, 0, live,
          "What is one destination: a domain (none), or all domains with the same set of MX hosts "
          "(mx), which then "
@@ -47,8 +49,9 @@ std::span<const ParameterRow> ours() {
          "Name servers as address or address@port; empty: those of /etc/resolv.conf."},
         {"dns_trust_anchor_file", text, "/usr/share/dns/root.key", 0, 0, restart,
          "DNSKEY or DS records from which DNSSEC is validated; empty: it is not."},
-        {"store_free_space_floor", size, "64M", 0, kSizeMax, live,
-         "Free bytes below which nothing is accepted, so that the queue can still be worked off."},
+        {"store_free_space_floor", size, "0", 0, kSizeMax, live,
+         "Free bytes below which nothing is accepted, so that the queue can still be worked off. "
+         "0: 16 times store_write_buffer_size."},
         {"store_write_buffer_size", size, "64M", 1 << 20, int64_t{1} << 36, restart,
          "Memory for new entries before they are flushed; what is delivered before that never "
          "costs a second write."},
