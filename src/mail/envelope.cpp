@@ -39,10 +39,10 @@ void put_sanitized(std::string_view text, size_t size_max, ByteWriter& writer, s
 }
 
 // Controls in an address or HELO would become commands in the next conversation.
-std::string get_clean(ByteReader& reader, size_t size_max) {
+std::string_view get_clean(ByteReader& reader, size_t size_max) {
     const std::string_view text = reader.text(size_max);
     if (has_control(text)) reader.fail();
-    return std::string(text);
+    return text;
 }
 
 // NEVER stands alone (RFC 3461 4.1).
@@ -55,6 +55,63 @@ bool is_valid_text(std::string_view text, size_t size_max) noexcept {
 }
 
 constexpr Error malformed() noexcept { return {Errc::malformed, 0, "decode envelope"}; }
+
+// An Envelope without memory of its own, and without recipients.
+struct EnvelopeViews {
+    MessageId id;
+    int64_t arrived_wall_us;
+    uint64_t size_bytes;
+    std::string_view sender;
+    bool smtputf8;
+    bool body_8bit;
+    DsnReturn dsn_return;
+    std::string_view envelope_id;
+    std::string_view client_name;
+    std::string_view client_address;
+    std::string_view helo;
+    std::string_view protocol;
+};
+
+// Into an Envelope or EnvelopeViews. expect(count), then keep(notify, address, original_recipient)
+// for each recipient.
+template <class Fields, class Expect, class Keep>
+Result<void> read_envelope(std::string_view bytes, Fields& envelope, Expect expect, Keep keep) {
+    if (bytes.size() > kEnvelopeBytesMax) return Error{Errc::too_large, 0, "decode envelope"};
+    ByteReader reader(bytes);
+    if (reader.number<uint8_t>() != kVersion) return malformed();
+    const auto flags = reader.number<uint8_t>();
+    const auto dsn_return = reader.number<uint8_t>();
+    const auto zero = reader.number<uint8_t>();
+    if ((flags & ~(kFlagSmtputf8 | kFlagBody8bit)) != 0 || dsn_return > 2 || zero != 0)
+        return malformed();
+
+    envelope.smtputf8 = (flags & kFlagSmtputf8) != 0;
+    envelope.body_8bit = (flags & kFlagBody8bit) != 0;
+    envelope.dsn_return = static_cast<DsnReturn>(dsn_return);
+    envelope.id = reader.number<MessageId>();
+    envelope.arrived_wall_us = reader.number<int64_t>();
+    envelope.size_bytes = reader.number<uint64_t>();
+    const auto count = reader.number<uint32_t>();
+    envelope.sender = get_clean(reader, kAddressBytesMax);
+    envelope.envelope_id = get_clean(reader, kEnvelopeIdBytesMax);
+    envelope.client_name = get_clean(reader, kClientTextBytesMax);
+    envelope.client_address = get_clean(reader, kClientTextBytesMax);
+    envelope.helo = get_clean(reader, kClientTextBytesMax);
+    envelope.protocol = get_clean(reader, kClientTextBytesMax);
+    if (envelope.id > kMessageIdMax || count == 0 || count > kRecipientsMax) return malformed();
+    // A count that the rest cannot hold is refused before it becomes memory.
+    if (count > reader.rest().size() / kRecipientBytesMin) return malformed();
+    expect(count);
+    for (uint32_t i = 0; i < count; ++i) {
+        const auto notify = reader.number<uint8_t>();
+        const std::string_view address = get_clean(reader, kAddressBytesMax);
+        const std::string_view original_recipient = get_clean(reader, kOrcptBytesMax);
+        if (!is_valid_notify(notify) || address.empty()) return malformed();
+        keep(notify, address, original_recipient);
+    }
+    if (!reader.complete()) return malformed();
+    return {};
+}
 
 }  // namespace
 
@@ -108,42 +165,29 @@ void encode_envelope(const Envelope& envelope, std::string& out) {
     }
 }
 
-Result<Envelope> decode_envelope(std::string_view bytes) {
-    if (bytes.size() > kEnvelopeBytesMax) return Error{Errc::too_large, 0, "decode envelope"};
+MessageId id_of_envelope(std::string_view bytes) noexcept {
     ByteReader reader(bytes);
-    if (reader.number<uint8_t>() != kVersion) return malformed();
-    const auto flags = reader.number<uint8_t>();
-    const auto dsn_return = reader.number<uint8_t>();
-    const auto zero = reader.number<uint8_t>();
-    if ((flags & ~(kFlagSmtputf8 | kFlagBody8bit)) != 0 || dsn_return > 2 || zero != 0)
-        return malformed();
+    reader.number<uint32_t>();  // version, flags
+    const auto id = reader.number<MessageId>();
+    return !reader.ok() || id > kMessageIdMax ? kNoMessage : id;
+}
 
+Result<Envelope> decode_envelope(std::string_view bytes) {
     Envelope envelope;
-    envelope.smtputf8 = (flags & kFlagSmtputf8) != 0;
-    envelope.body_8bit = (flags & kFlagBody8bit) != 0;
-    envelope.dsn_return = static_cast<DsnReturn>(dsn_return);
-    envelope.id = reader.number<MessageId>();
-    envelope.arrived_wall_us = reader.number<int64_t>();
-    envelope.size_bytes = reader.number<uint64_t>();
-    const auto count = reader.number<uint32_t>();
-    envelope.sender = get_clean(reader, kAddressBytesMax);
-    envelope.envelope_id = get_clean(reader, kEnvelopeIdBytesMax);
-    envelope.client_name = get_clean(reader, kClientTextBytesMax);
-    envelope.client_address = get_clean(reader, kClientTextBytesMax);
-    envelope.helo = get_clean(reader, kClientTextBytesMax);
-    envelope.protocol = get_clean(reader, kClientTextBytesMax);
-    if (envelope.id > kMessageIdMax || count == 0 || count > kRecipientsMax) return malformed();
-    // A count that the rest cannot hold is refused before it becomes memory.
-    if (count > reader.rest().size() / kRecipientBytesMin) return malformed();
-    envelope.recipients.resize(count);
-    for (Recipient& recipient : envelope.recipients) {
-        recipient.notify = reader.number<uint8_t>();
-        recipient.address = get_clean(reader, kAddressBytesMax);
-        recipient.original_recipient = get_clean(reader, kOrcptBytesMax);
-        if (!is_valid_notify(recipient.notify) || recipient.address.empty()) return malformed();
-    }
-    if (!reader.complete()) return malformed();
+    RETURN_IF_ERROR(read_envelope(
+        bytes, envelope, [&](uint32_t count) { envelope.recipients.reserve(count); },
+        [&](uint8_t notify, std::string_view address, std::string_view original_recipient) {
+            envelope.recipients.push_back(
+                {std::string(address), std::string(original_recipient), notify});
+        }));
     return envelope;
+}
+
+Result<EnvelopeSummary> check_envelope(std::string_view bytes) {
+    EnvelopeViews envelope{};
+    RETURN_IF_ERROR(read_envelope(
+        bytes, envelope, [](uint32_t) {}, [](uint8_t, std::string_view, std::string_view) {}));
+    return EnvelopeSummary{envelope.id, envelope.size_bytes};
 }
 
 }  // namespace posthaste

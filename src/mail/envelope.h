@@ -63,5 +63,15 @@ bool envelope_fits(const Envelope& envelope) noexcept;
 // at least one recipient. malformed or too_large. Never allocates more than a small multiple of
 // `bytes`.
 Result<Envelope> decode_envelope(std::string_view bytes);
+// Of what may not decode: whose it says it is; kNoMessage when it does not even say that.
+MessageId id_of_envelope(std::string_view bytes) noexcept;
+
+// For whoever only passes an envelope on: checked as decode_envelope() does, without allocating.
+struct EnvelopeSummary {
+    MessageId id = kNoMessage;
+    uint64_t size_bytes = 0;
+};
+
+Result<EnvelopeSummary> check_envelope(std::string_view bytes);
 
 }  // namespace posthaste

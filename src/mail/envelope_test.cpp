@@ -32,6 +32,20 @@ std::string encoded(const Envelope& envelope) {
     return out;
 }
 
+// The check agrees with the decoder on every envelope of these tests.
+Result<Envelope> decoded_and_checked(std::string_view bytes) {
+    auto decoded = decode_envelope(bytes);
+    const auto checked = check_envelope(bytes);
+    EXPECT_EQ(checked.has_value(), decoded.has_value());
+    if (checked && decoded) {
+        EXPECT_EQ(checked->id, decoded->id);
+        EXPECT_EQ(checked->size_bytes, decoded->size_bytes);
+    } else if (!checked && !decoded) {
+        EXPECT_EQ(checked.error().code, decoded.error().code);
+    }
+    return decoded;
+}
+
 std::string text(std::string_view bytes) {
     std::string out(1, static_cast<char>(bytes.size()));
     return out + std::string(3, '\0') + std::string(bytes);
@@ -73,14 +87,14 @@ TEST(Envelope, HasTheBytesOfVersionOne) {
 }
 
 TEST(Envelope, ReadsBackWhatItWrote) {
-    const auto decoded = decode_envelope(encoded(sample()));
+    const auto decoded = decoded_and_checked(encoded(sample()));
     ASSERT_TRUE(decoded);
     expect_equal(*decoded, sample());
 
     Envelope bounce;
     bounce.smtputf8 = true;
     bounce.recipients = {{"x", "", kNotifyNever}};
-    const auto second = decode_envelope(encoded(bounce));
+    const auto second = decoded_and_checked(encoded(bounce));
     ASSERT_TRUE(second);
     expect_equal(*second, bounce);
 }
@@ -88,18 +102,18 @@ TEST(Envelope, ReadsBackWhatItWrote) {
 TEST(Envelope, RefusesEveryCutAndEveryExtraByte) {
     const std::string good = encoded(sample());
     for (size_t size = 0; size < good.size(); ++size) {
-        const auto cut = decode_envelope(good.substr(0, size));
+        const auto cut = decoded_and_checked(good.substr(0, size));
         ASSERT_FALSE(cut) << size;
         EXPECT_EQ(cut.error().code, Errc::malformed);
     }
-    EXPECT_FALSE(decode_envelope(good + '\0'));
+    EXPECT_FALSE(decoded_and_checked(good + '\0'));
 }
 
 TEST(Envelope, RefusesWhatItDoesNotKnow) {
     const auto with = [](size_t at, char value) {
         std::string bytes = encoded(sample());
         bytes[at] = value;
-        return decode_envelope(bytes).has_value();
+        return decoded_and_checked(bytes).has_value();
     };
     EXPECT_TRUE(with(0, 1));
     EXPECT_FALSE(with(0, 2)) << "version";
@@ -118,12 +132,12 @@ TEST(Envelope, RefusesAddressesThatNoParserLetsThrough) {
                                        std::string(), std::string(kAddressBytesMax + 1, 'a')}) {
         Envelope envelope = sample();
         envelope.recipients[1].address = address;
-        EXPECT_FALSE(decode_envelope(encoded(envelope)));
+        EXPECT_FALSE(decoded_and_checked(encoded(envelope)));
         EXPECT_FALSE(envelope_fits(envelope));
     }
     Envelope envelope = sample();
     envelope.recipients[0].notify = kNotifyNever | kNotifyDelay;
-    EXPECT_FALSE(decode_envelope(encoded(envelope)));
+    EXPECT_FALSE(decoded_and_checked(encoded(envelope)));
     EXPECT_FALSE(envelope_fits(envelope));
 }
 
@@ -133,7 +147,7 @@ TEST(Envelope, MakesWhatOnlyInformsFit) {
     envelope.client_name = std::string("\0\x7f", 2);
     envelope.envelope_id = std::string(1000, 'e');
     ASSERT_TRUE(envelope_fits(envelope));
-    const auto decoded = decode_envelope(encoded(envelope));
+    const auto decoded = decoded_and_checked(encoded(envelope));
     ASSERT_TRUE(decoded);
     EXPECT_EQ(decoded->helo, "a?b??" + std::string(kClientTextBytesMax - 5, 'x'));
     EXPECT_EQ(decoded->client_name, "??");
@@ -144,10 +158,10 @@ TEST(Envelope, FitsExactlyWhenItDecodes) {
     Envelope envelope = sample();
     envelope.recipients.assign(kRecipientsMax, {"abcdefgh@example.com", "", kNotifyUnset});
     EXPECT_TRUE(envelope_fits(envelope));
-    EXPECT_TRUE(decode_envelope(encoded(envelope)));
+    EXPECT_TRUE(decoded_and_checked(encoded(envelope)));
     envelope.recipients.push_back({"one@too.many", "", kNotifyUnset});
     EXPECT_FALSE(envelope_fits(envelope));
-    EXPECT_FALSE(decode_envelope(encoded(envelope)));
+    EXPECT_FALSE(decoded_and_checked(encoded(envelope)));
 
     // Grown byte by byte over the size that a ring record holds.
     envelope.recipients.assign(1000, {std::string(500, 'a'), "", kNotifyUnset});
@@ -156,7 +170,7 @@ TEST(Envelope, FitsExactlyWhenItDecodes) {
         fitted = envelope_fits(envelope);
         const std::string bytes = encoded(envelope);
         EXPECT_EQ(fitted, bytes.size() <= kEnvelopeBytesMax);
-        const auto decoded = decode_envelope(bytes);
+        const auto decoded = decoded_and_checked(bytes);
         EXPECT_EQ(decoded.has_value(), fitted);
         if (!fitted) {
             EXPECT_EQ(decoded.error().code, Errc::too_large);

@@ -97,7 +97,7 @@ QmgrLink::Handled QmgrLink::on_load(std::string_view body) {
     if (request.with_content) {
         if (const Place* place = content_.lend_again(request.id, incarnation())) {
             content_.extents(*place, message_.content);
-        } else if (const auto envelope = decode_envelope(stored->envelope);
+        } else if (const auto envelope = check_envelope(stored->envelope);
                    envelope && !content_.can_hold(envelope->size_bytes)) {
             log_.error(queue_id_text(request.id) +
                        ": larger than the memory it is sent from, left in the queue until the next "

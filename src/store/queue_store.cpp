@@ -450,8 +450,9 @@ Result<void> QueueStore::scan(MessageId after, size_t count_max,
                 stateless_gone.push_back(states.id());
             wire::ScanEntry entry{id, 0, QueueName::active};
             const auto payload = unseal(id, messages.value());
-            const auto envelope = payload ? decode_envelope(*payload)
-                                          : Result<Envelope>(Error{Errc::corrupt, 0, "seal"});
+            const auto envelope = payload
+                                      ? check_envelope(*payload)
+                                      : Result<EnvelopeSummary>(Error{Errc::corrupt, 0, "seal"});
             if (!envelope || envelope->id != id) {
                 damaged.emplace_back(id, "its envelope does not parse");
                 continue;

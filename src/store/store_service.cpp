@@ -194,7 +194,7 @@ wire::CommitOutcome StoreService::add(Outbox& outbox, const wire::CommitRequest&
         world_.log.warning(outbox.peer().name() + ": commit request refused: " + std::string(why));
         return refused;
     };
-    const auto envelope = decode_envelope(request.envelope);
+    const auto envelope = check_envelope(request.envelope);
     if (!envelope) return refuse(envelope.error().text());
     if (!gather(request, envelope->size_bytes)) {
         return refuse(queue_id_text(envelope->id) + ": content is not where and what it should be");
