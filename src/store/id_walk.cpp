@@ -57,7 +57,7 @@ bool IdWalk::is_readable_from(MessageId id) {
     it_.reset(database_.NewIterator(read_, family_));
     const auto key = id_key(id);
     it_->Seek({key.view().data(), key.view().size()});
-    return it_->status().ok();
+    return !is_passed(it_->status());
 }
 
 // The first id from which on reading is possible again. A good block between two damaged ones that

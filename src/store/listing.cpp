@@ -77,15 +77,13 @@ void append_listed_message(MessageId id, std::string_view envelope_bytes,
     out += "]}\n";
 }
 
-class Listing::Client final : public Connection::Handler, public TurnListener {
+class Listing::Client final : public Connection::Handler {
  public:
     Client(Listing& listing, Socket socket)
         : listing_(listing), connection_(listing.loop_, socket, *this) {
         connection_.set_deadline(listing_.loop_.now_us() + kSilenceUs);
         connection_.start();
     }
-
-    ~Client() { listing_.loop_.remove_listener(*this); }
 
     size_t on_bytes(std::string_view bytes) override {
         const size_t end = bytes.find('\n');
@@ -94,7 +92,7 @@ class Listing::Client final : public Connection::Handler, public TurnListener {
         const auto command = trimmed(bytes.substr(0, std::min(end, kCommandBytesMax)));
         if (command == "list") {
             listing_all_ = true;
-            continue_later();
+            listing_.want_page(*this);
         } else {
             connection_.send("error: unknown command\n");
             connection_.close();
@@ -106,26 +104,25 @@ class Listing::Client final : public Connection::Handler, public TurnListener {
 
     void on_sent() override {
         connection_.set_deadline(listing_.loop_.now_us() + kSilenceUs);
-        if (listing_all_) continue_later();
+        if (listing_all_) listing_.want_page(*this);
     }
 
     void on_closed() override { listing_.remove(*this); }
 
-    // A page a turn, and only as fast as the client takes it: the next one follows on_sent().
-    void on_turn_end() override {
+    // Only as fast as the client takes it: the next one follows on_sent().
+    void send_page() {
         if (!listing_all_ || connection_.closing()) return;
         text_.clear();
-        const auto listed = listing_.store_.list_ids(after_, kMessagesATurn, ids_);
+        const auto listed = listing_.store_.list_page(place_, kMessagesATurn, ids_);
         for (const MessageId id : ids_) {
-            after_ = id;
             const auto stored = listing_.store_.load(id);
             if (!stored) continue;  // delivered meanwhile, or in quarantine now
             append_listed_message(id, stored->envelope, stored->state, listing_.store_.reasons(id),
                                   text_);
         }
         if (!text_.empty()) connection_.send(text_);
-        if (listed && ids_.size() == kMessagesATurn) {
-            if (text_.empty()) continue_later();
+        if (listed && !place_.at_end) {
+            if (text_.empty()) listing_.want_page(*this);
             return;
         }
         listing_all_ = false;
@@ -136,12 +133,10 @@ class Listing::Client final : public Connection::Handler, public TurnListener {
     void abort() { connection_.abort(); }
 
  private:
-    void continue_later() { listing_.loop_.request_turn_end(*this); }
-
     Listing& listing_;
     Connection connection_;
     bool listing_all_ = false;
-    MessageId after_ = kNoMessage;
+    QueueStore::ListPlace place_;
     std::vector<MessageId> ids_;
     std::string text_;
 };
@@ -149,7 +144,21 @@ class Listing::Client final : public Connection::Handler, public TurnListener {
 Listing::Listing(Loop& loop, QueueStore& store)
     : loop_(loop), store_(store), accept_done_(runner_of<&Listing::on_accept, Listing>(), this) {}
 
-Listing::~Listing() = default;
+Listing::~Listing() { loop_.remove_listener(*this); }
+
+void Listing::want_page(Client& client) {
+    if (std::ranges::find(waiting_, &client) == waiting_.end()) waiting_.push_back(&client);
+    loop_.request_turn_end(*this);
+}
+
+// Commits wait meanwhile: one page, whoever else is waiting.
+void Listing::on_turn_end() {
+    if (waiting_.empty()) return;
+    Client& client = *waiting_.front();
+    waiting_.erase(waiting_.begin());
+    client.send_page();
+    if (!waiting_.empty()) loop_.request_turn_end(*this);
+}
 
 void Listing::listen(Socket listener) {
     listener_ = listener;
@@ -181,6 +190,7 @@ void Listing::on_accept(const Event& event) {
 }
 
 void Listing::remove(Client& client) {
+    std::erase(waiting_, &client);
     std::erase_if(clients_, [&](const auto& candidate) { return candidate.get() == &client; });
     accept();
 }

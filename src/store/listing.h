@@ -5,8 +5,8 @@
 //
 // One command a connection, one line; more commands (hold ID, release ID, delete ID, requeue ID)
 // will answer "ok" or "error: …". Anybody on the machine may ask, so nothing here may stall the
-// queue: a few messages a turn, no more than the client has taken, a handful of clients, and a
-// deadline for each.
+// queue: one client's page a turn, of a few messages, no more than the client has taken, a handful
+// of clients, and a deadline for each.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ namespace posthaste::store {
 void append_listed_message(MessageId id, std::string_view envelope, std::string_view state,
                            const std::vector<QueueStore::StoredReason>& reasons, std::string& out);
 
-class Listing {
+class Listing final : public TurnListener {
  public:
     static constexpr size_t kClientsMax = 16;
     static constexpr size_t kMessagesATurn = 32;
@@ -36,6 +36,8 @@ class Listing {
 
     Listing(Loop& loop, QueueStore& store);
     ~Listing();
+
+    void on_turn_end() override;
 
     void listen(Socket listener);
     // No new clients; those being served are cut off.
@@ -51,6 +53,7 @@ class Listing {
     void accept();
     void on_accept(const Event& event);
     void remove(Client& client);
+    void want_page(Client& client);
 
     Loop& loop_;
     QueueStore& store_;
@@ -58,6 +61,7 @@ class Listing {
     bool stopping_ = false;
     Completion accept_done_;
     std::vector<std::unique_ptr<Client>> clients_;
+    std::vector<Client*> waiting_;  // for their next page, in order
 };
 
 }  // namespace posthaste::store

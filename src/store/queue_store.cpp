@@ -35,6 +35,8 @@ constexpr char kUnreadableNote[] = "/ended-for-unreadable";
 constexpr uint32_t kFormatVersion = 1;
 constexpr size_t kBatchReservedBytes = 1 * kMiB;
 constexpr size_t kScanReadaheadBytes = 2 * kMiB;
+// By one step of a listing; a removed message leaves two or three.
+constexpr uint64_t kRemovedPassedMax = 4096;
 // Which family a quarantined value came from.
 constexpr std::pair<Family, char> kQuarantined[] = {
     {kContent, 'c'}, {kEnvelope, 'e'}, {kState, 's'}};
@@ -495,6 +497,42 @@ Result<void> QueueStore::list_ids(MessageId after, size_t count_max, std::vector
     for (messages.seek(after + 1); messages.valid() && ids.size() < count_max; messages.next())
         ids.push_back(messages.id());
     if (!messages.status().ok()) return error_of(messages.status(), "list queue");
+    return {};
+}
+
+// RocksDB says that it passed too much, not how far it came: the ids are tried in smaller steps
+// until one can be made, then in larger ones.
+Result<void> QueueStore::list_page(ListPlace& place, size_t count_max,
+                                   std::vector<MessageId>& ids) {
+    ids.clear();
+    const MessageId first = place.after + 1;
+    place.at_end = first > kMessageIdMax;
+    if (place.at_end) return {};
+    rocksdb::ReadOptions read;
+    read.fill_cache = false;
+    read.max_skippable_internal_keys = kRemovedPassedMax;
+    const bool bounded = place.ids_a_step > 0 && place.ids_a_step <= kMessageIdMax - first;
+    const auto step_end = id_key(bounded ? first + place.ids_a_step : kMessageIdMax);
+    const rocksdb::Slice bound = slice(step_end.view());
+    if (bounded) read.iterate_upper_bound = &bound;
+    IdWalk messages = database_->walk(kEnvelope, read, nullptr);
+    for (messages.seek(first); messages.valid() && ids.size() < count_max; messages.next())
+        ids.push_back(messages.id());
+    if (!ids.empty()) place.after = ids.back();
+    if (ids.size() == count_max) return {};
+    const rocksdb::Status status = messages.status();
+    if (status.IsIncomplete()) {
+        if (place.ids_a_step == 1) ++place.after;
+        place.ids_a_step =
+            place.ids_a_step == 0 ? kRemovedPassedMax : std::max<uint64_t>(place.ids_a_step / 2, 1);
+    } else if (!status.ok()) {
+        return error_of(status, "list queue");
+    } else if (bounded) {
+        place.after = first + place.ids_a_step - 1;
+        place.ids_a_step *= 2;
+    } else {
+        place.at_end = true;
+    }
     return {};
 }
 

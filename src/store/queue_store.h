@@ -107,8 +107,20 @@ class QueueStore {
     };
 
     std::vector<StoredReason> reasons(MessageId id);
-    // Ids of `count_max` messages after `after`, readable or not. For listings.
+    // Ids of `count_max` messages after `after`, readable or not.
     Result<void> list_ids(MessageId after, size_t count_max, std::vector<MessageId>& ids);
+
+    // Where a listing stands.
+    struct ListPlace {
+        MessageId after = kNoMessage;
+        uint64_t ids_a_step = 0;  // 0: not known to need steps
+        bool at_end = false;
+    };
+
+    // The next ids of a listing, perhaps none though more are to come: what was removed a moment
+    // ago still lies in the memtable by the ten thousands, and one call passes a bounded part of
+    // it.
+    Result<void> list_page(ListPlace& place, size_t count_max, std::vector<MessageId>& ids);
     // The mark as put last, or behind the largest id in the queue if the log lost it; kNoMessage in
     // a new queue.
     MessageId id_mark() const noexcept;

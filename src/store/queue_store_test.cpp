@@ -164,6 +164,36 @@ TEST(QueueStore, ScansPagesWithQueueAndDueTime) {
     EXPECT_TRUE(last && entries.empty());
 }
 
+// Else whoever asks for a listing makes the commits wait for it.
+TEST(QueueStore, APageOfAListingPassesABoundedPartOfWhatWasRemoved) {
+    for (const MessageId distance : {1u, 100'000u}) {
+        OnSimDisk on;
+        const auto store = on.open();
+        constexpr MessageId kMany = 8000;
+        for (MessageId i = 1; i <= kMany; ++i) {
+            add(*store, i * distance, "x");
+            if (i % 1000 == 0) {
+                ASSERT_TRUE(store->commit());
+            }
+        }
+        for (MessageId i = 1; i <= kMany; ++i) {
+            if (i % 3500 != 0) store->remove_message(i * distance, false);
+        }
+        ASSERT_TRUE(store->commit());
+        QueueStore::ListPlace place;
+        Ids found;
+        Ids ids;
+        size_t pages = 0;
+        for (; !place.at_end && pages < 1000; ++pages) {
+            ASSERT_TRUE(store->list_page(place, 32, ids));
+            found.insert(found.end(), ids.begin(), ids.end());
+        }
+        EXPECT_EQ(found, (Ids{3500 * distance, 7000 * distance}));
+        EXPECT_GT(pages, 3u);
+        EXPECT_LT(pages, 100u);
+    }
+}
+
 TEST(QueueStore, StatesReplaceEachOtherAndReasonsAdd) {
     OnSimDisk on;
     const auto store = on.open();
