@@ -1,6 +1,6 @@
 // runtime/answer_queue.h: answers to one peer, in order; those that found no room in its ring wait
-// here for on_room(). While some wait, the service takes nothing more from that peer (pause()), so
-// they are no more than it had asked.
+// here for on_room(). The peer is paused then, and the service does not resume it while some wait:
+// so they are no more than its last records asked for. None is lost, none overtaken.
 //
 // Owned by the service, made in on_peer_up(), gone in on_peer_down().
 #pragma once
@@ -25,6 +25,7 @@ class AnswerQueue {
         Waiting& waiting = waiting_.emplace_back();
         waiting.type = Record::kType;
         wire::encode(record, waiting.body);
+        peer_.pause();
     }
 
     void on_room() {

@@ -8,26 +8,26 @@
 
 namespace posthaste::store {
 
-void QmgrLink::on_up(Outbox& outbox) {
-    outbox_ = &outbox;
+void QmgrLink::on_up(AnswerQueue& answers) {
+    answers_ = &answers;
     gap_from_ = kNoMessage;
     recorded_.reset();
     outcomes_waiting_ = 0;
     held_.clear();
 }
 
-void QmgrLink::on_down() { outbox_ = nullptr; }
+void QmgrLink::on_down() { answers_ = nullptr; }
 
 void QmgrLink::announce(MessageId id, std::string_view envelope, Place place) {
-    if (outbox_ == nullptr) return content_.give_back(std::move(place));  // its scan will find it
+    if (answers_ == nullptr) return content_.give_back(std::move(place));  // its scan will find it
     message_.envelope = envelope;
     message_.state = {};
     message_.content.clear();
-    if (gap_from_ == kNoMessage && outbox_->empty()) {
+    if (gap_from_ == kNoMessage && !answers_->has_waiting()) {
         content_.extents(place, message_.content);
         const bool lent = !place.empty() && content_.lend(id, std::move(place), incarnation());
         if (!lent) message_.content.clear();
-        if (outbox_->peer().send(message_)) return;
+        if (answers_->peer().send(message_)) return;
         if (lent) content_.release(id);
     } else {
         content_.give_back(std::move(place));
@@ -36,14 +36,15 @@ void QmgrLink::announce(MessageId id, std::string_view envelope, Place place) {
 }
 
 void QmgrLink::on_room() {
-    if (!outbox_->flush() || gap_from_ == kNoMessage) return;
-    if (outbox_->peer().send(wire::AnnounceGap{gap_from_})) gap_from_ = kNoMessage;
+    answers_->on_room();
+    if (answers_->has_waiting() || gap_from_ == kNoMessage) return;
+    if (answers_->peer().send(wire::AnnounceGap{gap_from_})) gap_from_ = kNoMessage;
 }
 
 void QmgrLink::on_committed() {
     outcomes_waiting_ = 0;
-    if (outbox_ == nullptr || !recorded_) return;
-    outbox_->send(wire::OutcomeRecorded{*recorded_});
+    if (answers_ == nullptr || !recorded_) return;
+    answers_->answer(wire::OutcomeRecorded{*recorded_});
     recorded_.reset();
 }
 
@@ -72,7 +73,7 @@ QmgrLink::Handled QmgrLink::on_scan(std::string_view body) {
         store_.end_for_unreadable();
         return Handled::store_failed;
     }
-    outbox_->send(page_);
+    answers_->answer(page_);
     return Handled::ok;
 }
 
@@ -82,7 +83,7 @@ QmgrLink::Handled QmgrLink::gone(MessageId id, const Error& error) {
         store_.end_for_unreadable();
         return Handled::store_failed;
     }
-    outbox_->send(wire::MessageGone{id});
+    answers_->answer(wire::MessageGone{id});
     return Handled::ok;
 }
 
@@ -102,7 +103,7 @@ QmgrLink::Handled QmgrLink::on_load(std::string_view body) {
             log_.error(queue_id_text(request.id) +
                        ": larger than the memory it is sent from, left in the queue until the next "
                        "start; raise store_arena_size");
-            outbox_->send(wire::MessageGone{request.id});
+            answers_->answer(wire::MessageGone{request.id});
             return Handled::ok;
         } else if (!envelope || content_.has_room(envelope->size_bytes, 0)) {
             const auto bytes = store_.load_content(request.id);
@@ -114,7 +115,7 @@ QmgrLink::Handled QmgrLink::on_load(std::string_view body) {
             }
         }
     }
-    outbox_->send(message_);
+    answers_->answer(message_);
     return Handled::ok;
 }
 

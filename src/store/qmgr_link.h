@@ -5,7 +5,7 @@
 // batch and reported as recorded after the commit that holds them.
 //
 // Announcements are the one thing that may be dropped: when qmgr's ring is full, AnnounceGap says
-// from which id on qmgr must scan. Everything else waits in the outbox, and qmgr is not read
+// from which id on qmgr must scan. Everything else waits in its AnswerQueue, and qmgr is not read
 // meanwhile.
 #pragma once
 
@@ -16,11 +16,11 @@
 #include <vector>
 
 #include "mail/wire/queued_message.h"
+#include "runtime/answer_queue.h"
 #include "runtime/log.h"
 #include "runtime/peers.h"
 
 #include "store/lent_content.h"
-#include "store/outbox.h"
 #include "store/queue_store.h"
 
 namespace posthaste::store {
@@ -33,11 +33,11 @@ class QmgrLink {
     QmgrLink(QueueStore& store, LentContent& content, Log& log)
         : store_(store), content_(content), log_(log) {}
 
-    void on_up(Outbox& outbox);
+    void on_up(AnswerQueue& answers);
     // What was lent stays lent until the next qmgr's HeldContent.
     void on_down();
 
-    bool is_up() const noexcept { return outbox_ != nullptr; }
+    bool is_up() const noexcept { return answers_ != nullptr; }
 
     // Of this qmgr. `wrong` says which rule of the wire it broke.
     enum class Handled : uint8_t { ok, wrong, store_failed };
@@ -60,12 +60,12 @@ class QmgrLink {
     Handled on_held(std::string_view body);
     Handled gone(MessageId id, const Error& error);
 
-    uint32_t incarnation() const noexcept { return outbox_->peer().incarnation(); }
+    uint32_t incarnation() const noexcept { return answers_->peer().incarnation(); }
 
     QueueStore& store_;
     LentContent& content_;
     Log& log_;
-    Outbox* outbox_ = nullptr;
+    AnswerQueue* answers_ = nullptr;
     MessageId gap_from_ = kNoMessage;   // not announced from here on, and qmgr does not know yet
     std::optional<uint64_t> recorded_;  // the last sequence in the batch
     size_t outcomes_waiting_ = 0;

@@ -76,51 +76,51 @@ void StoreService::on_drain() {
 }
 
 bool StoreService::is_idle() const {
-    for (const auto& outbox : outboxes_) {
-        if (!outbox->empty()) return false;
+    for (const auto& answers : answers_) {
+        if (answers->has_waiting()) return false;
     }
     return added_.empty() && leases_.empty() && qmgr_.outcomes_waiting() == 0 && listing_.is_idle();
 }
 
 void StoreService::on_peer_up(Peer& peer) {
     if (!peer.has_channel()) return;  // only its arena is ours to read
-    Outbox& outbox = *outboxes_.emplace_back(std::make_unique<Outbox>(peer));
-    peer.service_data = &outbox;
+    AnswerQueue& answers = *answers_.emplace_back(std::make_unique<AnswerQueue>(peer));
+    peer.service_data = &answers;
     if (held_) peer.pause();
-    if (peer.role() == Role::qmgr) qmgr_.on_up(outbox);
+    if (peer.role() == Role::qmgr) qmgr_.on_up(answers);
 }
 
 void StoreService::on_peer_down(Peer& peer) {
-    auto* const outbox = static_cast<Outbox*>(peer.service_data);
-    if (outbox == nullptr) return;
+    auto* const answers = static_cast<AnswerQueue*>(peer.service_data);
+    if (answers == nullptr) return;
     // Its requests in the batch are copies by now: they are written, and answered to nobody.
     if (peer.role() == Role::qmgr) qmgr_.on_down();
-    std::erase_if(outboxes_, [&](const auto& candidate) { return candidate.get() == outbox; });
+    std::erase_if(answers_, [&](const auto& candidate) { return candidate.get() == answers; });
 }
 
-Outbox* StoreService::outbox_of(uint32_t incarnation) {
+AnswerQueue* StoreService::answers_of(uint32_t incarnation) {
     Peer* const peer = peers_->find(incarnation);
-    return peer == nullptr ? nullptr : static_cast<Outbox*>(peer->service_data);
+    return peer == nullptr ? nullptr : static_cast<AnswerQueue*>(peer->service_data);
 }
 
 void StoreService::on_room(Peer& peer) {
-    auto& outbox = *static_cast<Outbox*>(peer.service_data);
+    auto& answers = *static_cast<AnswerQueue*>(peer.service_data);
     if (peer.role() == Role::qmgr) {
         qmgr_.on_room();
     } else {
-        outbox.flush();
+        answers.on_room();
     }
-    if (outbox.empty() && !held_) peer.resume();
+    if (!answers.has_waiting() && !held_) peer.resume();
 }
 
 void StoreService::on_record(Peer& peer, uint16_t type, std::string_view body) {
-    auto& outbox = *static_cast<Outbox*>(peer.service_data);
+    auto& answers = *static_cast<AnswerQueue*>(peer.service_data);
     if (peer.role() == Role::qmgr) {
         on_qmgr_record(peer, type, body);
     } else if (type == wire::CommitRequest::kType) {
-        on_commit_request(outbox, body);
+        on_commit_request(answers, body);
     } else if (type == wire::LeaseRequest::kType) {
-        on_lease_request(outbox, body);
+        on_lease_request(answers, body);
     } else {
         peers_->misbehaved(peer, "unknown record");
     }
@@ -151,24 +151,24 @@ void StoreService::on_qmgr_record(Peer& peer, uint16_t type, std::string_view bo
     }
 }
 
-void StoreService::on_lease_request(Outbox& outbox, std::string_view body) {
+void StoreService::on_lease_request(AnswerQueue& answers, std::string_view body) {
     wire::LeaseRequest request;
     if (!wire::decode(body, request)) {
-        return peers_->misbehaved(outbox.peer(), "malformed lease request");
+        return peers_->misbehaved(answers.peer(), "malformed lease request");
     }
     const MessageId first = failed_ ? kNoMessage : ids_.lease(world_.loop.wall_us());
     if (first == kNoMessage) {
-        return outbox.send(wire::LeaseGrant{request.cookie, kNoMessage, 0});
+        return answers.answer(wire::LeaseGrant{request.cookie, kNoMessage, 0});
     }
-    leases_.push_back({outbox.peer().incarnation(), request.cookie, first});
+    leases_.push_back({answers.peer().incarnation(), request.cookie, first});
     world_.loop.request_turn_end(*this);
 }
 
-void StoreService::on_commit_request(Outbox& outbox, std::string_view body) {
+void StoreService::on_commit_request(AnswerQueue& answers, std::string_view body) {
     if (!wire::decode(body, request_)) {
-        return peers_->misbehaved(outbox.peer(), "malformed commit request");
+        return peers_->misbehaved(answers.peer(), "malformed commit request");
     }
-    const wire::CommitOutcome outcome = add(outbox, request_);
+    const wire::CommitOutcome outcome = add(answers, request_);
     switch (outcome) {
         case wire::CommitOutcome::durable:
             return world_.loop.request_turn_end(*this);
@@ -182,16 +182,16 @@ void StoreService::on_commit_request(Outbox& outbox, std::string_view body) {
             counters_.add(kRefused);
             break;
     }
-    outbox.send(wire::CommitResult{request_.cookie, outcome});
+    answers.answer(wire::CommitResult{request_.cookie, outcome});
 }
 
 // durable: it is in the batch, and will be.
-wire::CommitOutcome StoreService::add(Outbox& outbox, const wire::CommitRequest& request) {
+wire::CommitOutcome StoreService::add(AnswerQueue& answers, const wire::CommitRequest& request) {
     using enum wire::CommitOutcome;
     if (failed_) return busy;
     if (!free_space_.is_enough(world_.loop.now_us())) return no_space;
     const auto refuse = [&](std::string_view why) {
-        world_.log.warning(outbox.peer().name() + ": commit request refused: " + std::string(why));
+        world_.log.warning(answers.peer().name() + ": commit request refused: " + std::string(why));
         return refused;
     };
     const auto envelope = check_envelope(request.envelope);
@@ -214,8 +214,12 @@ wire::CommitOutcome StoreService::add(Outbox& outbox, const wire::CommitRequest&
                           ": this id is not leased, or was used before");
     }
 
-    Added added{outbox.peer().incarnation(), request.cookie,          envelope->id,
-                envelopes_.size(),           request.envelope.size(), {}};
+    Added added{answers.peer().incarnation(),
+                request.cookie,
+                envelope->id,
+                envelopes_.size(),
+                request.envelope.size(),
+                {}};
     // From here on only our own copy counts: the pieces' owners may still write to theirs.
     if (auto place = content_.take(pieces_, content_.blocks_total() / kShareKeptForLoads)) {
         added.place = std::move(*place);
@@ -279,8 +283,8 @@ void StoreService::answer_all(wire::CommitOutcome outcome) {
     const bool durable = outcome == wire::CommitOutcome::durable;
     counters_.add(durable ? kMessages : kBusy, added_.size());
     for (Added& added : added_) {
-        if (Outbox* const outbox = outbox_of(added.incarnation)) {
-            outbox->send(wire::CommitResult{added.cookie, outcome});
+        if (AnswerQueue* const answers = answers_of(added.incarnation)) {
+            answers->answer(wire::CommitResult{added.cookie, outcome});
         }
     }
     for (Added& added : added_) {
@@ -295,10 +299,10 @@ void StoreService::answer_all(wire::CommitOutcome outcome) {
     }
     counters_.add(kLeases, durable ? leases_.size() : 0);
     for (const Lease& lease : leases_) {
-        Outbox* const outbox = outbox_of(lease.incarnation);
-        if (outbox == nullptr) continue;
-        outbox->send(durable ? wire::LeaseGrant{lease.cookie, lease.first, wire::kLeaseIds}
-                             : wire::LeaseGrant{lease.cookie, kNoMessage, 0});
+        AnswerQueue* const answers = answers_of(lease.incarnation);
+        if (answers == nullptr) continue;
+        answers->answer(durable ? wire::LeaseGrant{lease.cookie, lease.first, wire::kLeaseIds}
+                                : wire::LeaseGrant{lease.cookie, kNoMessage, 0});
     }
     added_.clear();
     leases_.clear();
@@ -316,7 +320,7 @@ void StoreService::fail(const char* why) {
 
 void StoreService::hold_peers() {
     held_ = true;
-    for (const auto& outbox : outboxes_) outbox->peer().pause();
+    for (const auto& answers : answers_) answers->peer().pause();
 }
 
 void StoreService::resume_peers() {
@@ -325,8 +329,8 @@ void StoreService::resume_peers() {
         if (!std::exchange(failure_told_, true)) on_failed_();
         return;
     }
-    for (const auto& outbox : outboxes_) {
-        if (outbox->empty()) outbox->peer().resume();
+    for (const auto& answers : answers_) {
+        if (!answers->has_waiting()) answers->peer().resume();
     }
 }
 

@@ -22,13 +22,13 @@
 #include <vector>
 
 #include "mail/wire/commit_request.h"
+#include "runtime/answer_queue.h"
 #include "runtime/service.h"
 
 #include "store/free_space.h"
 #include "store/id_book.h"
 #include "store/lent_content.h"
 #include "store/listing.h"
-#include "store/outbox.h"
 #include "store/qmgr_link.h"
 #include "store/queue_store.h"
 
@@ -85,10 +85,10 @@ class StoreService final : public Service, public TurnListener {
         MessageId first;
     };
 
-    void on_commit_request(Outbox& outbox, std::string_view body);
-    wire::CommitOutcome add(Outbox& outbox, const wire::CommitRequest& request);
+    void on_commit_request(AnswerQueue& answers, std::string_view body);
+    wire::CommitOutcome add(AnswerQueue& answers, const wire::CommitRequest& request);
     bool gather(const wire::CommitRequest& request, uint64_t size_bytes);
-    void on_lease_request(Outbox& outbox, std::string_view body);
+    void on_lease_request(AnswerQueue& answers, std::string_view body);
     void on_qmgr_record(Peer& peer, uint16_t type, std::string_view body);
 
     void commit();
@@ -99,7 +99,7 @@ class StoreService final : public Service, public TurnListener {
 
     void on_outcome_delay() { commit_now_ = true; }
 
-    Outbox* outbox_of(uint32_t incarnation);
+    AnswerQueue* answers_of(uint32_t incarnation);
     bool batch_is_full() const noexcept;
 
     World& world_;
@@ -113,7 +113,7 @@ class StoreService final : public Service, public TurnListener {
     Listing listing_;
     Counters counters_;
     size_t batch_messages_max_;
-    std::vector<std::unique_ptr<Outbox>> outboxes_;
+    std::vector<std::unique_ptr<AnswerQueue>> answers_;
 
     std::vector<Added> added_;
     std::vector<Lease> leases_;

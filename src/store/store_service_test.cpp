@@ -555,6 +555,7 @@ TEST_F(StoreServiceTest, AnswersWaitForRoomAndNoneIsLost) {
         run();
     }
     EXPECT_GT(asked, 150u);
+    EXPECT_TRUE(peers_->find(kCleanup + 10)->paused());
     size_t heard = 0;
     for (int round = 0; round < 40 && heard < asked; ++round) {
         heard = narrow.hear<wire::LeaseGrant>().size();
