@@ -52,6 +52,7 @@ class Source {
 
     void on_tick() {
         const int64_t now_us = loop_.now_us();
+        std::fflush(nullptr);  // what was acknowledged is on record, also if we are killed
         if (progress_ && now_us - shown_us_ >= kSecondUs / 2) {
             shown_us_ = now_us;
             std::fprintf(stderr, "\r%llu of %llu messages accepted, %.0f a second ",

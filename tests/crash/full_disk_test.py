@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+"""A disk that is really full: 452 4.3.1, nobody dies, delivery drains, and mail is taken again without anybody's help."""
+
+import os
+
+from loop_disk import LoopDisk
+from harness import Relay, Sink, Smtp, free_port, main, source, wait_until
+
+# The floor is 16 times the write buffer: 128 MiB here.
+SETTINGS = {"minimal_backoff_time": "3h", "maximal_backoff_time": "3h", "store_write_buffer_size": "8M",
+            "smtpd_client_connection_count_limit": "0"}
+
+
+def answer_to_mail(relay):
+    """To the first command that is refused, or to the message."""
+    smtp = Smtp(relay.port)
+    smtp.greet()
+    reply = ""
+    for command in ["MAIL FROM:<a@sender.test>", "RCPT TO:<b@dest.test>", "DATA", "Subject: x\r\n\r\nx\r\n."]:
+        reply = smtp.ask(command)
+        if reply[:1] not in "23":
+            break
+    smtp.close()
+    return reply
+
+
+def relay_on(disk, port):
+    relay = Relay(port, start=False, settings=SETTINGS)
+    disk.take_queue_of(relay)
+    relay.start()
+    return relay
+
+
+def test_mail_fills_the_disk():
+    disk = LoopDisk(megabytes=500)
+    port = free_port()
+    relay = relay_on(disk, port)
+    staff = relay.children()
+    for batch in range(100):
+        source(relay, "--messages", 40, "--size", 500_000, "--sessions", 8, "--tag", f"m{batch}", "--timeout-s", 60, check=False)
+        if answer_to_mail(relay).startswith("452 4.3.1"):
+            break
+    assert answer_to_mail(relay).startswith("452 4.3.1"), f"{disk.free_bytes()} bytes free"
+    queued = len(relay.queue())
+    print(f"        {queued} messages of 500 kB in the queue, {disk.free_bytes() >> 20} MiB free")
+    assert queued > 100
+    assert relay.children() == staff, "somebody died of a full disk"
+    sink = Sink(port=port)
+    relay.flush()
+    wait_until(lambda: len(sink.tags()) >= queued, 120, "what is queued to be delivered")
+    relay.wait_queue_empty()
+    wait_until(lambda: answer_to_mail(relay).startswith("250"), 60, f"mail to be taken again; {disk.free_bytes() >> 20} MiB free")
+    assert relay.children() == staff, "somebody died of a full disk"
+    assert len(set(sink.tags())) >= queued
+
+
+def test_somebody_else_fills_the_disk():
+    disk = LoopDisk(megabytes=500)
+    port = free_port()
+    relay = relay_on(disk, port)
+    staff = relay.children()
+    source(relay, "--messages", 500, "--sessions", 8, "--tag", "before")
+    glutton = os.path.join(disk.mount_point, "glutton")
+    with open(glutton, "wb") as f:
+        for piece in [64 << 20, 1 << 20, 4096]:
+            while disk.free_bytes() >= piece:
+                try:
+                    os.posix_fallocate(f.fileno(), os.fstat(f.fileno()).st_size, piece)
+                except OSError:
+                    break
+    assert disk.free_bytes() < 1 << 20, disk.free_bytes()
+    wait_until(lambda: answer_to_mail(relay).startswith("452 4.3.1"), 30, "452 4.3.1")
+    sink = Sink(port=port)
+    relay.flush()
+    wait_until(lambda: len(sink.tags()) >= 500, 60, "the queue to be delivered without a free byte")
+    relay.wait_queue_empty()
+    assert relay.children() == staff, "somebody died of a full disk"
+    os.unlink(glutton)
+    wait_until(lambda: answer_to_mail(relay).startswith("250"), 30, "mail to be taken again")
+    assert relay.children() == staff, "somebody died of a full disk"
+
+
+main(globals())
