@@ -3,6 +3,7 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 # Not by pkg-config: Debian's libunbound.pc asks for the headers of libunbound's own dependencies as well.
 find_library(UNBOUND_LIBRARY unbound REQUIRED)

@@ -19,6 +19,7 @@ alias     IN CNAME both
 null      IN MX 0 .
 nowhere   IN MX 10 nothing
 text      IN TXT "no address, no MX"
+xn--bcher-kva IN MX 10 mx2
 mx2       IN A 127.0.0.2
 mx3       IN A 127.0.0.3
 mx4       IN A 127.0.0.4
@@ -97,6 +98,14 @@ def test_what_dns_says_is_final_is_kept_with_its_reason():
         held = wait_until(lambda: [m for m in world.relay.queue() if m["queue_id"] == queue_id and m["queue_name"] == "hold"],
                           what=f"{domain} in hold")
         assert held[0]["recipients"][0]["delay_reason"], held
+
+
+def test_an_internationalized_domain_is_asked_for_by_its_ascii_form():
+    world = World()
+    queue_id = world.relay.send(sender="jürgen@sender.test", recipients=["jürgen@bücher.test"], mail_options=["SMTPUTF8"])
+    outcome = world.outcome(queue_id)
+    assert outcome.group(1).startswith("mx2.test[127.0.0.2]") and outcome.group(3) == "sent", outcome.group(0)
+    assert world.second.wait()[0].recipients == ["jürgen@bücher.test"]
 
 
 def test_an_mx_without_address_waits_or_fails_but_nothing_is_lost():

@@ -94,6 +94,7 @@ PACKAGE_OF_CMAKE_NAME = {
     "liburing": "liburing-dev",
     "libseccomp": "libseccomp-dev",
     "libxxhash": "libxxhash-dev",
+    "libidn2": "libidn2-dev",
     "unbound": "libunbound-dev",
     "PkgConfig": "pkg-config",
     "Threads": "g++",

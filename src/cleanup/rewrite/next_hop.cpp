@@ -1,5 +1,9 @@
 #include "cleanup/rewrite/next_hop.h"
 
+#include <algorithm>
+#include <idn2.h>
+#include <memory>
+
 #include "base/strings.h"
 
 #include "mail/address.h"
@@ -34,7 +38,20 @@ std::optional<IpAddress> parse_literal(std::string_view text) noexcept {
     return IpAddress::parse(text);
 }
 
-// Underscores and internationalized names as they are: DNS will say.
+// IDNA 2008 A-labels; ASCII stays as it is, underscores and all.
+std::optional<std::string> dns_name(std::string_view host) {
+    const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    if (std::all_of(host.begin(), host.end(), is_ascii)) return lowered(host);
+    uint8_t* converted = nullptr;
+    const std::string name(host);
+    const int status = idn2_lookup_u8(reinterpret_cast<const uint8_t*>(name.c_str()), &converted,
+                                      IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+    const std::unique_ptr<uint8_t, void (*)(void*)> owner(converted, idn2_free);
+    if (status != IDN2_OK) return std::nullopt;
+    return std::string(reinterpret_cast<const char*>(converted));
+}
+
+// Underscores are in use, whatever RFC 1123 says.
 bool is_plausible_host(std::string_view host) noexcept {
     if (host.empty() || host.size() > kDomainBytesMax) return false;
     for (const char c : host) {
@@ -81,7 +98,9 @@ std::optional<NextHop> parse_next_hop(std::string_view text, uint16_t port_defau
     }
     if (host.ends_with('.')) host.remove_suffix(1);
     if (!is_plausible_host(host)) return std::nullopt;
-    out.host = lowered(host);
+    auto name = dns_name(host);
+    if (!name) return std::nullopt;
+    out.host = std::move(*name);
     return out;
 }
 

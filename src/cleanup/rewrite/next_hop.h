@@ -18,8 +18,8 @@
 namespace posthaste::rewrite {
 
 struct NextHop {
-    std::string host;                  // lowered, no brackets
-    bool look_up_mx = true;            // false: written in brackets
+    std::string host;        // lowered, no brackets, as DNS knows it: 例え.jp is xn--r8jz45g.jp
+    bool look_up_mx = true;  // false: written in brackets
     std::optional<IpAddress> address;  // the host is an address, written in brackets
     uint16_t port = 25;
 };

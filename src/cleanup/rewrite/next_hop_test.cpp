@@ -27,6 +27,13 @@ TEST(NextHop, InBracketsIsTheHostItself) {
     EXPECT_EQ(shown("[IPv6:2001:db8::1]:25"), "host 2001:db8::1 address 25");
 }
 
+TEST(NextHop, IsWrittenAsDnsKnowsIt) {
+    EXPECT_EQ(shown("例え.jp"), "mx xn--r8jz45g.jp 25");
+    EXPECT_EQ(shown("[MX.Bücher.example]:26"), "host mx.xn--bcher-kva.example 26");
+    EXPECT_EQ(shown("_a.example"), "mx _a.example 25");
+    EXPECT_EQ(shown("a\xff.example"), "(none)");
+}
+
 TEST(NextHop, IsNotAnything) {
     for (const std::string_view text :
          {"", "[", "[]", "[a", "[a]x", "[a]:", "[a]:0", "[a]:65536", "[a]:gopher", "a:", "a:1:2",
