@@ -5,7 +5,13 @@
 namespace posthaste::smtpd {
 
 bool MessageMemory::is_short() const noexcept {
+    if (loop_.now_us() < queue_full_until_us_) return true;
     return short_since_us_ != kNeverUs && loop_.now_us() - short_since_us_ >= kShortAfterUs;
+}
+
+void MessageMemory::on_answer(uint16_t code) noexcept {
+    if (code == 452) queue_full_until_us_ = loop_.now_us() + kQueueFullUs;
+    if (code == 250) queue_full_until_us_ = 0;
 }
 
 std::optional<uint32_t> MessageMemory::allocate() {

@@ -4,6 +4,10 @@
 // Memory is short when a block was refused or waited for and the arena has not been more than an
 // eighth free since, for kShortAfterUs: then no message is begun (452 4.3.1). Sessions in the
 // middle of one wait in order of asking; how long is their own patience.
+//
+// The queue's disk is the store's affair, but a client should hear of it at MAIL and not when it has
+// sent all of a message: after a 452 from there memory counts as short for kQueueFullUs, then the
+// next message tries again.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +25,7 @@ namespace posthaste::smtpd {
 class MessageMemory {
  public:
     static constexpr int64_t kShortAfterUs = 5 * kSecondUs;
+    static constexpr int64_t kQueueFullUs = 1 * kSecondUs;
 
     class Waiter {
      public:
@@ -39,6 +44,9 @@ class MessageMemory {
     bool has_block() const noexcept { return arena_.blocks_free() > 0; }
 
     bool is_short() const noexcept;
+
+    // What cleanup answered for a message.
+    void on_answer(uint16_t code) noexcept;
 
     std::optional<uint32_t> allocate();
 
@@ -62,6 +70,7 @@ class MessageMemory {
     Loop& loop_;
     Arena& arena_;
     int64_t short_since_us_ = kNeverUs;
+    int64_t queue_full_until_us_ = 0;
     std::vector<Waiter*> waiters_;
     std::vector<uint32_t> quarantined_;  // incarnations
 };

@@ -104,6 +104,7 @@ bool Submissions::on_result(Peer& cleanup, const wire::SubmitResult& result) {
     const bool is_good = (kind == 2 || kind == 4 || kind == 5) && result.code % 100 < 60;
     const bool is_good_dsn = !result.dsn.empty() && enhanced_status_of(result.dsn) == result.dsn;
     if (!is_good || (kind != 2 && !is_good_dsn)) return false;
+    memory_.on_answer(result.code);
     // Whoever is told of the room may submit, and take this slot: nothing of it is used behind
     // that.
     returned_.swap(slot.blocks);

@@ -225,6 +225,25 @@ TEST_F(SmtpdServiceTest, StopsReadingWhileTheArenaIsFullAndGoesOnWhenItIsNot) {
     EXPECT_EQ(arena->blocks_free(), 8U);
 }
 
+TEST_F(SmtpdServiceTest, SaysAtMailThatTheQueueIsFullAndAsksAgainAfterAWhile) {
+    start();
+    add_cleanup(1);
+    answers = false;
+    TestClient& client = client_in_rcpt();
+    run_a_message(client);
+    ASSERT_TRUE(until([&] { return taken.size() == 1; }));
+    answer(*cleanups[0], taken[0], 452, "4.3.1", "Error: queue file write error");
+    ASSERT_TRUE(hears(client, 1));
+    EXPECT_THAT(ask(client, "MAIL FROM:<a@b.test>\r\n"), StartsWith("452 4.3.1 "));
+    pass(MessageMemory::kQueueFullUs);
+    EXPECT_THAT(ask(client, "MAIL FROM:<a@b.test>\r\n"), StartsWith("250 "));
+    ask(client, "RCPT TO:<c@d.test>\r\n");
+    answers = true;
+    run_a_message(client);
+    ASSERT_TRUE(hears(client, 1));
+    EXPECT_THAT(ask(client, "MAIL FROM:<a@b.test>\r\n"), StartsWith("250 "));
+}
+
 TEST_F(SmtpdServiceTest, GivesUpWhenTheArenaStaysFull) {
     start("message_size_limit = 200000\n", 8);
     add_cleanup(1);
