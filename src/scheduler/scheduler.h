@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -210,6 +211,8 @@ class Scheduler final : private RateListener {
     void activate(uint32_t node, Envelope&& envelope, const QueueState* state,
                   std::vector<wire::Extent>& content);
     void set_fates(Message& message, const QueueState* state, bool all_due);
+    void leave_unreadable(std::string_view envelope_bytes, const Error& why,
+                          std::span<const wire::Extent> content);
     void forget_node(uint32_t node);
     void let_go_of_store(uint32_t message);
 

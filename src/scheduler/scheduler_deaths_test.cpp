@@ -211,6 +211,22 @@ TEST(Scheduler, BelievesOfAFormerJobOnlyWhatItHeldAndKeepsWhatASecondHolds) {
     EXPECT_TRUE(world.store_.empty());
 }
 
+TEST(Scheduler, LeavesAnUnreadableEnvelopeAloneAndGivesItsPlaceAway) {
+    SchedulerConfig config;
+    config.active_limit = 4;
+    TestingWorld world(config);
+    for (MessageId id = 1; id <= 10; ++id) world.store_[id].envelope.id = id;  // no recipients
+    world.start();
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.warnings_.size(), 10U);
+    EXPECT_NE(world.warnings_.at(0).find(queue_id_text(1)), std::string::npos);
+    EXPECT_EQ(world.scheduler().messages(), 0U);
+    for (const auto& [id, stored] : world.store_) EXPECT_EQ(stored.lent, 0) << id;
+    for (int i = 0; i < 10; ++i) world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kMinuteUs);
+    EXPECT_EQ(world.deliveries_.size(), 10U);
+}
+
 TEST(Scheduler, LosesNothingWhateverDies) {
     for (uint64_t seed = 1; seed <= 40; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));

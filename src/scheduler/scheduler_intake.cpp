@@ -139,10 +139,7 @@ void Scheduler::on_gone(MessageId id) {
 void Scheduler::on_queued(std::string_view envelope_bytes, std::string_view state_bytes,
                           std::vector<wire::Extent>& content) {
     auto envelope = decode_envelope(envelope_bytes);
-    if (!envelope) {
-        outside_.warn("unreadable envelope from the store: " + envelope.error().text());
-        return;
-    }
+    if (!envelope) return leave_unreadable(envelope_bytes, envelope.error(), content);
     const MessageId id = envelope->id;
     const auto decline = [&] {
         if (!content.empty()) outside_.release_content(id);
@@ -195,6 +192,18 @@ void Scheduler::on_queued(std::string_view envelope_bytes, std::string_view stat
         return;
     }
     activate(node, std::move(*envelope), state ? &*state : nullptr, content);
+}
+
+// It stays in the store, and is forgotten here: its place among the loads and its bytes are free.
+void Scheduler::leave_unreadable(std::string_view envelope_bytes, const Error& why,
+                                 std::span<const wire::Extent> content) {
+    const MessageId id = id_of_envelope(envelope_bytes);
+    outside_.warn(queue_id_text(id) +
+                  ": unreadable envelope from the store, left there: " + why.text());
+    const uint32_t node = table_.find(id);
+    if (node != kNone && table_[node].place == Place::active) return;  // it has those bytes
+    if (!content.empty()) outside_.release_content(id);
+    on_gone(id);
 }
 
 void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* state,
