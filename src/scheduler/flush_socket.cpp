@@ -20,15 +20,16 @@ class FlushSocket::Session final : private Connection::Handler {
 
  private:
     size_t on_bytes(std::string_view bytes) override {
-        size_t consumed = 0;
-        for (size_t end = bytes.find('\n'); end != std::string_view::npos;
-             end = bytes.find('\n', consumed)) {
-            connection_.send(owner_.answer(trimmed(bytes.substr(consumed, end - consumed))));
-            connection_.set_deadline(owner_.loop_.now_us() + kPatienceUs);
-            consumed = end + 1;
+        const size_t end = bytes.find('\n');
+        if (std::min(end, bytes.size()) > kLineBytesMax) {
+            connection_.abort();
+        } else if (end != std::string_view::npos) {
+            connection_.send(owner_.answer(trimmed(bytes.substr(0, end))));
+            connection_.close();
+        } else {
+            return 0;
         }
-        if (bytes.size() - consumed > kLineBytesMax) connection_.abort();
-        return consumed;
+        return bytes.size();
     }
 
     void on_end(Connection::End, int) override { connection_.close(); }
@@ -43,7 +44,8 @@ FlushSocket::FlushSocket(Loop& loop, Scheduler& scheduler, Socket listener)
     : loop_(loop),
       scheduler_(scheduler),
       listener_(listener),
-      accept_done_(runner_of<&FlushSocket::on_accept, FlushSocket>(), this) {
+      accept_done_(runner_of<&FlushSocket::on_accept, FlushSocket>(), this),
+      flush_timer_(timer_calls<&FlushSocket::on_flush_timer, FlushSocket>(), this) {
     loop_.accept(accept_done_, listener_);
 }
 
@@ -80,9 +82,19 @@ void FlushSocket::forget(Session& session) {
     loop_.request_turn_end(*this);
 }
 
+void FlushSocket::flush() {
+    if (loop_.now_us() >= flush_again_us_) return on_flush_timer();
+    if (!flush_timer_.is_set()) loop_.timers().set(flush_timer_, flush_again_us_);
+}
+
+void FlushSocket::on_flush_timer() {
+    flush_again_us_ = loop_.now_us() + kFlushEveryUs;
+    scheduler_.flush();
+}
+
 std::string_view FlushSocket::answer(std::string_view line) {
     if (line == "flush") {
-        scheduler_.flush();
+        flush();
         return "ok\n";
     }
     if (line.starts_with("flush ")) {

@@ -1,9 +1,12 @@
-// scheduler/flush_socket.h: the public socket of qmgr: what an operator may ask for, one line each.
+// scheduler/flush_socket.h: the public socket of qmgr: what an operator may ask for, one line a
+// connection.
 //
 //   "flush\n"        everything deferred is due now             "ok\n"
 //   "flush ID\n"     this message is                            "ok\n" or "unknown\n"
 //
-// Bounded: kSessionsMax conversations, kLineBytesMax a line, kPatienceUs between lines.
+// Anybody on this machine may ask. Bounded: kSessionsMax conversations of one line and one answer
+// each, kLineBytesMax a line, kPatienceUs until it has come; and "flush", which looks at every
+// message, is done once in kFlushEveryUs: one that comes sooner is answered, and done then.
 #pragma once
 
 #include <memory>
@@ -23,7 +26,8 @@ class FlushSocket final : private TurnListener {
  public:
     static constexpr size_t kSessionsMax = 32;
     static constexpr size_t kLineBytesMax = 256;
-    static constexpr int64_t kPatienceUs = 30 * kSecondUs;
+    static constexpr int64_t kPatienceUs = 10 * kSecondUs;
+    static constexpr int64_t kFlushEveryUs = kSecondUs;
 
     FlushSocket(Loop& loop, Scheduler& scheduler, Socket listener);
     ~FlushSocket();
@@ -40,6 +44,8 @@ class FlushSocket final : private TurnListener {
     void on_accept(const Event& event);
     void on_turn_end() override;
     std::string_view answer(std::string_view line);
+    void flush();
+    void on_flush_timer();
     void forget(Session& session);
 
     Loop& loop_;
@@ -47,6 +53,8 @@ class FlushSocket final : private TurnListener {
     Socket listener_;
     Completion accept_done_;
     bool stopping_ = false;
+    int64_t flush_again_us_ = 0;  // not before
+    Timer flush_timer_;
     std::vector<std::unique_ptr<Session>> sessions_;
     std::vector<std::unique_ptr<Session>> over_;  // deleted at the end of the turn
 };
