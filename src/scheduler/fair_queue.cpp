@@ -19,7 +19,10 @@ uint32_t FairQueue::source_for(std::string_view sender_domain, bool bulk) {
     const uint32_t found = source_index_.find(hash, [&](uint32_t index) {
         return sources_[index].bulk == bulk && sources_[index].name == sender_domain;
     });
-    if (found != kNone) return found;
+    if (found != kNone) {
+        if (sources_[found].flows == 0) source_returned(found);
+        return found;
+    }
     const uint32_t index = sources_.allocate();
     Source& source = sources_[index];
     source.name.assign(sender_domain);
@@ -84,6 +87,8 @@ void FairQueue::push_front(uint32_t entry, std::string_view sender_domain, bool 
     it.state = EntryState::queued;
     Flow& flow = flows_[it.flow];
     (it.retry ? flow.retries : flow.fresh).push_front(entries_, entry);
+    Source& source = sources_[flow.source];
+    source.deficit = std::min(source.deficit + static_cast<int32_t>(it.count), kQuantum);
     if (destinations_[it.destination].queued++ == 0) destinations_.touch(it.destination);
 }
 
@@ -99,11 +104,44 @@ void FairQueue::drop_if_empty(uint32_t index) {
     destination.flows.remove(flows_, index);
     flow_index_.erase(hash_of_flow(flow.source, flow.destination), index);
     Source& source = sources_[flow.source];
-    if (--source.flows == 0) {
-        source_index_.erase(source.hash, flow.source);
-        sources_.free(flow.source);
-    }
+    if (--source.flows == 0) source_left(flow.source);
     flows_.free(index);
+}
+
+void FairQueue::source_left(uint32_t index) {
+    if (sources_[index].deficit > 0) return forget_source(index);
+    sources_[index].left_at = turns_;
+    indebted_.push_back(sources_, index);
+    if (++indebted_count_ <= kIndebtedMax) return;
+    --indebted_count_;
+    forget_source(indebted_.pop_front(sources_));
+}
+
+void FairQueue::source_returned(uint32_t index) {
+    Source& source = sources_[index];
+    indebted_.remove(sources_, index);
+    --indebted_count_;
+    source.deficit = static_cast<int32_t>(std::min<int64_t>(deficit_now(source), kQuantum));
+}
+
+void FairQueue::forget_source(uint32_t index) {
+    source_index_.erase(sources_[index].hash, index);
+    sources_.free(index);
+}
+
+int64_t FairQueue::deficit_now(const Source& source) const noexcept {
+    return source.deficit + static_cast<int64_t>((turns_ - source.left_at) / kTurnUnit);
+}
+
+void FairQueue::pass_turns(uint32_t points) {
+    if (indebted_count_ == 0) return;
+    const uint32_t with_mail = sources_.in_use() - indebted_count_;
+    turns_ += points * uint64_t{kTurnUnit} / std::max(with_mail, 1U);
+    const uint32_t oldest = indebted_.front();
+    if (deficit_now(sources_[oldest]) <= 0) return;
+    indebted_.remove(sources_, oldest);
+    --indebted_count_;
+    forget_source(oldest);
 }
 
 void FairQueue::remove(uint32_t entry) {
@@ -125,6 +163,7 @@ uint32_t FairQueue::take_from(uint32_t index) {
     const uint32_t entry = (retry ? flow.retries : flow.fresh).front();
     Source& source = sources_[flow.source];
     source.deficit -= static_cast<int32_t>(entries_[entry].count);
+    pass_turns(entries_[entry].count);
     source.ring.rotate(flows_);
     remove(entry);
     return entry;

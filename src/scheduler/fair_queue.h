@@ -11,7 +11,12 @@
 // once and not again before it is woken. A job costs as many points as it has recipients; each
 // round gives a source kQuantum.
 //
-// Bounded by the active messages: every flow and source holds at least one entry.
+// A source that took more than it had, and then has nothing left, is remembered with its debt: what
+// it would have been given meanwhile pays it off. Else one large job at a time would get more than
+// its share.
+//
+// Bounded by the active messages: every flow and source holds at least one entry, but for at most
+// kIndebtedMax sources that have left.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +32,14 @@ class FairQueue {
  public:
     static constexpr int32_t kQuantum = 8;
     static constexpr uint8_t kFreshPerRetry = 4;
+    static constexpr uint32_t kIndebtedMax = 1024;
 
     FairQueue(EntrySlab& entries, DestinationTable& destinations, uint64_t seed)
         : entries_(entries), destinations_(destinations), seed_(seed) {}
 
     void push_back(uint32_t entry, std::string_view sender_domain, bool bulk);
-    // What came back: before everything of its source for this destination.
+    // What came back: before everything of its source for this destination, and not counted as
+    // served.
     void push_front(uint32_t entry, std::string_view sender_domain, bool bulk);
     void remove(uint32_t entry);
 
@@ -85,6 +92,11 @@ class FairQueue {
     void enter_ring(uint32_t flow);
     void leave_ring(uint32_t flow);
     void drop_if_empty(uint32_t flow);
+    void source_left(uint32_t source);
+    void source_returned(uint32_t source);
+    void forget_source(uint32_t source);
+    void pass_turns(uint32_t points);
+    int64_t deficit_now(const Source& source) const noexcept;
 
     EntrySlab& entries_;
     DestinationTable& destinations_;
@@ -94,6 +106,12 @@ class FairQueue {
     FlatIndex flow_index_;
     FlatIndex source_index_;
     IndexList<Source, &Source::active_links> active_;
+    IndexList<Source, &Source::active_links> indebted_;  // have left, longest ago first
+    uint32_t indebted_count_ = 0;
+    // Points that a source with mail was given, on the average, since some moment; counted only
+    // while somebody is in debt. kTurnUnit to the point.
+    static constexpr uint32_t kTurnUnit = 256;
+    uint64_t turns_ = 0;
 };
 
 }  // namespace posthaste

@@ -33,8 +33,9 @@ struct Source {
     bool bulk = false;
     int32_t deficit = 0;
     uint32_t flows = 0;
-    FlowRingList ring;   // flows that may be served
-    Links active_links;  // among the sources whose ring is not empty
+    uint64_t left_at = 0;  // FairQueue's turns_ when the last flow ended
+    FlowRingList ring;     // flows that may be served
+    Links active_links;    // among the sources whose ring is not empty, or that have left in debt
 };
 
 using SourceSlab = Slab<Source, 256>;

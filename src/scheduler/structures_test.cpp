@@ -365,6 +365,60 @@ TEST_F(FairQueueTest, ServesRetriesOnceForEveryFourFresh) {
     EXPECT_EQ(count, 10U);
 }
 
+// One job at a time, the next as soon as the last one is served: no more than its share.
+TEST_F(FairQueueTest, RemembersTheDebtOfASourceThatLeaves) {
+    const uint32_t y = destination("y");
+    std::set<uint32_t> large{push("large", y, 50)};
+    for (int i = 0; i < 5000; ++i) push("single", y);
+    uint32_t of_large = 0;
+    uint32_t of_single = 0;
+    while (of_single < 4000) {
+        const uint32_t entry = pop();
+        if (large.contains(entry)) {
+            of_large += 50;
+            large = {push("large", y, 50)};
+        } else {
+            ++of_single;
+        }
+    }
+    EXPECT_LE(of_large, of_single);
+    EXPECT_GE(of_large, of_single / 2);
+}
+
+TEST_F(FairQueueTest, ForgetsADebtThatIsPaidAndTheOldestOfVeryMany) {
+    const uint32_t y = destination("y");
+    push("large", y, 50);
+    EXPECT_NE(pop(), kNone);
+    EXPECT_EQ(queue_.sources(), 1U);
+    for (int i = 0; i < 100; ++i) push("single", y);
+    for (int i = 0; i < 50; ++i) EXPECT_NE(pop(), kNone);
+    EXPECT_EQ(queue_.sources(), 1U) << "the other one";
+    while (pop() != kNone) {
+    }
+    // With so many who wait, nobody's debt is paid soon.
+    const uint32_t z = destination("z");
+    full_.insert(z);
+    for (int i = 0; i < 5000; ++i) push("waiting" + std::to_string(i), z);
+    for (uint32_t i = 0; i < FairQueue::kIndebtedMax + 10; ++i)
+        push("large" + std::to_string(i), y, 50);
+    while (pop() != kNone) {
+    }
+    EXPECT_EQ(queue_.sources(), 5000 + FairQueue::kIndebtedMax);
+}
+
+TEST_F(FairQueueTest, DoesNotChargeForWhatCameBack) {
+    const uint32_t y = destination("y");
+    const uint32_t back = push("a", y, 40);
+    for (int i = 0; i < 10; ++i) {
+        ASSERT_EQ(pop(), back);
+        queue_.push_front(back, "a", false);
+    }
+    for (int i = 0; i < 30; ++i) push("b", y);
+    int others = 0;
+    while (pop() != back) ++others;
+    EXPECT_LE(others, FairQueue::kQuantum);
+}
+
 TEST_F(FairQueueTest, FreesFlowsAndSourcesWithTheirLastEntry) {
     const uint32_t y = destination("y");
     const uint32_t first = push("a", y);
