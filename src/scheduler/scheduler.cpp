@@ -66,6 +66,20 @@ void Scheduler::drain() {
     while (!idle_lanes_.empty()) close_lane(idle_lanes_.front());
 }
 
+size_t Scheduler::active_memory_bytes() const noexcept {
+    size_t bytes = messages_.memory_bytes();
+    for (uint32_t i = 0; i < messages_.end(); ++i) {
+        const Message& it = messages_[i];
+        bytes += it.envelope.recipients.capacity() * sizeof(Recipient);
+        bytes += it.content.capacity() * sizeof(wire::Extent);
+        bytes += it.recipients.capacity() * sizeof(RecipientState);
+        bytes += it.order.capacity() * sizeof(uint32_t);
+        bytes += it.reasons.capacity() * sizeof(PendingReason);
+        bytes += it.receipts.capacity() * sizeof(Receipt);
+    }
+    return bytes;
+}
+
 // Retries
 
 void Scheduler::place_by_due(uint32_t node) {

@@ -146,6 +146,9 @@ class Scheduler final : private RateListener {
 
     size_t waiting_memory_bytes() const noexcept { return table_.memory_bytes(); }
 
+    // What the rows of active messages hold, those in use and those that were. Looks at each.
+    size_t active_memory_bytes() const noexcept;
+
  private:
     struct FormerJob {
         uint32_t agent;
@@ -208,11 +211,11 @@ class Scheduler final : private RateListener {
     void place_by_due(uint32_t node);
     void load_more();
     uint32_t next_to_load();
+    void leave_unreadable(std::string_view envelope_bytes, const Error& why,
+                          std::span<const wire::Extent> content);
     void activate(uint32_t node, Envelope&& envelope, const QueueState* state,
                   std::vector<wire::Extent>& content);
     void set_fates(Message& message, const QueueState* state, bool all_due);
-    void leave_unreadable(std::string_view envelope_bytes, const Error& why,
-                          std::span<const wire::Extent> content);
     void forget_node(uint32_t node);
     void let_go_of_store(uint32_t message);
 

@@ -227,6 +227,45 @@ TEST(Scheduler, LeavesAnUnreadableEnvelopeAloneAndGivesItsPlaceAway) {
     EXPECT_EQ(world.deliveries_.size(), 10U);
 }
 
+TEST(Scheduler, KeepsNoMemoryOfLargeMessagesThatAreGone) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"].outcome = Outcome::bounced;  // reasons take room too
+    std::vector<std::string> many;
+    for (int i = 0; i < 5000; ++i) many.push_back("u" + std::to_string(i) + "@y.example");
+    const size_t before = world.scheduler().active_memory_bytes();
+    for (int i = 0; i < 20; ++i) world.submit("a@x.example", many);
+    world.run_for(kHourUs);
+    EXPECT_EQ(world.scheduler().active(), 0U);
+    EXPECT_LT(world.scheduler().active_memory_bytes(), before + 64 * 1024);
+}
+
+TEST(Scheduler, AFlushOfAnActiveMessageTakesNoMemory) {
+    TestingWorld world;
+    world.start();
+    world.sites_["slow.example"].hangs = true;
+    world.sites_["y.example"].refuses = true;
+    std::vector<std::string> many{"b@slow.example"};
+    for (int i = 0; i < 500; ++i) many.push_back("u" + std::to_string(i) + "@y.example");
+    world.submit("a@x.example", many);
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.scheduler().active(), 1U);
+    const MessageId id = world.store_.begin()->first;
+    const auto flush = [&](int times) {
+        for (int i = 0; i < times; ++i) {
+            world.scheduler().flush(id);
+            world.run_for(300 * kMsUs);  // what is dirty is recorded
+        }
+    };
+    flush(20);
+    const size_t suspended = world.scheduler().stats().recipients_suspended;
+    const size_t before = world.scheduler().active_memory_bytes();
+    flush(200);
+    EXPECT_GE(world.scheduler().stats().recipients_suspended, suspended + 200 * 450)
+        << "the site is dead: they wait again each time";
+    EXPECT_LE(world.scheduler().active_memory_bytes(), before + 64 * 1024);
+}
+
 TEST(Scheduler, LosesNothingWhateverDies) {
     for (uint64_t seed = 1; seed <= 40; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));

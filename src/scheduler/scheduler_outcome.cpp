@@ -15,6 +15,12 @@ constexpr int64_t kProgressUs =
 constexpr size_t kGroupsLookedAt = 8;
 constexpr size_t kReasonBytesTotal = 256 * 1024;  // in one record
 constexpr size_t kReasonBytesMin = 32;
+constexpr size_t kKeptElements = 64;  // of a vector, for the row's next message
+
+template <class T>
+void let_go_if_large(std::vector<T>& elements) {
+    if (elements.capacity() > kKeptElements) std::vector<T>().swap(elements);
+}
 
 int64_t whole_seconds_up(int64_t us) noexcept { return (us + kSecondUs - 1) / kSecondUs; }
 
@@ -140,6 +146,13 @@ void Scheduler::leave_active(uint32_t index, Place place) {
     message.node = kNone;
     ++message.generation;
     message.content.clear();
+    // A burst of mailings must not make every row as large as the largest was.
+    if (message.envelope.recipients.capacity() > kKeptElements) message.envelope = {};
+    let_go_if_large(message.content);
+    let_go_if_large(message.recipients);
+    let_go_if_large(message.order);
+    let_go_if_large(message.reasons);
+    let_go_if_large(message.receipts);
     messages_.free(index);
     --active_count_;
     outside_.want_dispatch();

@@ -179,6 +179,7 @@ Route Scheduler::route_of(const wire::ResolveReply& reply) {
 
 void Scheduler::group(uint32_t index) {
     Message& message = messages_[index];
+    if (message.entries == 0) message.order.clear();  // nobody's range
     grouping_.clear();
     for (uint32_t number = 0; number < message.recipients.size(); ++number) {
         const RecipientState& recipient = message.recipients[number];
@@ -208,8 +209,8 @@ void Scheduler::admit(uint32_t index, uint32_t destination_index, size_t first, 
 
     if (destination.state == SiteState::dead) {
         if (outside_.now_us() < destination.dead_until_us) {
-            return suspend_recipients(index, destination_index, order_first,
-                                      static_cast<uint32_t>(count));
+            suspend_recipients(index, destination_index, order_first, static_cast<uint32_t>(count));
+            return message.order.resize(order_first);
         }
         begin_probe(destination);
     }
@@ -221,7 +222,7 @@ void Scheduler::admit(uint32_t index, uint32_t destination_index, size_t first, 
                               outside_.random()};
         for (size_t i = 0; i < count; ++i)
             answer_here(index, message.order[order_first + i], verdict);
-        return;
+        return message.order.resize(order_first);
     }
     const auto sender_domain = domain_of(message.envelope.sender);
     for (uint32_t done = 0; done < count;) {
