@@ -184,11 +184,12 @@ class PlanMaker {
 // Whether a setting that applies at restart is one of this service's: by the first word of its
 // name. What a plan already says in its own fields (users, counts, programs) is compared there.
 bool concerns(std::string_view parameter, const PlannedService& service) {
-    constexpr std::array<std::pair<std::string_view, Role>, 5> kOwners = {
+    constexpr std::array<std::pair<std::string_view, Role>, 6> kOwners = {
         {{"smtpd_", Role::smtpd},
          {"cleanup_", Role::cleanup},
          {"store_", Role::store},
          {"smtp_", Role::smtp},
+         {"lane_", Role::qmgr},
          {"dns_", Role::rewrite}}};
     if (parameter == "worker_processes" || parameter.ends_with("_user") ||
         parameter.ends_with("_directory"))

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "mail/wire/delivery_job.h"
-
 namespace posthaste {
 
 namespace {
@@ -34,7 +32,7 @@ SchedulerConfig scheduler_config(const Settings& settings) {
     config.null_sender_lifetime_us =
         std::min(config.lifetime_us, settings.time_us("bounce_queue_lifetime"));
     config.lane_idle_us = settings.time_us("smtp_connection_cache_time_limit");
-    config.lane_depth = std::clamp(number(settings.integer("lane_depth")), 1U, wire::kLaneDepth);
+    config.lane_depth = number(settings.integer("lane_depth"));
     return config;
 }
 

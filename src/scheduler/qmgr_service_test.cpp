@@ -8,6 +8,9 @@
 #include "base/codec.h"
 
 #include "mail/address.h"
+#include "mail/wire/delivery_job.h"
+
+#include "scheduler/qmgr_config.h"
 
 namespace posthaste {
 namespace {
@@ -383,6 +386,14 @@ TEST_F(QmgrServiceTest, DropsAPeerThatTalksNonsenseAndLivesOn) {
     loop_.turn();
     EXPECT_EQ(peers_.find(agent_.incarnation()), nullptr);
     EXPECT_NE(peers_.find(store_.incarnation()), nullptr);
+}
+
+TEST(QmgrConfig, LaneDepthIsWhatItSays) {
+    const ParameterRow* const row = find_parameter("lane_depth");
+    ASSERT_NE(row, nullptr);
+    EXPECT_EQ(row->max, wire::kLaneDepth);
+    EXPECT_EQ(row->applies, Applies::restart);
+    EXPECT_EQ(scheduler_config(Settings::initial()).lane_depth, wire::kLaneDepth);
 }
 
 TEST_F(QmgrServiceTest, TakesOneListOfFormerJobsFromAnAgent) {

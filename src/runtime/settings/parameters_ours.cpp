@@ -43,8 +43,9 @@ std::span<const ParameterRow> ours() {
          "(mx), which then "
          "share their limits.",
          "none|mx"},
-        {"lane_depth", integer, "4", 1, 64, live,
-         "Messages handed to a connection ahead of the report on the first of them."},
+        {"lane_depth", integer, "2", 1, 2, restart,
+         "Messages handed to a connection at most before the first of them is reported; 1: the next "
+         "one comes only when the last one is done."},
         {"dns_servers", text, "", 0, 0, restart,
          "Name servers as address or address@port; empty: those of /etc/resolv.conf."},
         {"dns_trust_anchor_file", text, "/usr/share/dns/root.key", 0, 0, restart,

@@ -36,7 +36,8 @@ std::span<const ParameterRow> queue() {
         {"default_destination_concurrency_negative_feedback", text, "1", 0, 0, live,
          "How much a failure narrows the window: a number, or number/concurrency."},
         {"default_destination_recipient_limit", integer, "50", 0, kIntMax, live,
-         "Recipients of one delivery; 1: each recipient is a destination of its own."},
+         "Recipients of one delivery; 0: as many as a message has. Unlike Postfix's, 1 does not "
+         "change what a destination is: limits of concurrency and rate stay those of the domain."},
         {"default_destination_rate_delay", time, "0s", 0, kIntMax, live,
          "Pause between deliveries to one destination. Unlike Postfix's it may be below a second: "
          "100ms."},
