@@ -24,7 +24,7 @@ inline constexpr uint32_t kLaneDepth = 2;
 struct LaneOpen {
     static constexpr uint16_t kType = 1;
     uint32_t lane = 0;           // chosen by qmgr, unique within its life
-    std::string_view transport;  // master.cf name: "smtp", "relay"; names the parameters
+    std::string_view transport;  // master.cf name: "smtp", "relay"; agents serve all alike
     std::string_view nexthop;    // as in logs: "example.com", "[127.0.0.1]:2526"
     std::vector<Host> hosts;     // in the order to be tried
 
