@@ -18,7 +18,7 @@ enum class Role : uint8_t {
     smtp = 7,
     postlogd = 8,
     local = 9,
-    virtual_ = 10,
+    virtual_ = 10,  // NOLINT(readability-identifier-naming): a keyword
     pipe = 11,
     bounce = 12,
     error = 13,
