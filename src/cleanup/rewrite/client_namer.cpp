@@ -6,11 +6,13 @@
 namespace posthaste::rewrite {
 namespace {
 
-constexpr uint32_t kTtlMin_s = 60;
-constexpr uint32_t kTtlMax_s = 3600;
-constexpr uint32_t kFailureTtl_s = 30;
+constexpr uint32_t kTtlMinSeconds = 60;
+constexpr uint32_t kTtlMaxSeconds = 3600;
+constexpr uint32_t kFailureTtlSeconds = 30;
 
-uint32_t bounded(uint32_t ttl_s) noexcept { return std::clamp(ttl_s, kTtlMin_s, kTtlMax_s); }
+uint32_t bounded(uint32_t ttl_s) noexcept {
+    return std::clamp(ttl_s, kTtlMinSeconds, kTtlMaxSeconds);
+}
 
 }  // namespace
 
@@ -19,7 +21,7 @@ ClientNamer::Search::Search(ClientNamer& owner, uint64_t search_number)
       number(search_number),
       timer(timer_calls<&Search::on_timeout, Search>(), this) {}
 
-void ClientNamer::Search::on_timeout() { namer.finish(number, {"unknown", kFailureTtl_s}); }
+void ClientNamer::Search::on_timeout() { namer.finish(number, {"unknown", kFailureTtlSeconds}); }
 
 ClientNamer::ClientNamer(Loop& loop, Resolver& resolver, const HostsFile& hosts_file)
     : loop_(loop), resolver_(resolver), hosts_file_(hosts_file) {}
@@ -28,7 +30,7 @@ ClientNamer::~ClientNamer() = default;
 
 void ClientNamer::find(const IpAddress& address, Done done) {
     if (std::string name = hosts_file_.name_of(address); !name.empty())
-        return done({std::move(name), kTtlMax_s});
+        return done({std::move(name), kTtlMaxSeconds});
     const uint64_t number = next_number_++;
     Search& search =
         *searches_.emplace(number, std::make_unique<Search>(*this, number)).first->second;
@@ -44,8 +46,8 @@ void ClientNamer::on_names(uint64_t number, NameAnswer answer) {
     if (found == searches_.end()) return;
     if (answer.status != DnsStatus::ok || answer.names.empty()) {
         return finish(number,
-                      {"unknown",
-                       answer.status == DnsStatus::failed ? kFailureTtl_s : bounded(answer.ttl_s)});
+                      {"unknown", answer.status == DnsStatus::failed ? kFailureTtlSeconds
+                                                                     : bounded(answer.ttl_s)});
     }
     const std::string& name = answer.names.front();
     const uint32_t ttl_s = answer.ttl_s;
@@ -59,7 +61,7 @@ void ClientNamer::on_addresses(uint64_t number, const std::string& name, uint32_
                                const AddressAnswer& answer) {
     const auto found = searches_.find(number);
     if (found == searches_.end()) return;
-    if (answer.status == DnsStatus::failed) return finish(number, {"unknown", kFailureTtl_s});
+    if (answer.status == DnsStatus::failed) return finish(number, {"unknown", kFailureTtlSeconds});
     const auto& addresses = answer.addresses;
     const bool confirmed =
         std::find(addresses.begin(), addresses.end(), found->second->address) != addresses.end();
