@@ -1,4 +1,4 @@
-// walls/act.h: what an intruder in a service would try, one act each; what it finds around it; and
+// tests/walls/act.h: what an intruder in a service would try, one act each; what it finds around it; and
 // which roles may.
 #pragma once
 

@@ -1,4 +1,4 @@
-// walls/layers.h: the layers of the sandbox, and how to take each of them away as a kernel or a
+// tests/walls/layers.h: the layers of the sandbox, and how to take each of them away as a kernel or a
 // container would: by refusing the call that puts it up.
 #pragma once
 

@@ -1,4 +1,4 @@
-// walls/probe.h: a service whose only business is to try what it must not. Started as master starts
+// tests/walls/probe.h: a service whose only business is to try what it must not. Started as master starts
 // services, it goes the same way (runtime/service_main.h) and stands in the same sandbox; one line
 // of standard output for each result, "<act> <outcome>": 0, an errno, or minus the signal it died
 // of.

@@ -1,4 +1,4 @@
-// walls/stage.h: what stands around a service while it tries things: directories, other processes,
+// tests/walls/stage.h: what stands around a service while it tries things: directories, other processes,
 // a host's sockets, a peer's memory; and master's part in its start. Needs root.
 #pragma once
 
