@@ -109,6 +109,36 @@ TEST(LogRepair, ChangedBytesOfAnAcknowledgedBatchAreDamage) {
     }
 }
 
+// Also of the last one, and in its header, whose length says how far to look.
+TEST(LogRepair, AnyChangedByteOfASmallLogIsDamage) {
+    LogWriter log;
+    log.add(payload(300));
+    log.add(payload(700));
+    const std::string whole = log.zero_filled(1 << 16);
+    for (size_t at = 0; at < log.bytes().size(); ++at) {
+        for (const int change : {0x01, 0x02, 0x04, 0x80, 0xff}) {
+            std::string changed = whole;
+            changed[at] = static_cast<char>(changed[at] ^ change);
+            EXPECT_TRUE(find_log_end(changed).damaged) << at << " " << change;
+        }
+    }
+}
+
+// The first sector of a torn batch still holds what was there before: the end of the batch before
+// it, and zeros where the new header begins.
+TEST(LogRepair, AHeaderTornBetweenTwoSectorsIsNoDamage) {
+    for (size_t in_first = 1; in_first < 7; ++in_first) {
+        LogWriter log;
+        const size_t acknowledged = log.add(payload(512 - 7 - in_first));
+        log.add(payload(2000));
+        std::string torn = log.zero_filled(1 << 16);
+        torn.replace(acknowledged, in_first, in_first, '\0');
+        const LogEnd found = find_log_end(torn);
+        EXPECT_EQ(found.good_bytes, acknowledged) << in_first;
+        EXPECT_FALSE(found.damaged) << in_first;
+    }
+}
+
 // A sector lost in the midst of what was acknowledged looks torn, but something was written after
 // it.
 TEST(LogRepair, MissingSectorsBeforeALaterBatchAreDamage) {
