@@ -13,6 +13,11 @@ SmtpReplyParser::State SmtpReplyParser::consume(std::string_view& bytes, SmtpRep
         const size_t newline = bytes.find('\n');
         const std::string_view piece = bytes.substr(0, newline);
         std::string_view line = piece;
+        line_bytes_ += piece.size();
+        if (line_bytes_ > kReplyLineBytesEndured) {
+            malformed_ = true;
+            break;
+        }
         if (in_line_ || newline == std::string_view::npos) {
             line_.append(piece.substr(0, kReplyLineBytesMax - line_.size()));
             line = line_;
@@ -26,6 +31,7 @@ SmtpReplyParser::State SmtpReplyParser::consume(std::string_view& bytes, SmtpRep
         bool last = false;
         malformed_ = !take_line(line.substr(0, kReplyLineBytesMax), last);
         line_.clear();
+        line_bytes_ = 0;
         in_line_ = false;
         if (!malformed_ && last) {
             reply.code = code_;
@@ -69,6 +75,7 @@ void SmtpReplyParser::reset() {
     line_.clear();
     text_.clear();
     lines_.clear();
+    line_bytes_ = 0;
     line_count_ = 0;
     code_ = 0;
     in_line_ = false;

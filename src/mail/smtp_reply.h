@@ -14,6 +14,9 @@ struct SmtpReply {
                         // control bytes become '?'
     std::string lines;  // each line's text after "250-", one per '\n'; for EHLO
 
+    // A yes. (3yz is none: it asks for more, and means something behind DATA alone.)
+    bool is_completion() const noexcept { return code / 100 == 2; }
+
     bool is_positive() const noexcept { return code / 100 == 2 || code / 100 == 3; }
 
     bool is_transient() const noexcept { return code / 100 == 4; }
@@ -27,12 +30,14 @@ struct SmtpReply {
 // first digit 2 to 5; "DDD-" says that another line follows. When the lines of one reply disagree,
 // the code of the last counts, as Postfix has it.
 //
-// Bounds: a line of kReplyLineBytesMax (the rest of a longer one is dropped), kReplyLinesMax lines,
-// texts of kReplyTextBytesMax (further lines count only for their code). Too many lines or a
-// malformed code: the parser reports malformed until reset(), and consumes nothing more.
+// Bounds: a line of kReplyLineBytesMax (the rest of a longer one is dropped, up to
+// kReplyLineBytesEndured), kReplyLinesMax lines, texts of kReplyTextBytesMax (further lines count
+// only for their code). Too many lines, one without end or a malformed code: the parser reports
+// malformed until reset(), and consumes nothing more.
 class SmtpReplyParser {
  public:
     static constexpr size_t kReplyLineBytesMax = 2048;
+    static constexpr size_t kReplyLineBytesEndured = 64 * 1024;
     static constexpr size_t kReplyLinesMax = 512;
     static constexpr size_t kReplyTextBytesMax = 64 * 1024;
     enum class State : uint8_t { incomplete, complete, malformed };
@@ -51,6 +56,7 @@ class SmtpReplyParser {
     std::string line_;  // a line whose end has not arrived, cut at kReplyLineBytesMax
     std::string text_;
     std::string lines_;
+    size_t line_bytes_ = 0;  // of that line, what was dropped included
     size_t line_count_ = 0;
     uint16_t code_ = 0;
     bool in_line_ = false;  // bytes of a line have been seen, even if line_ keeps none of them

@@ -92,9 +92,19 @@ TEST(SmtpReply, WithAMalformedCodeStaysMalformed) {
 }
 
 TEST(SmtpReply, KeepsTheBeginningOfALongLine) {
-    const std::string line = "250 " + std::string(100'000, 'x') + "\r\n250 next\r\n";
+    const std::string line = "250 " + std::string(60'000, 'x') + "\r\n250 next\r\n";
     const std::string kept(SmtpReplyParser::kReplyLineBytesMax - 4, 'x');
     EXPECT_EQ(read_all(line), "250||" + kept + "|" + kept + "\n\n250||next|next\n\nidle");
+}
+
+TEST(SmtpReply, DoesNotEndureALineWithoutEnd) {
+    const std::string most = "250 " + std::string(SmtpReplyParser::kReplyLineBytesEndured - 4, 'x');
+    EXPECT_EQ(read_all(most), "waiting");
+    EXPECT_NE(read_all(most + "\n"), "malformed");
+    EXPECT_EQ(read_all(most + "x"), "malformed");
+    EXPECT_EQ(read_all(most + "x\n250 next\n"), "malformed");
+    EXPECT_EQ(read_all(std::vector<std::string_view>(1000, std::string_view(most).substr(4, 100))),
+              "malformed");
 }
 
 TEST(SmtpReply, HasABoundOnItsLinesAndTexts) {
