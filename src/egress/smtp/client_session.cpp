@@ -139,7 +139,7 @@ void ClientSession::say_hello(Step step) {
 }
 
 void ClientSession::on_hello(const SmtpReply& reply, Step step) {
-    if (!reply.is_positive()) {
+    if (!reply.is_completion()) {
         // As Postfix does: an EHLO that is refused for now is as good as one that is not known.
         if (step == Step::ehlo && reply.code != 421) return say_hello(Step::helo);
         DeliveryStatus why = said(reply, step);
@@ -186,7 +186,7 @@ void ClientSession::on_hello(const SmtpReply& reply, Step step) {
 
 void ClientSession::on_mail(Transaction& transaction, const SmtpReply& reply) {
     transaction.answered = true;
-    if (reply.is_positive()) {
+    if (reply.is_completion()) {
         transaction.mail_accepted = true;
         return;
     }
@@ -196,7 +196,7 @@ void ClientSession::on_mail(Transaction& transaction, const SmtpReply& reply) {
 
 void ClientSession::on_rcpt(Transaction& transaction, uint32_t recipient, const SmtpReply& reply) {
     if (transaction.abandoned) return;  // MAIL was refused: 503 to each
-    if (reply.is_positive()) {
+    if (reply.is_completion()) {
         ++transaction.accepted;
         return;
     }
@@ -233,7 +233,8 @@ void ClientSession::on_data(Transaction& transaction, const SmtpReply& reply) {
 }
 
 void ClientSession::on_final(Transaction& transaction, const SmtpReply& reply, Step step) {
-    if (step == Step::chunk && !reply.is_positive() && transaction_count_ == 1) needs_rset_ = true;
+    if (step == Step::chunk && !reply.is_completion() && transaction_count_ == 1)
+        needs_rset_ = true;
     if (transaction.abandoned) return;
     settle_open(transaction, reply, step);
 }
@@ -243,7 +244,7 @@ void ClientSession::on_early_final(Transaction& transaction, const SmtpReply& re
     const DeliveryStatus early{Outcome::deferred, "4.5.0",
                                "host " + peer_ + " said: " + std::to_string(reply.code) + " " +
                                    reply.text + " (before it had the whole message)"};
-    if (!reply.is_positive()) {
+    if (!reply.is_completion()) {
         settle_open(transaction, reply, step);
     } else {
         for (Job::Recipient& recipient : transaction.job->recipients) {
@@ -281,7 +282,7 @@ void ClientSession::settle(Job::Recipient& recipient, Outcome outcome, std::stri
 
 void ClientSession::settle_open(Transaction& transaction, const SmtpReply& reply, Step step) {
     DeliveryStatus what;
-    if (reply.code / 100 == 2 && (step == Step::end_of_data || step == Step::chunk)) {
+    if (reply.is_completion() && (step == Step::end_of_data || step == Step::chunk)) {
         what.outcome = Outcome::sent;
         what.dsn = reply.dsn.empty() ? "2.0.0" : reply.dsn;
         what.text = std::to_string(reply.code) + " " + reply.text;

@@ -187,6 +187,27 @@ TEST(ClientSession, ResetsBeforeTheNextMessageWhenDataWasRefused) {
     EXPECT_EQ(said.substr(0, 10), "RSET\r\nMAIL");
 }
 
+TEST(ClientSession, A354ThatNobodyAskedForIsNoYes) {
+    const auto fate = [](std::string_view mail, std::string_view rcpt, std::string_view dot) {
+        Talk talk;
+        auto job = make_job({"a@dest"});
+        talk.jobs = {job.get()};
+        talk.hears("220 mx\r\n");
+        talk.hears("250 mx\r\n");
+        for (const std::string_view reply : {mail, rcpt, std::string_view("354 go\r\n"), dot})
+            talk.hears(reply);
+        talk.session.on_lost(false);
+        return job->recipients[0].status.outcome;
+    };
+    EXPECT_EQ(fate("250 ok\r\n", "250 ok\r\n", "250 ok\r\n"), Outcome::sent);
+    EXPECT_EQ(fate("354 go\r\n", "250 ok\r\n", "250 ok\r\n"), Outcome::deferred);
+    EXPECT_EQ(fate("250 ok\r\n", "354 go\r\n", "250 ok\r\n"), Outcome::deferred);
+    EXPECT_EQ(fate("250 ok\r\n", "250 ok\r\n", "354 go\r\n"), Outcome::deferred);
+    Talk talk;
+    talk.hears("220 mx\r\n");
+    EXPECT_EQ(talk.hears("354 go\r\n"), "HELO client.test\r\n") << "no answer to EHLO";
+}
+
 TEST(ClientSession, FallsBackToHeloWhenEhloIsRefused) {
     for (const char* refusal : {"502 what\r\n", "450 not now\r\n"}) {
         Talk talk;
