@@ -79,11 +79,12 @@ bool AgentSide::on_jobs_held(Known& agent, std::string_view body) {
         agent.former_size += 1 + job.recipients.size();
         if (agent.former_size > kFormerMax) return false;
         agent.former.emplace(job.id, job.job);
-        held_.push_back(job.id);
+        agent.held.push_back(job.id);
         scheduler_.on_job_held(agent.peer->incarnation(), job);
     }
     if (!held.last) return true;
     agent.ready = true;
+    if (agent.believed) held_.push_back({agent.peer->incarnation(), std::exchange(agent.held, {})});
     scheduler_.on_agent_ready(agent.peer->incarnation());
     return true;
 }

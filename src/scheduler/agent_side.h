@@ -61,8 +61,14 @@ class AgentSide {
     // Every agent has said what it holds for the qmgr before us.
     bool all_ready() const noexcept;
 
-    // What they said; given away.
-    std::vector<MessageId> take_held() noexcept { return std::move(held_); }
+    // What one agent holds of the qmgr before us: the store may not give away those bytes.
+    struct HeldList {
+        uint32_t agent = 0;
+        std::vector<MessageId> ids;
+    };
+
+    // Complete lists not taken before.
+    std::vector<HeldList> take_held() noexcept { return std::exchange(held_, {}); }
 
  private:
     struct KeptReport {
@@ -79,6 +85,7 @@ class AgentSide {
         std::deque<KeptReport> kept;
         std::vector<uint32_t> closes;  // LaneClose for which there was no room
         size_t former_size = 0;        // jobs and recipients listed
+        std::vector<MessageId> held;
         std::multiset<std::pair<MessageId, uint64_t>> former;  // jobs listed and not yet reported
     };
 
@@ -93,7 +100,7 @@ class AgentSide {
     std::set<uint32_t> met_;  // of those older than we are
     std::vector<std::unique_ptr<Known>> agents_;
     uint64_t recorded_ = 0;
-    std::vector<MessageId> held_;
+    std::vector<HeldList> held_;
     // Reused memory.
     wire::DeliveryJob job_;
     wire::DeliveryReport report_;

@@ -14,8 +14,7 @@ QmgrService::QmgrService(World& world)
       store_(scheduler_, agents_),
       rewrite_(scheduler_),
       started_us_(world.loop.now_us()),
-      opening_timer_(timer_calls<&QmgrService::on_opening_timer, QmgrService>(), this),
-      held_timer_(timer_calls<&QmgrService::on_held_timer, QmgrService>(), this) {}
+      opening_timer_(timer_calls<&QmgrService::on_opening_timer, QmgrService>(), this) {}
 
 QmgrService::~QmgrService() { world_.loop.remove_listener(*this); }
 
@@ -66,10 +65,7 @@ void QmgrService::open_if_ready() {
     }
     opening_timer_.cancel();
     scheduler_.open();
-    world_.loop.timers().set(held_timer_, world_.loop.now_us() + kHeldPatienceUs);
 }
-
-void QmgrService::on_held_timer() { store_.say_held(agents_.take_held()); }
 
 void QmgrService::on_peer_up(Peer& peer) {
     if (peer.role() == Role::store) {
@@ -102,7 +98,10 @@ void QmgrService::on_record(Peer& peer, uint16_t type, std::string_view body) {
         understood = rewrite_.on_record(peer, type, body);
     } else if (AgentSide::is_agent(peer.role())) {
         understood = agents_.on_record(peer, type, body);
-        if (type == wire::JobsHeld::kType) open_if_ready();
+        if (type == wire::JobsHeld::kType) {
+            store_.say_held(agents_.take_held());
+            open_if_ready();
+        }
     }
     if (!understood) peers_->misbehaved(peer, "record that qmgr does not understand");
     want_dispatch();

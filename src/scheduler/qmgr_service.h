@@ -6,7 +6,7 @@
 //   operator ► FlushSocket┘
 //
 // Start:  up ─► agents say what they hold for the qmgr before us (or kAgentsPatienceUs pass) ─► open: loads and jobs begin
-//            ─► kHeldPatienceUs later the store is told which bytes agents still hold; the rest it may take back.
+//         As each agent has spoken, however late, the store is told which bytes it still holds.
 // Reports of a turn, and messages, are taken in first; then, once, what there is room for is
 // started.
 #pragma once
@@ -30,8 +30,6 @@ class QmgrService final : public Service, private Outside, private TurnListener 
     // Agents are introduced within milliseconds of our start; the first are waited for in any case.
     static constexpr int64_t kAgentsWaitUs = 250 * kMsUs;
     static constexpr int64_t kAgentsPatienceUs = kSecondUs;
-    // An agent that is introduced late may still name what it holds.
-    static constexpr int64_t kHeldPatienceUs = 2 * kSecondUs;
 
     explicit QmgrService(World& world);
     ~QmgrService() override;
@@ -102,7 +100,6 @@ class QmgrService final : public Service, private Outside, private TurnListener 
 
     void on_opening_timer() { open_if_ready(); }
 
-    void on_held_timer();
     void count();
 
     World& world_;
@@ -117,7 +114,6 @@ class QmgrService final : public Service, private Outside, private TurnListener 
     std::optional<FlushSocket> flush_socket_;
     int64_t started_us_;
     Timer opening_timer_;
-    Timer held_timer_;
 };
 
 }  // namespace posthaste

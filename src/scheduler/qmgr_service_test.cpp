@@ -304,14 +304,17 @@ TEST_F(QmgrServiceTest, StartsNothingBeforeAgentsHaveSaidWhatTheyHold) {
     wire::JobsHeld held;
     held.jobs.push_back({5'000'000, 77, {0}});
     agent_.say(held);
+    loop_.turn();
+    const auto kept = store_.hear<wire::HeldContent>();
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(kept->agent, agent_.incarnation());
+    EXPECT_EQ(kept->ids, std::vector<MessageId>{5'000'000});
+    EXPECT_TRUE(kept->last);
     loop_.pass(20 * kMsUs);
     ASSERT_TRUE(store_.hear<wire::LoadMessage>());
     announce(store_, 5'000'000);
     EXPECT_FALSE(agent_.hear<wire::DeliveryJob>()) << "it is being delivered";
-    loop_.pass(QmgrService::kHeldPatienceUs);
-    const auto kept = store_.hear<wire::HeldContent>();
-    ASSERT_TRUE(kept);
-    EXPECT_EQ(kept->ids, std::vector<MessageId>{5'000'000});
+    loop_.turn();
 
     wire::DeliveryReport out;
     out.sequence = 900;

@@ -279,6 +279,7 @@ class Scheduler final : private RateListener {
     void release_former_job(uint32_t message, const FormerJob& job);
     void former_agent_down(uint32_t incarnation);
     void former_message_gone(MessageId id);
+    void former_job_over(MessageId id);
 
     // Outcome
     void apply(uint32_t message, uint32_t number, const Verdict& verdict);

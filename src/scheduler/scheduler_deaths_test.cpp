@@ -211,6 +211,26 @@ TEST(Scheduler, BelievesOfAFormerJobOnlyWhatItHeldAndKeepsWhatASecondHolds) {
     EXPECT_TRUE(world.store_.empty());
 }
 
+TEST(Scheduler, GivesBackTheBytesOfAFormerJobWithItsLastAgent) {
+    TestingWorld world;
+    world.start(2);
+    world.sites_["y.example"].hangs = true;
+    const MessageId id = world.submit("a@x.example", {"b@y.example"});
+    world.run_for(kSecondUs);
+    // Named late: the message is gone from here before these are done with it.
+    world.scheduler().on_job_held(100, {id + 1, 7, {0}});
+    world.scheduler().on_job_held(101, {id + 1, 8, {0}});
+    world.store_[id + 1].lent = 1;
+    wire::DeliveryReport report;
+    report.sequence = 1;
+    report.job = 7;
+    report.id = id + 1;
+    world.scheduler().on_report(100, report);
+    EXPECT_EQ(world.store_[id + 1].lent, 1);
+    world.agent_down(101);
+    EXPECT_EQ(world.store_[id + 1].lent, 0);
+}
+
 TEST(Scheduler, LeavesAnUnreadableEnvelopeAloneAndGivesItsPlaceAway) {
     SchedulerConfig config;
     config.active_limit = 4;

@@ -38,7 +38,9 @@ void Scheduler::former_report(uint32_t incarnation, const wire::DeliveryReport& 
     const bool gone = node == kNone ? scan_complete_ : table_[node].place == Place::recording;
     if (gone) {
         outside_.report_covered(receipt, 0);
-        return former_message_gone(report.id);
+        auto& jobs = former_[report.id].jobs;
+        jobs.erase(jobs.begin() + (job - jobs.data()));
+        return former_job_over(report.id);
     }
     FormerReport copy{receipt, report.job, {}};
     for (const wire::RecipientResult& result : report.results) {
@@ -132,7 +134,8 @@ void Scheduler::former_agent_down(uint32_t incarnation) {
             to_route.push_back(table_[node].link);
         }
         std::erase_if(jobs, [&](const FormerJob& job) { return job.agent == incarnation; });
-        it = jobs.empty() && it->second.reports.empty() ? former_.erase(it) : std::next(it);
+        const MessageId id = it++->first;
+        former_job_over(id);
     }
     std::sort(to_route.begin(), to_route.end());
     to_route.erase(std::unique(to_route.begin(), to_route.end()), to_route.end());
@@ -142,9 +145,26 @@ void Scheduler::former_agent_down(uint32_t incarnation) {
 void Scheduler::former_message_gone(MessageId id) {
     const auto found = former_.find(id);
     if (found == former_.end()) return;
-    for (const FormerReport& report : found->second.reports)
+    for (const FormerReport& report : found->second.reports) {
         outside_.report_covered(report.receipt, 0);
-    former_.erase(found);
+        std::erase_if(found->second.jobs, [&](const FormerJob& job) {
+            return job.agent == report.receipt.agent && job.job == report.job;
+        });
+    }
+    found->second.reports.clear();
+    former_job_over(id);
+}
+
+// The bytes of a message that we do not have, or have released, are lent until the last agent that
+// sends from them is done: only we know when.
+void Scheduler::former_job_over(MessageId id) {
+    const auto found = former_.find(id);
+    if (found == former_.end() || !found->second.jobs.empty()) return;
+    if (found->second.reports.empty()) former_.erase(found);
+    const uint32_t node = table_.find(id);
+    const bool ours = node != kNone &&
+                      (table_[node].place == Place::active || table_[node].place == Place::loading);
+    if (!ours) outside_.release_content(id);
 }
 
 void Scheduler::on_scan_complete() {

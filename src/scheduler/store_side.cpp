@@ -12,9 +12,6 @@ void StoreSide::on_up(Peer& peer) {
     outcomes_.replay();
     scanning_ = false;
     scan_wanted_ = kNoMessage;
-    // It holds nothing for agents of a former life unless we were there when it said so: then it
-    // was told.
-    if (held_known_ && !held_) held_.emplace();
     scheduler_.on_store_up();
     send_waiting();
 }
@@ -56,21 +53,22 @@ void StoreSide::scan_from(MessageId after) {
     send_scan_request();
 }
 
-void StoreSide::say_held(std::vector<MessageId> ids) {
-    held_known_ = true;
-    held_ = std::move(ids);
+void StoreSide::say_held(std::vector<AgentSide::HeldList> lists) {
+    for (AgentSide::HeldList& list : lists) held_.push_back(std::move(list));
     send_held();
 }
 
 void StoreSide::send_held() {
-    while (peer_ != nullptr && held_) {
-        const size_t count = std::min<size_t>(held_->size(), wire::kScanEntriesMax);
+    while (peer_ != nullptr && !held_.empty()) {
+        std::vector<MessageId>& ids = held_.front().ids;
+        const size_t count = std::min<size_t>(ids.size(), wire::kScanEntriesMax);
         wire::HeldContent record;
-        record.ids.assign(held_->end() - static_cast<ptrdiff_t>(count), held_->end());
-        record.last = count == held_->size();
+        record.agent = held_.front().agent;
+        record.ids.assign(ids.end() - static_cast<ptrdiff_t>(count), ids.end());
+        record.last = count == ids.size();
         if (!peer_->send(record)) return;
-        held_->resize(held_->size() - count);
-        if (record.last) held_.reset();
+        ids.resize(ids.size() - count);
+        if (record.last) held_.pop_front();
     }
 }
 

@@ -8,6 +8,7 @@
 // for room.
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -15,12 +16,11 @@
 #include "mail/wire/queued_message.h"
 #include "runtime/peers.h"
 
+#include "scheduler/agent_side.h"
 #include "scheduler/outcome_log.h"
 #include "scheduler/scheduler.h"
 
 namespace posthaste {
-
-class AgentSide;
 
 class StoreSide {
  public:
@@ -39,8 +39,9 @@ class StoreSide {
     size_t unrecorded() const noexcept { return outcomes_.size(); }
 
     void scan_from(MessageId after);
-    // Once agents have said what they hold: everything else lent to the qmgr before us may go.
-    void say_held(std::vector<MessageId> ids);
+    // Agents have said what they hold: when all have, everything else lent to the qmgr before us may
+    // go.
+    void say_held(std::vector<AgentSide::HeldList> lists);
 
     bool is_up() const noexcept { return peer_ != nullptr; }
 
@@ -55,11 +56,10 @@ class StoreSide {
     AgentSide& agents_;
     Peer* peer_ = nullptr;
     OutcomeLog outcomes_;
-    std::vector<MessageId> releases_;             // for which there was no room
-    std::optional<MessageId> scan_wanted_;        // not asked for yet
-    bool scanning_ = false;                       // a page is to come
-    std::optional<std::vector<MessageId>> held_;  // not said yet
-    bool held_known_ = false;
+    std::vector<MessageId> releases_;       // for which there was no room
+    std::optional<MessageId> scan_wanted_;  // not asked for yet
+    bool scanning_ = false;                 // a page is to come
+    std::deque<AgentSide::HeldList> held_;  // not said yet
     // Reused memory.
     wire::QueuedMessage queued_;
     wire::ScanPage page_;

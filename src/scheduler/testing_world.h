@@ -235,7 +235,8 @@ class TestingWorld : public Outside {
 
     void release_content(MessageId id) override {
         const auto found = store_.find(id);
-        if (found != store_.end() && store_is_up_) --found->second.lent;
+        if (found == store_.end() || !store_is_up_ || found->second.lent == 0) return;
+        --found->second.lent;
         ++released_;
     }
 

@@ -106,6 +106,8 @@ bool LentContent::lend(MessageId id, Place place, uint32_t borrower) {
 const Place* LentContent::lend_again(MessageId id, uint32_t borrower) {
     const auto it = lent_.find(id);
     if (it == lent_.end()) return nullptr;
+    it->second.earlier |= it->second.borrower != borrower;
+    it->second.released = false;
     it->second.borrower = borrower;
     return &it->second.place;
 }
@@ -113,14 +115,20 @@ const Place* LentContent::lend_again(MessageId id, uint32_t borrower) {
 void LentContent::release(MessageId id) {
     const auto it = lent_.find(id);
     if (it == lent_.end()) return;
+    if (it->second.earlier && !proven_) {
+        it->second.released = true;
+        return;
+    }
     give_back(std::move(it->second.place));
     lent_.erase(it);
 }
 
 size_t LentContent::keep_only(const std::unordered_set<MessageId>& held, uint32_t borrower) {
     size_t released = 0;
+    proven_ = true;
     for (auto it = lent_.begin(); it != lent_.end();) {
-        if (it->second.borrower == borrower || held.contains(it->first)) {
+        const bool in_use = it->second.borrower == borrower && !it->second.released;
+        if (in_use || held.contains(it->first)) {
             ++it;
             continue;
         }

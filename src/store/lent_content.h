@@ -2,9 +2,10 @@
 // passes their place on to the agents).
 //
 // A message's bytes come into the arena when it is committed or loaded, and go when qmgr releases
-// them. If qmgr dies, agents may still be sending from them: they stay until the next qmgr has said
-// which ones (HeldContent). Without an arena, or when it is full, there is no place: the message is
-// stored all the same and loaded later.
+// them. If qmgr dies, agents may still be sending from them: they stay until it is proven which
+// ones (keep_only), even those that the next qmgr has been lent too and has released. Without an
+// arena, or when it is full, there is no place: the message is stored all the same, and loaded
+// later.
 #pragma once
 
 #include <cstdint>
@@ -68,14 +69,20 @@ class LentContent {
     // Lent to the qmgr of that incarnation from now on. False: that id has content lent already;
     // the place is free.
     bool lend(MessageId id, Place place, uint32_t borrower);
+
+    // There is another qmgr: what was lent before it is not given back before keep_only().
+    void await_proof() noexcept { proven_ = false; }
+
+    bool is_proven() const noexcept { return proven_; }
+
     // What is lent already, now to this borrower; null when it is not.
     const Place* lend_again(MessageId id, uint32_t borrower);
 
     bool is_lent(MessageId id) const { return lent_.contains(id); }
 
     void release(MessageId id);
-    // The end of a new qmgr's list: whatever was lent to another and is not in `held` comes back.
-    // Returns how many.
+    // The proof that of what was lent before this borrower came, only `held` is still read. The
+    // rest comes back, but for what this borrower has now. Returns how many.
     size_t keep_only(const std::unordered_set<MessageId>& held, uint32_t borrower);
 
     size_t lent_count() const noexcept { return lent_.size(); }
@@ -84,12 +91,15 @@ class LentContent {
     struct Lent {
         Place place;
         uint32_t borrower;
+        bool earlier = false;   // another had it before
+        bool released = false;  // by this one; the others are to be heard
     };
     template <class Use>
     void each_run(const Place& place, Use use) const;
 
     Arena* arena_;
     std::unordered_map<MessageId, Lent> lent_;
+    bool proven_ = true;
 };
 
 }  // namespace posthaste::store

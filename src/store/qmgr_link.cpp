@@ -8,12 +8,22 @@
 
 namespace posthaste::store {
 
+namespace {
+
+constexpr size_t kAgentsToldMax = 4096;  // more than master ever starts
+
+}  // namespace
+
 void QmgrLink::on_up(AnswerQueue& answers) {
     answers_ = &answers;
     gap_from_ = kNoMessage;
     recorded_.reset();
     outcomes_waiting_ = 0;
+    if (qmgr_ == incarnation()) return;  // it goes on where its old channel ended
+    qmgr_ = incarnation();
+    told_.clear();
     held_.clear();
+    content_.await_proof();
 }
 
 void QmgrLink::on_down() { answers_ = nullptr; }
@@ -153,14 +163,21 @@ QmgrLink::Handled QmgrLink::on_held(std::string_view body) {
     for (const MessageId id : held_part_.ids) {
         if (content_.is_lent(id)) held_.insert(id);
     }
-    if (!held_part_.last) return Handled::ok;
-    const size_t released = content_.keep_only(held_, incarnation());
+    if (held_part_.last && told_.size() < kAgentsToldMax) told_.insert(held_part_.agent);
+    return Handled::ok;
+}
+
+void QmgrLink::take_back(std::span<const uint32_t> agents) {
+    if (answers_ == nullptr || content_.is_proven()) return;
+    for (const uint32_t agent : agents) {
+        if (agent < qmgr_ && !told_.contains(agent)) return;
+    }
+    const size_t released = content_.keep_only(held_, qmgr_);
     held_.clear();
     if (released > 0) {
         log_.info("content of " + std::to_string(released) +
                   " messages lent to an earlier qmgr is back");
     }
-    return Handled::ok;
 }
 
 }  // namespace posthaste::store

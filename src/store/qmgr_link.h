@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
@@ -34,8 +35,13 @@ class QmgrLink {
         : store_(store), content_(content), log_(log) {}
 
     void on_up(AnswerQueue& answers);
-    // What was lent stays lent until the next qmgr's HeldContent.
+    // What was lent stays lent until take_back().
     void on_down();
+    // `agents`: those that map our arena. What was lent to an earlier qmgr and nobody holds comes
+    // back once each of them that is older than this qmgr has said, through it, what it holds
+    // (HeldContent). No time is long enough: an agent may have been stopped. Call it when such a
+    // list has come, and when a qmgr came or an agent went.
+    void take_back(std::span<const uint32_t> agents);
 
     bool is_up() const noexcept { return answers_ != nullptr; }
 
@@ -69,7 +75,9 @@ class QmgrLink {
     MessageId gap_from_ = kNoMessage;   // not announced from here on, and qmgr does not know yet
     std::optional<uint64_t> recorded_;  // the last sequence in the batch
     size_t outcomes_waiting_ = 0;
-    std::unordered_set<MessageId> held_;  // of an unfinished HeldContent list
+    uint32_t qmgr_ = 0;                   // whose lists these are, by incarnation
+    std::unordered_set<uint32_t> told_;   // agents whose list is complete
+    std::unordered_set<MessageId> held_;  // by any of them
     // Reused, so that a message costs no allocation.
     wire::QueuedMessage message_;
     wire::ScanPage page_;

@@ -87,10 +87,21 @@ void StoreService::on_peer_up(Peer& peer) {
     AnswerQueue& answers = *answers_.emplace_back(std::make_unique<AnswerQueue>(peer));
     peer.service_data = &answers;
     if (held_) peer.pause();
-    if (peer.role() == Role::qmgr) qmgr_.on_up(answers);
+    if (peer.role() != Role::qmgr) return;
+    qmgr_.on_up(answers);
+    take_back_loans(nullptr);
+}
+
+void StoreService::take_back_loans(const Peer* agent_gone) {
+    std::vector<uint32_t> agents;
+    for (const Peer* peer : peers_->all(Role::smtp)) {
+        if (peer != agent_gone) agents.push_back(peer->incarnation());
+    }
+    qmgr_.take_back(agents);
 }
 
 void StoreService::on_peer_down(Peer& peer) {
+    if (peer.role() == Role::smtp) take_back_loans(&peer);
     auto* const answers = static_cast<AnswerQueue*>(peer.service_data);
     if (answers == nullptr) return;
     // Its requests in the batch are copies by now: they are written, and answered to nobody.
@@ -140,6 +151,7 @@ void StoreService::on_qmgr_record(Peer& peer, uint16_t type, std::string_view bo
     if (failed_) return;  // it replays to the next store
     switch (qmgr_.on_record(type, body)) {
         case QmgrLink::Handled::ok:
+            if (type == wire::HeldContent::kType) take_back_loans(nullptr);
             break;
         case QmgrLink::Handled::wrong:
             return peers_->misbehaved(peer, "malformed record");

@@ -87,8 +87,10 @@ class StoreService final : public Service, public TurnListener {
 
     void on_commit_request(AnswerQueue& answers, std::string_view body);
     wire::CommitOutcome add(AnswerQueue& answers, const wire::CommitRequest& request);
+    void make_room();
     bool gather(const wire::CommitRequest& request, uint64_t size_bytes);
     void on_lease_request(AnswerQueue& answers, std::string_view body);
+    void take_back_loans(const Peer* agent_gone);
     void on_qmgr_record(Peer& peer, uint16_t type, std::string_view body);
 
     void commit();

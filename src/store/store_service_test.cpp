@@ -92,6 +92,12 @@ class StoreServiceTest : public testing::Test {
                      world_.make_doorbell(loop_)});
     }
 
+    // An agent that maps the store's arena.
+    void add_reader(uint32_t incarnation) {
+        peers_->add({Role::smtp, static_cast<uint16_t>(incarnation), incarnation, std::nullopt,
+                     std::nullopt, world_.make_doorbell(loop_)});
+    }
+
     // Lets the store run, as if its bell had been rung.
     void run(int64_t for_us = 1000) {
         Timer wake{[](void*) {}, nullptr};
@@ -467,8 +473,41 @@ TEST_F(StoreServiceTest, ContentStaysLentUntilItIsReleased) {
     EXPECT_EQ(arena_.blocks_free(), free_before);
 }
 
+// However long an agent takes to speak, what it may be sending from is nobody else's.
+TEST_F(StoreServiceTest, GivesNothingOfAFormerQmgrAwayBeforeEveryOlderAgentHasSpoken) {
+    const uint32_t free_before = arena_.blocks_free();
+    const uint32_t stopped = kQmgr + 1;
+    const uint32_t dying = kQmgr + 2;
+    const uint32_t young = kQmgr + 20;
+    const MessageId first = lease();
+    for (uint64_t i = 0; i < 3; ++i) submit(first + i, "h\r\n", "body " + std::to_string(i), i);
+    run();
+    for (const uint32_t agent : {stopped, dying, young}) add_reader(agent);
+    peers_->remove(kQmgr);
+    FarEnd next(1 << 20);
+    link(next, Role::qmgr, kQmgr + 10, std::nullopt);
+    run(kMinuteUs);
+    // The new one loads a message, has it delivered by another agent, and is done with it.
+    for (uint64_t i = 0; i < 2; ++i) {
+        next.say(wire::LoadMessage{first + i, true});
+        next.say(wire::ReleaseContent{first + i});
+    }
+    run(kMinuteUs);
+    EXPECT_EQ(arena_.blocks_free(), free_before - 3);
+    next.say(wire::HeldContent{{first}, true, stopped});
+    run(kMinuteUs);
+    EXPECT_EQ(arena_.blocks_free(), free_before - 3) << "the other one has not said";
+    peers_->remove(dying);
+    run();
+    EXPECT_EQ(arena_.blocks_free(), free_before - 1) << "all but what the slow one held";
+    next.say(wire::ReleaseContent{first});
+    run();
+    EXPECT_EQ(arena_.blocks_free(), free_before);
+}
+
 TEST_F(StoreServiceTest, ANewQmgrSaysWhatAgentsStillHold) {
     const uint32_t free_before = arena_.blocks_free();
+    add_reader(kQmgr + 1);
     const MessageId first = lease();
     for (uint64_t i = 0; i < 3; ++i) submit(first + i, "h\r\n", "body " + std::to_string(i), i);
     run();
@@ -487,8 +526,8 @@ TEST_F(StoreServiceTest, ANewQmgrSaysWhatAgentsStillHold) {
     const auto loaded = next.hear<wire::QueuedMessage>();
     ASSERT_EQ(loaded.size(), 1u);
     EXPECT_EQ(content_of(loaded[0]), "h\r\nbody 0");
-    next.say(wire::HeldContent{{first + 1, first + 777}, false});
-    next.say(wire::HeldContent{{}, true});
+    next.say(wire::HeldContent{{first + 1, first + 777}, false, kQmgr + 1});
+    next.say(wire::HeldContent{{}, true, kQmgr + 1});
     run();
     EXPECT_EQ(arena_.blocks_free(),
               free_before - 2);  // the first one is its own, the second one held

@@ -171,11 +171,13 @@ struct HeldContent {
     static constexpr uint16_t kType = 20;
     std::vector<MessageId> ids;  // in several records when many; `last` ends the list
     bool last = true;
+    uint32_t agent = 0;  // whose list it is, by incarnation
 
     template <class Codec>
     void visit(Codec& codec) {
         codec.list(ids, kScanEntriesMax);
         codec(last);
+        codec(agent);
     }
 };
 
