@@ -122,6 +122,19 @@ def pss_kib(pid):
         return 0
 
 
+def memory_by_program(pids):
+    """{program: PSS in KiB of all its processes}"""
+    totals = {}
+    for pid in pids:
+        totals[name_of(pid)] = totals.get(name_of(pid), 0) + pss_kib(pid)
+    return totals
+
+
+def peak_rss_kib(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return int(re.search(r"^VmHWM:\s+(\d+)", f.read(), re.M).group(1))
+
+
 def box_busy_us():
     """What the whole machine was busy with: user, nice, system, irq, softirq; and what was stolen from it."""
     with open("/proc/stat") as f:

@@ -4,6 +4,7 @@ Each listens on a port of its own on 127.0.0.1 and hands everything to the sink.
 server that the machine already runs: Postfix is started from a configuration and queue of its own.
 """
 
+import json
 import os
 import pwd
 import re
@@ -15,6 +16,8 @@ import time
 from accounting import Group
 
 BUILD = os.path.abspath(os.environ.get("POSTHASTE_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release")))
+ARRIVALS = os.path.join(BUILD, "bench/macro/load/posthaste-arrivals")
+FILL_QUEUE = os.path.join(BUILD, "bench/macro/load/posthaste-fill-queue")
 
 
 def wait_for(condition, seconds, what):
@@ -33,6 +36,7 @@ class Posthaste:
         self.directory = tempfile.mkdtemp(prefix="bench-posthaste-", dir="/var/tmp")
         os.chmod(self.directory, 0o755)
         self.build = build
+        self.sink_port = sink_port
         self.group = Group(group or self.name)
         self.program = os.path.join(build, "sbin/posthaste")
         self.group.run([self.program, "-c", self.directory, "init", "--mode", "bulk", "--listen", f"127.0.0.1:{port}"])
@@ -44,6 +48,16 @@ class Posthaste:
 
     def start(self):
         self.group.run([self.program, "-c", self.directory, "start"])
+
+    def counters(self):
+        """{program: {counter: sum over its processes}}, as `posthaste status` has them."""
+        out = subprocess.run([self.program, "-c", self.directory, "status", "--json"], check=True, capture_output=True, text=True)
+        totals = {}
+        for process in json.loads(out.stdout).get("processes", []):
+            counters = totals.setdefault(process["process"].split("/")[0], {})
+            for each in process.get("counters", []):
+                counters[each["name"]] = counters.get(each["name"], 0) + each["value"]
+        return totals
 
     def stop(self):
         subprocess.run([self.program, "-c", self.directory, "stop"], capture_output=True, timeout=60)
