@@ -23,7 +23,9 @@ def machine_words(machine):
 
 def table(head, rows):
     """Markdown; a cell may be anything that prints."""
-    return [f"| {' | '.join(head)} |", "|" + "---|" * len(head), *(f"| {' | '.join(str(cell) for cell in row)} |" for row in rows)]
+    def line(cells):
+        return "| " + " | ".join(str(cell) for cell in cells) + " |"
+    return [line(head), "|" + "---|" * len(head), *(line(row) for row in rows)]
 
 
 def verdict(kept):
