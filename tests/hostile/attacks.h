@@ -30,10 +30,15 @@ const Function* find_named(const Named<Function> (&all)[kCount], std::string_vie
 }
 
 std::optional<std::string> handshake_attack(Puppet& puppet, Role role, std::string_view name);
-std::string handshake_attacks_on(Role role);
+std::string handshake_attacks_on(Role own, Role role);
 std::optional<std::string> ring_attack(Puppet& puppet, Role role, std::string_view name);
 std::string ring_attacks();
 std::optional<std::string> record_attack(Puppet& puppet, Role role, std::string_view name);
 std::string record_attacks_on(Role role);
+std::optional<std::string> report_attack(Puppet& puppet, std::string_view name);
+std::string report_attacks();
+
+// The store reads the arenas of some, and lends its own to others, and that is all.
+inline bool has_rings(Role own, Role role) { return role != Role::store || own == Role::cleanup; }
 
 }  // namespace posthaste::hostile

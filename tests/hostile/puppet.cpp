@@ -203,13 +203,13 @@ std::string Puppet::obey(std::string_view order) {
     const auto role = role_of_program(order.substr(0, blank));
     if (!role || blank == std::string_view::npos) return "what?";
     const std::string_view name = order.substr(blank + 1);
-    if (name == "list") return attacks_on(*role);
+    if (name == "list") return attacks_on(start_.role, *role);
     return attack(*this, *role, name).value_or("what?");
 }
 
 Greeting proper_greeting(Puppet& puppet, Link& link) {
     Greeting out;
-    out.hello.role = Role::smtpd;
+    out.hello.role = puppet.role();
     out.hello.incarnation = puppet.incarnation();
     if (link.has_rings()) {
         auto own = Segment::create(link.own_bytes());

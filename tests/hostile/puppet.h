@@ -87,6 +87,8 @@ class Puppet {
 
     uint32_t incarnation() const { return start_.incarnation; }
 
+    Role role() const { return start_.role; }
+
  private:
     std::string obey(std::string_view order);
     void take_control_messages();
@@ -111,7 +113,7 @@ Greeting proper_greeting(Puppet& puppet, Link& link);
 
 // One by name on links of that role; "closed", "open", or what was found. Nothing: no such attack.
 std::optional<std::string> attack(Puppet& puppet, Role role, std::string_view name);
-// "handshake/unsealed ring/tail_far …": those that make sense towards that role.
-std::string attacks_on(Role role);
+// "handshake/unsealed ring/tail_far …": those that make sense from one role towards the other.
+std::string attacks_on(Role own, Role role);
 
 }  // namespace posthaste::hostile

@@ -4,6 +4,8 @@
 #include <functional>
 
 #include "mail/envelope.h"
+#include "mail/wire/commit_request.h"
+#include "mail/wire/delivery_report.h"
 #include "mail/wire/resolve.h"
 #include "mail/wire/submitted_message.h"
 #include "runtime/log_line.h"
@@ -20,6 +22,7 @@ Envelope proper_envelope(MessageId id) {
     Envelope out;
     out.id = id;
     out.arrived_wall_us = 1'700'000'000'000'000;
+    out.size_bytes = kMessage.size();
     out.sender = "intruder@evil.test";
     out.recipients = {{"intruder@evil.test", "", kNotifyUnset}};
     out.client_name = "unknown";
@@ -48,14 +51,30 @@ MessageId lease(Link& link) {
     return grant.first;
 }
 
+// To the store, which copies what cleanup hands on.
+std::string commit(Link& link, std::string_view envelope, std::vector<wire::Extent> content) {
+    if (!link.send(wire::CommitRequest{42, envelope, std::move(content)})) return "full";
+    std::string body;
+    wire::CommitResult result;
+    if (!link.hear(result, body)) return link.is_closed(kAnswerMs) ? "closed" : "silent";
+    return result.outcome == wire::CommitOutcome::durable ? "250 durable" : "451 refused";
+}
+
 // "250 2.0.0", "closed", or that nothing was heard.
 std::string submit(Link& link, std::string_view envelope, std::vector<wire::Extent> content) {
+    if (link.terms.peer_role == Role::store) return commit(link, envelope, std::move(content));
     if (!link.send(wire::SubmitMessage{42, envelope, std::move(content)})) return "full";
     std::string body;
     wire::SubmitResult result;
     if (!link.hear(result, body)) return link.is_closed(kAnswerMs) ? "closed" : "silent";
     return std::to_string(result.code) + " " + std::string(result.dsn);
 }
+
+// Of the same shape for both: the way of a message is submit, then commit.
+bool takes_messages(Role role) { return role == Role::cleanup || role == Role::store; }
+
+static_assert(wire::SubmitMessage::kType == wire::CommitRequest::kType &&
+              wire::SubmitResult::kType == wire::CommitResult::kType);
 
 // ---- places
 
@@ -175,9 +194,10 @@ std::string change_after_handing_over(Puppet& puppet, Role role) {
             char* const bytes = puppet.arena().block(place.first_block).data();
             std::memcpy(bytes, kMessage.data(), kMessage.size());
         }
-        if (!link->send(
-                wire::SubmitMessage{round, encoded(proper_envelope(first + round)), places}))
-            return "full";
+        Envelope envelope = proper_envelope(first + round);
+        envelope.size_bytes = places.size() * kBlockBytes;
+        // CommitRequest looks the same.
+        if (!link->send(wire::SubmitMessage{round, encoded(envelope), places})) return "full";
         Channel::Record record;
         for (unsigned change = 0; change < 400; ++change) {
             char* const bytes = puppet.arena().block(places[change % 16].first_block).data();
@@ -190,8 +210,8 @@ std::string change_after_handing_over(Puppet& puppet, Role role) {
     }
     std::string body;
     for (; answered < 200; ++answered) {
-        wire::SubmitResult result;
-        if (!link->hear(result, body)) return "answers: " + std::to_string(answered);
+        if (!link->hear_type(wire::SubmitResult::kType, body))
+            return "answers: " + std::to_string(answered);
     }
     return "answered";
 }
@@ -202,12 +222,12 @@ std::string change_after_handing_over(Puppet& puppet, Role role) {
 std::string flood(Puppet& puppet, Role role) {
     Link* const link = puppet.established_link(role);
     if (link == nullptr) return "no link";
-    const MessageId first = role == Role::cleanup ? lease(*link) : kNoMessage;
+    const MessageId first = takes_messages(role) ? lease(*link) : kNoMessage;
     const wire::Extent place = lend(puppet, kMessage);
     uint64_t sent = 0;
     for (uint64_t i = 0; i < 20'000; ++i, ++sent) {
         bool taken = false;
-        if (role == Role::cleanup) {
+        if (takes_messages(role)) {
             taken = link->send(
                 wire::SubmitMessage{i, encoded(proper_envelope(first + i % 500)), {place}});
         } else if (role == Role::rewrite) {
@@ -248,9 +268,14 @@ std::string say(Puppet& puppet, Role role, uint16_t type, std::string_view body)
 
 std::string proper_body(Puppet& puppet, Role role) {
     std::string out;
-    if (role == Role::cleanup) {
+    if (takes_messages(role)) {
         const std::string envelope = encoded(proper_envelope(kNotLeased));
         wire::encode(wire::SubmitMessage{1, envelope, {lend(puppet, kMessage)}}, out);
+    } else if (role == Role::qmgr) {
+        wire::DeliveryReport report;
+        report.sequence = 1;
+        report.results.push_back({0, Outcome::sent, "2.0.0", "ok"});
+        wire::encode(report, out);
     } else if (role == Role::rewrite) {
         wire::encode(wire::ResolveRequest{1, true, "a@b.invalid"}, out);
     } else {
@@ -263,7 +288,8 @@ std::string proper_body(Puppet& puppet, Role role) {
 }
 
 uint16_t type_of(Role role) {
-    if (role == Role::cleanup) return wire::SubmitMessage::kType;
+    if (takes_messages(role)) return wire::SubmitMessage::kType;
+    if (role == Role::qmgr) return wire::DeliveryReport::kType;
     return role == Role::rewrite ? wire::ResolveRequest::kType : wire::LogLine::kType;
 }
 
@@ -314,15 +340,16 @@ std::string record_attacks_on(Role role) {
     for (const char* const name : {"body_none", "body_cut_in_half", "body_lacks_a_byte",
                                    "body_with_a_tail", "body_of_ones", "body_of_unknown_type"})
         add(name);
-    if (role == Role::cleanup) {
+    if (takes_messages(role)) {
         for (const auto& each : kPlaces) add(each.name);
-        for (unsigned i = 0; i < 12; ++i) add("read_others");
+        // cleanup hands on what lies in any smtpd's arena: that is its task.
+        for (unsigned i = 0; role == Role::cleanup && i < 12; ++i) add("read_others");
         for (const char* const name :
              {"broken_envelopes", "wrong_ids", "change_after_handing_over", "flood_of_leases"})
             add(name);
     }
     if (role == Role::postlogd) add("forge_log_lines");
-    add("flood");
+    if (role != Role::qmgr) add("flood");
     return out;
 }
 
@@ -332,15 +359,17 @@ std::optional<std::string> attack(Puppet& puppet, Role role, std::string_view na
     const std::string_view layer = name.substr(0, slash);
     const std::string_view rest = name.substr(slash + 1);
     if (layer == "handshake") return handshake_attack(puppet, role, rest);
-    if (role == Role::store) return std::nullopt;  // it reads our arena, and that is all
+    if (!has_rings(puppet.role(), role)) return std::nullopt;
     if (layer == "ring") return ring_attack(puppet, role, rest);
+    if (layer == "report" && role == Role::qmgr) return report_attack(puppet, rest);
     if (layer == "record") return record_attack(puppet, role, rest);
     return std::nullopt;
 }
 
-std::string attacks_on(Role role) {
-    std::string out = handshake_attacks_on(role);
-    if (role != Role::store) out += ring_attacks() + record_attacks_on(role);
+std::string attacks_on(Role own, Role role) {
+    std::string out = handshake_attacks_on(own, role);
+    if (has_rings(own, role)) out += ring_attacks() + record_attacks_on(role);
+    if (role == Role::qmgr) out += report_attacks();
     return out;
 }
 

@@ -1,16 +1,16 @@
 #!/usr/bin/python3
-"""An smtpd that was taken over: its process lies in every way it can, and everybody else goes on as if it were not there.
+"""A service that was taken over: its process lies in every way it can, and everybody else goes on as if it were not there.
 
-tests/hostile has the process (puppet), which master takes for an smtpd; here are its strings. Beside it an honest smtpd takes mail
-all the time. Afterwards the same processes run, every honest message has arrived to the byte, and nothing of it came to the
-intruder.
+tests/hostile has the process (puppet), which master takes for an smtpd, a cleanup or an smtp; here are its strings. Beside it honest
+ones take mail all the time. Afterwards the same processes run, every honest message has arrived to the byte, and nothing of it was
+delivered to the intruder.
 """
 
 import os
 import socket
 import threading
 
-from harness import BUILD, Relay, Smtp, free_port, main, remember_to, scratch_directory, wait_until
+from harness import BUILD, LIBEXEC, Relay, Smtp, free_port, main, remember_to, scratch_directory, wait_until
 from receivers import AioReceiver
 
 PUPPET = os.path.join(BUILD, "tests/hostile/puppet")
@@ -18,7 +18,12 @@ SECRET = "for nobody's eyes but the receiver's"
 # Answers that do no harm; what else comes back is a complaint. "no link" is one: it would have tried nothing.
 HARMLESS = {"closed", "refused", "answered", "full", "open"}
 # What a reader can not tell from good behaviour, or need not mind.
-MAY_STAY_OPEN = {"ring/lies_about_reading", "ring/head_beyond", "record/flood", "record/flood_of_leases", "record/forge_log_lines"}
+MAY_STAY_OPEN = {"ring/lies_about_reading", "ring/head_beyond", "record/flood", "record/flood_of_leases", "record/forge_log_lines",
+                 "report/claim_others", "report/misreport_own", "report/report_of_former_life", "report/hold_without_end"}
+# The first of two workers is the puppet, until it ends.
+SHARE = """#!/bin/sh
+if mkdir {directory}/taken 2>/dev/null; then exec {puppet}; else exec {honest}; fi
+"""
 # master introduces two that fell out five times; then another life is needed.
 ATTACKS_A_LIFE = 5
 
@@ -26,9 +31,14 @@ ATTACKS_A_LIFE = 5
 class Strings:
     """The other end of the puppet's socket: one life after the other."""
 
-    def __init__(self):
+    def __init__(self, role):
         self.directory = scratch_directory("hostile")
-        os.symlink(PUPPET, os.path.join(self.directory, "smtpd"))
+        for program in os.listdir(LIBEXEC):
+            os.symlink(os.path.join(LIBEXEC, program), os.path.join(self.directory, program))
+        os.unlink(os.path.join(self.directory, role))
+        with open(os.path.join(self.directory, role), "w", encoding="utf-8") as f:
+            f.write(SHARE.format(directory=self.directory, puppet=PUPPET, honest=os.path.join(LIBEXEC, role)))
+        os.chmod(os.path.join(self.directory, role), 0o755)
         self.path = os.path.join(self.directory, "strings")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.bind(self.path)
@@ -47,6 +57,7 @@ class Strings:
 
     def next_life(self):
         if self.life:
+            os.rmdir(os.path.join(self.directory, "taken"))
             self.ask("go")
             self.life.close()
         self.life, _ = self.socket.accept()
@@ -87,11 +98,15 @@ class HonestClient(threading.Thread):
         return self.sent
 
 
-def relay_with_puppet(receiver):
-    strings = Strings()
-    relay = Relay(receiver.port, settings={"service_throttle_time": "1s"}, start=False)
-    with open(os.path.join(relay.directory, "master.cf"), "a", encoding="utf-8") as f:
-        f.write(f"127.0.0.1:{free_port()} inet n - n - 1 smtpd -o daemon_directory={strings.directory}\n")
+def relay_with_puppet(receiver, as_role):
+    strings = Strings(as_role)
+    relay = Relay(receiver.port, settings={"service_throttle_time": "1s", "worker_processes": "2"}, start=False)
+    if as_role == "smtpd":
+        # With a port of its own: it serves nobody.
+        with open(os.path.join(relay.directory, "master.cf"), "a", encoding="utf-8") as f:
+            f.write(f"127.0.0.1:{free_port()} inet n - n - 1 smtpd -o daemon_directory={strings.directory}\n")
+    else:
+        relay.configure({"daemon_directory": strings.directory})
     relay.start()
     strings.next_life()
     return relay, strings
@@ -113,9 +128,9 @@ def carry_out(strings, role, names):
     return complaints
 
 
-def attack(role):
+def attack(role, as_role="smtpd"):
     receiver = AioReceiver()
-    relay, strings = relay_with_puppet(receiver)
+    relay, strings = relay_with_puppet(receiver, as_role)
     client = HonestClient(relay)
     before = bystanders(relay, strings)
     names = strings.ask(f"{role} list").split()
@@ -123,6 +138,7 @@ def attack(role):
     complaints = carry_out(strings, role, names)
     assert not complaints, "\n".join(complaints)
     sent = client.stop()
+    strings.next_life()                     # jobs that were given to the one before come back
     assert bystanders(relay, strings) == before, "somebody else died"
     arrived = wait_until(lambda: honest(receiver, sent), 60, "all honest mail")
     for number in range(sent):
@@ -160,6 +176,14 @@ def test_postlogd_is_not_led_astray():
 
 def test_store_is_not_led_astray_by_an_arena():
     attack("store")
+
+
+def test_store_is_not_led_astray_by_a_cleanup():
+    attack("store", as_role="cleanup")
+
+
+def test_qmgr_is_not_led_astray_by_an_agent():
+    attack("qmgr", as_role="smtp")
 
 
 main(globals())
