@@ -122,8 +122,9 @@ class Dialogue {
     }
 
     // `settings` outlives it.
-    explicit Dialogue(const SmtpdSettings& settings) : session(std::in_place, settings, world) {
-        set_client("192.0.2.1");
+    explicit Dialogue(const SmtpdSettings& settings, std::string_view client_ip = "192.0.2.1")
+        : session(std::in_place, settings, world) {
+        set_client(client_ip);
     }
 
     void start(bool input_waits = false) { session->start(client_, input_waits); }
