@@ -66,6 +66,10 @@ class LentContent {
         return arena_ == nullptr ? 0 : arena_->blocks_total();
     }
 
+    uint32_t blocks_used() const noexcept {
+        return arena_ == nullptr ? 0 : arena_->blocks_total() - arena_->blocks_free();
+    }
+
     // Lent to the qmgr of that incarnation from now on. False: that id has content lent already;
     // the place is free.
     bool lend(MessageId id, Place place, uint32_t borrower);

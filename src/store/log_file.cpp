@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <unistd.h>
 
@@ -64,9 +65,14 @@ rocksdb::IOStatus LogFile::Flush(const rocksdb::IOOptions&, rocksdb::IODebugCont
 
 rocksdb::IOStatus LogFile::Sync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) {
     if (!dirty_) return rocksdb::IOStatus::OK();
+    const auto began = std::chrono::steady_clock::now();
     const auto status =
         write_out(written_unsynced_ ? LogRing::Sync::whole_file : LogRing::Sync::these_bytes);
     if (!status.ok()) return status;
+    const auto took = std::chrono::steady_clock::now() - began;
+    progress_->sync_us.fetch_add(
+        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()),
+        std::memory_order_relaxed);
     dirty_ = false;
     written_unsynced_ = false;
     progress_->synced_bytes.store(size_, std::memory_order_relaxed);

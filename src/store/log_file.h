@@ -29,6 +29,7 @@ namespace posthaste::store {
 struct LogProgress {
     std::atomic<uint64_t> synced_bytes{0};
     std::atomic<uint64_t> zeroed_bytes{0};
+    std::atomic<uint64_t> sync_us{0};  // spent in Sync(), all logs together
 };
 
 class LogFile final : public rocksdb::FSWritableFile {

@@ -65,6 +65,8 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
                zeroed_->is_ready();
     }
 
+    uint64_t sync_us() const noexcept { return progress_->sync_us.load(std::memory_order_relaxed); }
+
  private:
     static constexpr size_t kRocksdbBufferBytes = 1024;
     static constexpr uint64_t kWantAfterBytes = 2 << 20;
@@ -121,7 +123,7 @@ LogFiles make_log_file_system(const std::shared_ptr<rocksdb::FileSystem>& target
     }
     auto made = std::make_shared<LogFileSystem>(target ? target : rocksdb::FileSystem::Default(),
                                                 options, std::move(ring), log);
-    return {made, [made] { return made->new_log_pays(); }};
+    return {made, [made] { return made->new_log_pays(); }, [made] { return made->sync_us(); }};
 }
 
 }  // namespace posthaste::store

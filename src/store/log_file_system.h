@@ -30,6 +30,8 @@ struct LogFiles {
     // Then it pays to turn to a new log. Also has that file made once the log has grown a little,
     // which an idle relay's does not.
     std::function<bool()> new_log_pays;
+    // Time spent in writing and syncing logs, all of them since the start.
+    std::function<uint64_t()> sync_us;
 };
 
 // `target` null: the operating system's. Falls back step by step, saying so: without io_uring plain

@@ -55,6 +55,22 @@ class LogFileSystem : public testing::Test {
     RecordingLog log_;
 };
 
+TEST_F(LogFileSystem, TheTimeOfSyncsIsCounted) {
+    const auto store = open(directory_);
+    ASSERT_NE(store, nullptr);
+    const uint64_t before = store->log_sync_us();
+    const std::string content(500'000, 'x');
+    // The time of one may round to nothing; that of all does not.
+    for (MessageId id = 1; id <= 50; ++id) {
+        add(*store, id, content);
+        ASSERT_TRUE(store->commit());
+    }
+    EXPECT_GT(store->log_sync_us(), before);
+    const uint64_t after = store->log_sync_us();
+    ASSERT_TRUE(store->commit());
+    EXPECT_EQ(store->log_sync_us(), after) << "nothing was written";
+}
+
 TEST_F(LogFileSystem, BytesOfASyncedLogAreOnDiskAndThoseBehindThemAreZeros) {
     LogFileOptions options;
     options.zeroed_bytes = 1 << 20;

@@ -22,6 +22,10 @@ enum Row : size_t {
     kLent,
     kLeases,
 };
+    kSyncTime,
+    kSyncTimeOfMessages,
+    kBatchTimeOfMessages,
+    kBlocksUsed,
 
 constexpr CounterRow kRows[] = {
     {"messages_committed", "messages", "Messages made durable."},
@@ -35,6 +39,11 @@ constexpr CounterRow kRows[] = {
     {"messages_lent", "messages", "Whose bytes are lent to qmgr now."},
     {"leases_granted", "leases", "Blocks of message ids given out."},
 };
+    {"sync_time", "us", "Spent in writing and syncing the log, each batch once."},
+    {"sync_time_of_messages", "us", "The same, each batch as often as it brought messages."},
+    {"batch_time_of_messages", "us",
+     "From reading a batch's requests to its answers, as often as it brought messages."},
+    {"arena_blocks_used", "blocks", "Holding lent messages when the last batch was written."},
 // New mail leaves a quarter of the arena to what qmgr loads: else a burst would starve retries.
 constexpr uint32_t kShareKeptForLoads = 4;
 // Kept from one oversized message to the next.
@@ -268,7 +277,12 @@ bool StoreService::gather(const wire::CommitRequest& request, uint64_t size_byte
 }
 
 void StoreService::on_turn_end() {
-    if (std::exchange(turn_over_, false) && held_) resume_peers();
+    if (std::exchange(turn_over_, false) && held_) {
+        counters_.add(kBatchTimeOfMessages,
+                      static_cast<uint64_t>(world_.loop.now_us() - batch_began_us_) *
+                          std::exchange(batch_messages_, 0));
+        resume_peers();
+    }
     if (store_->has_failed() && !failed_) fail("background write");
     if (added_.empty() && leases_.empty() && !commit_now_) return;
     commit();
@@ -296,13 +310,20 @@ void StoreService::answer_all(wire::CommitOutcome outcome) {
     counters_.add(durable ? kMessages : kBusy, added_.size());
     for (Added& added : added_) {
         if (AnswerQueue* const answers = answers_of(added.incarnation)) {
+    batch_began_us_ = world_.loop.now_us();
+    batch_messages_ = added_.size();
+    const uint64_t sync_us_before = store_->log_sync_us();
             answers->answer(wire::CommitResult{added.cookie, outcome});
+    const uint64_t sync_us = store_->log_sync_us() - sync_us_before;
         }
+    counters_.add(kSyncTime, sync_us);
+    counters_.add(kSyncTimeOfMessages, sync_us * added_.size());
     }
     for (Added& added : added_) {
         if (durable) {
             qmgr_.announce(
                 added.id,
+    counters_.set(kBlocksUsed, content_.blocks_used());
                 std::string_view(envelopes_).substr(added.envelope_start, added.envelope_bytes),
                 std::move(added.place));
         } else {

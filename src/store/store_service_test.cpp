@@ -223,6 +223,25 @@ TEST_F(StoreServiceTest, WhatComesTogetherIsOneSyncedWrite) {
     EXPECT_EQ(qmgr_.hear<wire::QueuedMessage>().size(), 26u);
 }
 
+TEST_F(StoreServiceTest, ABatchCountsItsTimeForEachMessageItBrought) {
+    const auto counted = [&](std::string_view name) {
+        for (const CounterValue& each : read_counters(page_))
+            if (each.name == name) return each.value;
+        return UINT64_MAX;
+    };
+    const MessageId first = lease();
+    EXPECT_EQ(counted("batch_time_of_messages"), 0u) << "the lease's write brought no message";
+    for (uint64_t i = 0; i < 25; ++i) submit(first + i, "h\r\n", "body\r\n", 100 + i);
+    run();
+    ASSERT_EQ(counted("messages_committed"), 25u);
+    const uint64_t time_us = counted("batch_time_of_messages");
+    EXPECT_GE(time_us, 25u) << "the next turn comes later";
+    EXPECT_EQ(time_us % 25, 0u);
+    EXPECT_EQ(counted("arena_blocks_used"), 25u) << "qmgr has them";
+    run();
+    EXPECT_EQ(counted("batch_time_of_messages"), time_us) << "each batch once";
+}
+
 TEST_F(StoreServiceTest, RequestsThatAreWrongAreRefusedAndNothingIsStored) {
     const MessageId id = lease();
     const std::string envelope = encoded(envelope_for(id, "0123456789"));

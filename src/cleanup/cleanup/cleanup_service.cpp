@@ -13,7 +13,15 @@
 namespace posthaste::cleanup {
 namespace {
 
-enum CounterIndex : size_t { kMessages, kMessagesRefused, kHeaderBytes, kLeases, kStalls };
+enum CounterIndex : size_t {
+    kMessages,
+    kMessagesRefused,
+    kHeaderBytes,
+    kLeases,
+    kStalls,
+    kStoreTime,
+    kBlocksUsed,
+};
 
 constexpr CounterRow kCounterRows[] = {
     {"messages_committed", "messages", "Messages that the store has made durable."},
@@ -21,6 +29,8 @@ constexpr CounterRow kCounterRows[] = {
     {"header_bytes_written", "bytes", "Header sections written to our arena."},
     {"leases_relayed", "leases", "Blocks of message ids passed on from the store."},
     {"stalls", "events", "Times the store's ring was full and the submitters were paused."},
+    {"store_time", "us", "From handing messages to the store to its answer, summed over them."},
+    {"arena_blocks_used", "blocks", "Holding headers when the last message was answered."},
 };
 
 // A header section of the largest size must still find room while submitters are not paused.
@@ -37,7 +47,8 @@ bool is_submitter(Role role) noexcept {
 std::span<const CounterRow> CleanupService::counter_rows() noexcept { return kCounterRows; }
 
 CleanupService::CleanupService(World& world, CleanupParts parts)
-    : log_(world.log),
+    : loop_(world.loop),
+      log_(world.log),
       arena_(*world.arena),
       counters_(world.counter_page, kCounterRows),
       policy_(std::move(parts.policy)),
@@ -249,6 +260,7 @@ bool CleanupService::place_header(Transaction& transaction, std::vector<wire::Ex
 
 void CleanupService::commit(Transaction& transaction, Envelope& envelope) {
     encode_envelope(envelope, envelope_bytes_);
+    transaction.sent_us = loop_.now_us();
     request_.cookie = transaction.cookie;
     request_.envelope = envelope_bytes_;
     if (request_.content.size() > wire::kExtentsMax)
@@ -274,6 +286,7 @@ void CleanupService::on_commit_result(std::string_view body) {
 // Our blocks come home and the submitter, if it still lives, has its answer.
 void CleanupService::finish(Transaction& transaction, wire::CommitOutcome outcome) {
     for (const uint32_t block : transaction.blocks) arena_.free(block);
+    counters_.set(kBlocksUsed, arena_.blocks_total() - arena_.blocks_free());
     wire::SubmitResult answer{transaction.submitter_cookie, 451, "4.3.0",
                               "Error: queue file write error"};
     switch (outcome) {
@@ -281,6 +294,7 @@ void CleanupService::finish(Transaction& transaction, wire::CommitOutcome outcom
             answer.code = 250;
             answer.dsn = "2.0.0";
             answer.text = {};
+            counters_.add(kStoreTime, static_cast<uint64_t>(loop_.now_us() - transaction.sent_us));
             break;
         case wire::CommitOutcome::no_space:
             answer.code = 452;

@@ -86,6 +86,7 @@ class CleanupService final : public Service {
     HeaderPass::Times times_of(int64_t wall_us);
     void log_message_id(MessageId id, const HeaderPass::Outcome& outcome);
 
+    Loop& loop_;
     Log& log_;
     Arena& arena_;
     Peers* peers_ = nullptr;

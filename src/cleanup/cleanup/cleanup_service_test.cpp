@@ -214,6 +214,30 @@ TEST_F(CleanupServiceTest, PassesTheStoresAnswerOn) {
     }
 }
 
+TEST_F(CleanupServiceTest, CountsHowLongTheStoreTookAndWhatLiesInTheArena) {
+    const auto counted = [&](std::string_view name) {
+        for (const CounterValue& each : read_counters(*page))
+            if (each.name == name) return each.value;
+        return UINT64_MAX;
+    };
+    const auto answered_after = [&](int64_t duration_us, wire::CommitOutcome outcome) {
+        submit(77, "A: b\r\n\r\n");
+        const uint64_t cookie = store.hear<wire::CommitRequest>()->cookie;
+        loop.pass_time(duration_us);
+        store.say(wire::CommitResult{cookie, outcome});
+        loop.turn();
+    };
+    answered_after(700, wire::CommitOutcome::durable);
+    EXPECT_EQ(counted("store_time"), 700U);
+    answered_after(50, wire::CommitOutcome::busy);
+    answered_after(300, wire::CommitOutcome::durable);
+    EXPECT_EQ(counted("store_time"), 1000U) << "of messages that were taken";
+    EXPECT_EQ(counted("arena_blocks_used"), 0U);
+    submit(77, "A: b\r\n\r\n");
+    answered_after(1, wire::CommitOutcome::durable);
+    EXPECT_EQ(counted("arena_blocks_used"), 1U) << "one message is still at the store";
+}
+
 TEST_F(CleanupServiceTest, FindsTheHeadersEndAcrossBlocks) {
     std::string header = "Message-ID: <1@a>\r\nFrom: a@b.example\r\nDate: x\r\n";
     const auto survives = [&](const std::string& message, size_t piece_bytes) {

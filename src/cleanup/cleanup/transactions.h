@@ -17,6 +17,7 @@ struct Transaction {
     uint32_t submitter = 0;  // incarnation of who gets the answer
     uint64_t submitter_cookie = 0;
     MessageId id = kNoMessage;
+    int64_t sent_us = 0;           // when it went to the store
     std::vector<uint32_t> blocks;  // of our arena; the header section lies there
     uint64_t cookie = 0;           // at the store; 0: the slot is free
 };

@@ -197,10 +197,17 @@ void ClientSession::try_submit() {
     submission_ = shared_.submissions.submit(*this, *unsubmitted_, blocks_);
     if (submission_ == Submissions::kNone) return wait_for(Wait::cleanup, kCleanupPatienceUs);
     unsubmitted_ = nullptr;
+    submitted_us_ = shared_.loop.now_us();
 }
 
 void ClientSession::on_answer(uint16_t code, std::string_view dsn, std::string_view text) {
     submission_ = Submissions::kNone;
+    if (code == 250) {
+        count(SmtpdCounter::cleanup_time,
+              static_cast<uint64_t>(shared_.loop.now_us() - submitted_us_));
+    }
+    shared_.counters.set(static_cast<size_t>(SmtpdCounter::arena_blocks_used),
+                         shared_.memory.blocks_used());
     session_.on_stored(code, dsn, text);
     set_reading();
 }

@@ -123,6 +123,7 @@ class ClientSession final : private SessionWorld,
     MessageBlocks blocks_;
     const Envelope* unsubmitted_ = nullptr;  // the session's, while it waits for room or cleanup
     Submissions::Number submission_ = Submissions::kNone;
+    int64_t submitted_us_ = 0;
     Wait waits_for_ = Wait::nothing;
     Timer patience_;
 };

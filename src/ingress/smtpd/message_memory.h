@@ -41,6 +41,8 @@ class MessageMemory {
 
     uint64_t bytes_total() const noexcept { return uint64_t{arena_.blocks_total()} * kBlockBytes; }
 
+    uint32_t blocks_used() const noexcept { return arena_.blocks_total() - arena_.blocks_free(); }
+
     bool has_block() const noexcept { return arena_.blocks_free() > 0; }
 
     bool is_short() const noexcept;

@@ -24,6 +24,8 @@ enum class SmtpdCounter : uint8_t {
     timeouts,
     arena_waits,
     submissions_void,
+    cleanup_time,
+    arena_blocks_used,
 };
 
 // In the order of SmtpdCounter.
