@@ -97,8 +97,8 @@ struct QueueStore::Database {
     std::vector<rocksdb::Slice> parts;
     std::string scratch;
     std::function<bool()> new_log_pays;
-    bool may_prepare_log = true;
     std::function<uint64_t()> log_sync_us;
+    bool may_prepare_log = true;
     MessageId id_mark = kNoMessage;
     uint64_t quarantined = 0;
     bool leaves_unreadable = false;
@@ -283,9 +283,9 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
         LogFiles made = make_log_file_system(file_system, log_options, log);
         file_system = std::move(made.file_system);
         database->new_log_pays = std::move(made.new_log_pays);
+        database->log_sync_us = std::move(made.sync_us);
     }
     database->env = rocksdb::NewCompositeEnv(file_system);
-        database->log_sync_us = std::move(made.sync_us);
     const std::string note = directory + kUnreadableNote;
     database->leaves_unreadable = database->env->DeleteFile(note).ok();
     database->compacts = !database->leaves_unreadable;
@@ -375,16 +375,16 @@ Result<void> QueueStore::commit() {
     return {};
 }
 
+uint64_t QueueStore::log_sync_us() const {
+    return database_->log_sync_us ? database_->log_sync_us() : 0;
+}
+
 bool QueueStore::has_message(MessageId id) {
     // What can not be read is there as well.
     return !database_->get(kEnvelope, id_key(id).view(), database_->envelope).IsNotFound();
 }
 
 Result<QueueStore::Stored> QueueStore::load(MessageId id) {
-uint64_t QueueStore::log_sync_us() const {
-    return database_->log_sync_us ? database_->log_sync_us() : 0;
-}
-
     const auto key = id_key(id);
     const auto envelope_status = database_->get(kEnvelope, key.view(), database_->envelope);
     if (envelope_status.IsNotFound()) return Error{Errc::not_found, 0, "load message"};

@@ -81,11 +81,11 @@ class QueueStore {
     void allow_spare_log(bool allowed) noexcept;
     // Writes the batch and syncs the log. Empty: nothing is done.
     Result<void> commit();
-
-    // ---- what is committed
     // Time that commits have spent in writing and syncing the log so far; with LogIo::posix and
     // injected file systems nobody knows, and it is 0.
     uint64_t log_sync_us() const;
+
+    // ---- what is committed
     bool has_message(MessageId id);
 
     // Views are valid until the next call. Errc::not_found; Errc::corrupt = moved to quarantine

@@ -21,11 +21,11 @@ enum Row : size_t {
     kOutcomes,
     kLent,
     kLeases,
-};
     kSyncTime,
     kSyncTimeOfMessages,
     kBatchTimeOfMessages,
     kBlocksUsed,
+};
 
 constexpr CounterRow kRows[] = {
     {"messages_committed", "messages", "Messages made durable."},
@@ -38,12 +38,12 @@ constexpr CounterRow kRows[] = {
     {"outcomes_recorded", "records", "Removals and new states."},
     {"messages_lent", "messages", "Whose bytes are lent to qmgr now."},
     {"leases_granted", "leases", "Blocks of message ids given out."},
-};
     {"sync_time", "us", "Spent in writing and syncing the log, each batch once."},
     {"sync_time_of_messages", "us", "The same, each batch as often as it brought messages."},
     {"batch_time_of_messages", "us",
      "From reading a batch's requests to its answers, as often as it brought messages."},
     {"arena_blocks_used", "blocks", "Holding lent messages when the last batch was written."},
+};
 // New mail leaves a quarter of the arena to what qmgr loads: else a burst would starve retries.
 constexpr uint32_t kShareKeptForLoads = 4;
 // Kept from one oversized message to the next.
@@ -296,12 +296,19 @@ void StoreService::commit() {
     if (!leases_.empty()) store_->put_id_mark(ids_.mark());
     const size_t outcomes = qmgr_.outcomes_waiting();
     store_->allow_spare_log(free_space_.is_ample(world_.loop.now_us()));
+    batch_began_us_ = world_.loop.now_us();
+    batch_messages_ = added_.size();
+    const uint64_t sync_us_before = store_->log_sync_us();
     if (const auto written = store_->commit(); !written) return fail(written.error().where);
+    const uint64_t sync_us = store_->log_sync_us() - sync_us_before;
     counters_.add(kCommits);
+    counters_.add(kSyncTime, sync_us);
+    counters_.add(kSyncTimeOfMessages, sync_us * added_.size());
     counters_.add(kOutcomes, outcomes);
     answer_all(wire::CommitOutcome::durable);
     qmgr_.on_committed();
     counters_.set(kLent, content_.lent_count());
+    counters_.set(kBlocksUsed, content_.blocks_used());
     hold_peers();
 }
 
@@ -310,20 +317,13 @@ void StoreService::answer_all(wire::CommitOutcome outcome) {
     counters_.add(durable ? kMessages : kBusy, added_.size());
     for (Added& added : added_) {
         if (AnswerQueue* const answers = answers_of(added.incarnation)) {
-    batch_began_us_ = world_.loop.now_us();
-    batch_messages_ = added_.size();
-    const uint64_t sync_us_before = store_->log_sync_us();
             answers->answer(wire::CommitResult{added.cookie, outcome});
-    const uint64_t sync_us = store_->log_sync_us() - sync_us_before;
         }
-    counters_.add(kSyncTime, sync_us);
-    counters_.add(kSyncTimeOfMessages, sync_us * added_.size());
     }
     for (Added& added : added_) {
         if (durable) {
             qmgr_.announce(
                 added.id,
-    counters_.set(kBlocksUsed, content_.blocks_used());
                 std::string_view(envelopes_).substr(added.envelope_start, added.envelope_bytes),
                 std::move(added.place));
         } else {

@@ -122,9 +122,9 @@ class StoreService final : public Service, public TurnListener {
     std::string envelopes_;
     bool commit_now_ = false;  // outcomes have waited long enough
     Timer outcome_delay_;
-
     int64_t batch_began_us_ = 0;  // the last one, and what it brought
     uint64_t batch_messages_ = 0;
+
     bool held_ = false;  // peers are not read until the answers are published
     bool turn_over_ = false;
     bool failed_ = false;
