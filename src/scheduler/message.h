@@ -64,6 +64,7 @@ struct Message {
     uint32_t jobs_out = 0;
     uint32_t unresolved = 0;  // recipients whose resolution is under way
     uint32_t elsewhere = 0;   // jobs of the qmgr before us
+    uint32_t unrecorded = 0;  // outcomes of it that are not on disk yet
     bool bulk = false;
     bool content_lent = false;
     bool had_state = false;  // a state was recorded before

@@ -218,6 +218,7 @@ void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* s
     message.receipts.clear();
     message.active_wall_us = outside_.wall_us();
     message.entries = message.jobs_out = message.unresolved = message.elsewhere = 0;
+    message.unrecorded = 0;
     message.bulk = message.envelope.recipients.size() > kBulkRecipients;
     message.content_lent = true;
     message.had_state = state != nullptr;

@@ -117,7 +117,8 @@ void Scheduler::conclude(uint32_t index) {
     node.fresh = due_s == 0 && node.fresh;
     node.going = all_done || due_s == kNeverDue;
     node.removing = all_done;
-    if (message.dirty || all_done) {
+    // With an outcome under way the store does not know yet what is done: a load would bring it back.
+    if (message.dirty || all_done || message.unrecorded > 0) {
         record(message, true, all_done);
         return leave_active(index, Place::recording);
     }
@@ -209,6 +210,7 @@ void Scheduler::record(Message& message, bool final, bool remove) {
         }
     }
     const uint64_t sequence = outside_.record(outcome_, final);
+    ++message.unrecorded;
     for (const Receipt& receipt : message.receipts) outside_.report_covered(receipt, sequence);
     message.receipts.clear();
     message.reasons.clear();
@@ -218,7 +220,9 @@ void Scheduler::record(Message& message, bool final, bool remove) {
 
 void Scheduler::on_recorded(MessageId id, bool final) {
     const uint32_t node = table_.find(id);
-    if (!final || node == kNone || table_[node].place != Place::recording) return;
+    if (node == kNone) return;
+    if (table_[node].place == Place::active && !final) --messages_[table_[node].link].unrecorded;
+    if (!final || table_[node].place != Place::recording) return;
     if (!table_[node].going) return place_by_due(node);
     if (table_[node].removing) {
         log_lines::removed(id, line_);

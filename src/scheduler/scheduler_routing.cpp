@@ -265,7 +265,7 @@ bool Scheduler::park_instead(uint32_t index, uint32_t destination_index) {
     if (destination.parked_count == 0 && destination.queued < share_of_active()) return false;
     if (destination.state == SiteState::dead || draining_) return false;
     if (message.entries > 0 || message.unresolved > 0 || message.elsewhere > 0 || message.dirty ||
-        !message.receipts.empty()) {
+        message.unrecorded > 0 || !message.receipts.empty()) {
         return false;
     }
     if (destination.parked == kNone) destination.parked = table_.make_list();
