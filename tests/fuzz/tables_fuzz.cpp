@@ -1,5 +1,6 @@
-// A table's text, a list, a next hop, a hosts file, DNS record data: everything that reads text for
-// lookup and rewrite.
+// The choice, then a table's text, a list, a next hop, resolv.conf and a hosts file, addresses and
+// networks, or an entry to be written into a table: everything that reads text for lookup and
+// rewrite.
 #include <string>
 
 #include "base/strings.h"
@@ -7,6 +8,7 @@
 #include "lookup/inline_table.h"
 #include "lookup/list_items.h"
 #include "lookup/match_list.h"
+#include "lookup/network_match_list.h"
 #include "lookup/texthash.h"
 #include "lookup/transport_map.h"
 
@@ -56,25 +58,81 @@ void read_next_hop(std::string_view text) {
            again->look_up_mx == hop->look_up_mx);
 }
 
-void read_dns(std::string_view data) {
-    std::string_view rest;
-    if (const auto name = rewrite::read_dns_name(data, rest)) {
-        ASSERT(name->size() <= 253 && !fuzz::has_control(*name) && fuzz::is_inside(rest, data));
-    }
-    if (const auto mx = rewrite::read_mx(data))
-        ASSERT(mx->host.empty() || rewrite::is_host_name(mx->host));
-    if (const auto servers = rewrite::read_dns_servers(data)) {
+void read_files(std::string_view text) {
+    if (const auto servers = rewrite::read_dns_servers(text)) {
         for (const Endpoint& server : *servers) ASSERT(server.port != 0);
     }
-    ASSERT(rewrite::read_resolv_conf(data, 3).size() <= 3);
-    rewrite::HostsFile::parse(data);
+    const auto servers = rewrite::read_resolv_conf(text, 3);
+    ASSERT(servers.size() <= 3);
+    for (const Endpoint& server : servers)
+        ASSERT(text.find(server.ip.v6 ? ':' : '.') < text.size());
+    const auto anchors = rewrite::read_trust_anchors(text, 4);
+    ASSERT(anchors.size() <= 4);
+    for (const std::string& anchor : anchors)
+        ASSERT(!anchor.empty() && anchor.find_first_of(";\n") == std::string::npos);
+
+    // Names lead to addresses that lead back to a name.
+    const auto hosts = rewrite::HostsFile::parse(text);
+    for (const std::string_view word : split(text, " \t\r\n")) {
+        const std::string name = lowered(word);
+        for (const bool v6 : {false, true}) {
+            for (const IpAddress& address : hosts.addresses_of(name, v6)) {
+                ASSERT(address.v6 == v6 && hosts.knows(name));
+                ASSERT(!hosts.name_of(address).empty());
+            }
+        }
+    }
+}
+
+void read_addresses(std::string_view text) {
+    if (const auto ip = IpAddress::parse(text)) {
+        ASSERT(IpAddress::parse(ip->text()) == ip);
+        ASSERT(ip->unmapped().unmapped() == ip->unmapped());
+    }
+    if (const auto endpoint = Endpoint::parse(text))
+        ASSERT(Endpoint::parse(endpoint->text()) == endpoint);
+    if (const auto network = IpNetwork::parse(text)) {
+        const bool is_mapped = network->ip.unmapped() != network->ip;
+        ASSERT(is_mapped || network->contains(network->ip));
+        const auto again =
+            IpNetwork::parse(network->ip.text() + "/" + std::to_string(network->prefix_bits));
+        ASSERT(again && again->ip == network->ip && again->prefix_bits == network->prefix_bits);
+    }
+    // No files: they are not the fuzzer's to open.
+    for (const std::string_view item : split(text, ", \t\r\n\v\f!{}"))
+        if (item.front() == '/') return;
+    NetworkMatchList list;
+    OpenReport report;
+    if (!list.open(text, report)) return ASSERT(!report.error.empty());
+    // The first of a list decides; what it names is in it unless it is denied.
+    if (const auto only = IpNetwork::parse(text); only && only->ip.unmapped() == only->ip)
+        ASSERT(list.contains(only->ip));
+}
+
+// An entry as an administrator would quote it is found again under its key.
+void write_entry(std::string_view text) {
+    const size_t size = fuzz::take_choice(text) % 32;
+    const std::string_view key = text.substr(0, size);
+    const std::string_view value = trimmed(text.substr(key.size()));
+    if (key.empty() || value.empty() || text.find_first_of("\r\n") < text.size()) return;
+    std::string line = "\"";
+    for (const char c : key) {
+        if (c == '"' || c == '\\') line += '\\';
+        line += c;
+    }
+    line += "\" " + std::string(value) + "\n";
+    MemoryTable table("fuzz");
+    OpenReport report;
+    ASSERT(parse_texthash(line, "map", table, report) && table.size() == 1);
+    const auto found = table.find(key);
+    ASSERT(found && *found == value);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::string_view text = fuzz::text_of(data, size);
-    switch (fuzz::take_choice(text) % 4) {
+    switch (fuzz::take_choice(text) % 6) {
         case 0:
             read_texthash(text);
             break;
@@ -84,8 +142,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         case 2:
             read_next_hop(text);
             break;
+        case 3:
+            read_files(text);
+            break;
+        case 4:
+            read_addresses(text);
+            break;
         default:
-            read_dns(text);
+            write_entry(text);
             break;
     }
     return 0;
