@@ -32,17 +32,17 @@ def verdict(kept):
     return "kept" if kept else "**missed**"
 
 
-def write_results(name, results, lines, plot):
+def write_results(name, results, lines, plot, size="1000,420"):
     """bench/results/NAME.{json,md,svg}; `plot` is gnuplot's text behind terminal and output."""
     os.makedirs(RESULTS, exist_ok=True)
     with open(os.path.join(RESULTS, f"{name}.json"), "w") as f:
         json.dump(results, f, indent=1)
     with open(os.path.join(RESULTS, f"{name}.md"), "w") as f:
         f.write("\n".join([*lines, "", f"![{name}]({name}.svg)", ""]))
-    draw(os.path.join(RESULTS, f"{name}.svg"), plot)
+    draw(os.path.join(RESULTS, f"{name}.svg"), plot, size)
     print(f"written: {RESULTS}/{name}.md, {name}.json, {name}.svg")
 
 
-def draw(path, plot, size="1000,420"):
+def draw(path, plot, size):
     script = f'set terminal svg size {size} font "sans,11"\nset output "{path}"\n{plot}'
     subprocess.run(["gnuplot"], input=script, text=True, check=True, capture_output=True)
