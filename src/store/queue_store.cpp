@@ -379,6 +379,15 @@ uint64_t QueueStore::log_sync_us() const {
     return database_->log_sync_us ? database_->log_sync_us() : 0;
 }
 
+void QueueStore::make_room() {
+    if (has_failed() || !database_->compacts) return;
+    rocksdb::FlushOptions options;
+    options.wait = false;
+    options.allow_write_stall = true;
+    const auto status = database_->db->Flush(options, database_->families);
+    if (!status.ok()) database_->log->warning("make room in the queue: " + status.ToString());
+}
+
 bool QueueStore::has_message(MessageId id) {
     // What can not be read is there as well.
     return !database_->get(kEnvelope, id_key(id).view(), database_->envelope).IsNotFound();

@@ -79,6 +79,8 @@ class QueueStore {
     void discard_batch();
     // Whether a log may be zeroed beforehand, which takes disk for speed. From the start: yes.
     void allow_spare_log(bool allowed) noexcept;
+    // The disk is short: has what was removed written and merged away, and returns at once.
+    void make_room();
     // Writes the batch and syncs the log. Empty: nothing is done.
     Result<void> commit();
     // Time that commits have spent in writing and syncing the log so far; with LogIo::posix and

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "store/store_testing.h"
 
@@ -499,6 +500,28 @@ TEST(QueueStore, EveryCommitIsOneSyncOfTheLog) {
         ASSERT_TRUE(store->commit());
     }
     EXPECT_EQ(on.disk.syncs() - before, 10u);
+}
+
+// A full disk is worked off: what was delivered must give its bytes back though no mail comes.
+TEST(QueueStore, WhatWasRemovedGivesItsDiskBackWhenRoomIsWanted) {
+    OnSimDisk on;
+    const auto store = on.open();
+    for (MessageId id = 1; id <= 400; ++id)
+        add(*store, id, content_of(id, 5'000 + id % 2 * 20'000));
+    ASSERT_TRUE(store->commit());
+    ASSERT_TRUE(store->flush());
+    const auto used = [&] {
+        return store->property("rocksdb.total-sst-files-size").value_or(0) +
+               store->property("rocksdb.total-blob-file-size").value_or(0);
+    };
+    ASSERT_GT(used(), 4'000'000u);
+    for (MessageId id = 1; id <= 400; ++id) {
+        store->remove_message(id, false);
+        ASSERT_TRUE(id % 40 != 0 || store->commit());
+    }
+    store->make_room();
+    for (int i = 0; i < 1000 && used() > 100'000; ++i) ::usleep(10'000);
+    EXPECT_LT(used(), 100'000u);
 }
 
 }  // namespace

@@ -210,7 +210,10 @@ void StoreService::on_commit_request(AnswerQueue& answers, std::string_view body
 wire::CommitOutcome StoreService::add(AnswerQueue& answers, const wire::CommitRequest& request) {
     using enum wire::CommitOutcome;
     if (failed_) return busy;
-    if (!free_space_.is_enough(world_.loop.now_us())) return no_space;
+    if (!free_space_.is_enough(world_.loop.now_us())) {
+        make_room();
+        return no_space;
+    }
     const auto refuse = [&](std::string_view why) {
         world_.log.warning(answers.peer().name() + ": commit request refused: " + std::string(why));
         return refused;
@@ -260,6 +263,16 @@ wire::CommitOutcome StoreService::add(AnswerQueue& answers, const wire::CommitRe
     return durable;
 }
 
+// What was delivered is removed on disk when RocksDB comes to it, which new mail brings about. Now
+// there is none.
+void StoreService::make_room() {
+    const int64_t now_us = world_.loop.now_us();
+    if (!removals_on_disk_ || now_us < make_room_again_us_ || !free_space_.is_some(now_us)) return;
+    removals_on_disk_ = false;
+    make_room_again_us_ = now_us + kMakeRoomEveryUs;
+    store_->make_room();
+}
+
 // Fills pieces_; false when an extent lies nowhere, the sizes differ, or there is more than any
 // message holds: before a byte is copied.
 bool StoreService::gather(const wire::CommitRequest& request, uint64_t size_bytes) {
@@ -305,6 +318,7 @@ void StoreService::commit() {
     counters_.add(kSyncTime, sync_us);
     counters_.add(kSyncTimeOfMessages, sync_us * added_.size());
     counters_.add(kOutcomes, outcomes);
+    removals_on_disk_ = removals_on_disk_ || outcomes > 0;
     answer_all(wire::CommitOutcome::durable);
     qmgr_.on_committed();
     counters_.set(kLent, content_.lent_count());

@@ -37,6 +37,7 @@ namespace posthaste::store {
 class StoreService final : public Service, public TurnListener {
  public:
     static constexpr int64_t kOutcomeDelayUs = 4 * kMsUs;
+    static constexpr int64_t kMakeRoomEveryUs = 1 * kSecondUs;
     static constexpr size_t kBatchBytesMax = 4 * kMiB;
     static constexpr size_t kOutcomesWaitingMax = 1024;
 
@@ -124,6 +125,9 @@ class StoreService final : public Service, public TurnListener {
     Timer outcome_delay_;
     int64_t batch_began_us_ = 0;  // the last one, and what it brought
     uint64_t batch_messages_ = 0;
+
+    bool removals_on_disk_ = false;  // since room was made last
+    int64_t make_room_again_us_ = 0;
 
     bool held_ = false;  // peers are not read until the answers are published
     bool turn_over_ = false;
