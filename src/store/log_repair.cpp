@@ -213,6 +213,43 @@ Result<bool> repair_logs(rocksdb::FileSystem& file_system, const std::string& di
     return damaged;
 }
 
+// Without CURRENT RocksDB begins a new queue and deletes what it does not know.
+static Result<void> check_is_new(rocksdb::FileSystem& file_system, const std::string& directory,
+                                 Log& log) {
+    std::vector<std::string> names;
+    if (!file_system.GetChildren(directory, {}, &names, nullptr).ok()) return {};
+    for (const std::string& name : names) {
+        if (!name.ends_with(".sst") && !name.ends_with(".blob") && !is_log_name(name)) continue;
+        log.error("open queue: CURRENT is missing, though " + name + " is there");
+        return Error{Errc::corrupt, 0, "open queue"};
+    }
+    return {};
+}
+
+Result<void> check_manifest(rocksdb::FileSystem& file_system, const std::string& directory,
+                            Log& log) {
+    if (!file_system.FileExists(directory + "/CURRENT", {}, nullptr).ok())
+        return check_is_new(file_system, directory, log);
+    ASSIGN_OR_RETURN(std::string name, read_whole(file_system, directory + "/CURRENT"));
+    while (!name.empty() && name.back() == '\n') name.pop_back();
+    const std::string path = directory + "/" + name;
+    // RocksDB says better what is wrong with CURRENT.
+    if (!name.starts_with("MANIFEST-") || !file_system.FileExists(path, {}, nullptr).ok())
+        return {};
+    ASSIGN_OR_RETURN(const std::string bytes, read_whole(file_system, path));
+    const LogEnd end = find_log_end(bytes);
+    if (!end.damaged) return {};
+    log.error("open queue: " + name + " is damaged after byte " + std::to_string(end.good_bytes));
+    return Error{Errc::corrupt, 0, "open queue"};
+}
+
+bool may_concern_log(std::string_view error) noexcept {
+    constexpr std::string_view kOthers[] = {"MANIFEST", "CURRENT", ".sst", ".ldb", ".blob"};
+    return std::none_of(std::begin(kOthers), std::end(kOthers), [error](std::string_view name) {
+        return error.find(name) != std::string_view::npos;
+    });
+}
+
 Result<std::string> save_logs_aside(rocksdb::FileSystem& file_system,
                                     const std::string& directory) {
     ASSIGN_OR_RETURN(const auto names, log_names(file_system, directory));

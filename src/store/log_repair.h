@@ -40,6 +40,16 @@ LogEnd find_log_end(std::string_view log) noexcept;
 
 // Cuts the tails of all logs in `directory`. True: one of them is damaged.
 Result<bool> repair_logs(rocksdb::FileSystem& file_system, const std::string& directory, Log& log);
+// The manifest has the log's format. A last record whose length was damaged looks to RocksDB as one
+// that was being written at a power cut, and what it says of the tables would be forgotten, the
+// tables with it; and without CURRENT it would begin a new queue in the place of the old one.
+// Errc::corrupt: so it is, and the log says so.
+Result<void> check_manifest(rocksdb::FileSystem& file_system, const std::string& directory,
+                            Log& log);
+
+// Whether an error that RocksDB met when it opened the queue is about a log: of everything else it
+// says the file's name.
+bool may_concern_log(std::string_view error) noexcept;
 // Copies all logs into a new directory saved-log-N beside them and names it.
 Result<std::string> save_logs_aside(rocksdb::FileSystem& file_system, const std::string& directory);
 

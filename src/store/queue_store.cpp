@@ -275,6 +275,7 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
     // Before recovery writes its tables: on a full disk it needs the room.
     if (!options.file_system) remove_spare_logs(directory);
     // Whatever the setting says now: the log may have been written the other way before.
+    RETURN_IF_ERROR(check_manifest(*file_system, directory, log));
     ASSIGN_OR_RETURN(const bool damaged, repair_logs(*file_system, directory, log));
     if (!options.file_system && options.log_io == LogIo::uring) {
         LogFileOptions log_options;
@@ -304,7 +305,7 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
         status = database->open(directory, options,
                                 rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
     }
-    if (status.IsCorruption()) {
+    if (status.IsCorruption() && (damaged || may_concern_log(status.ToString()))) {
         log.error("queue log damaged: " + status.ToString());
         ASSIGN_OR_RETURN(const std::string saved, save_logs_aside(*file_system, directory));
         log.error("queue log saved in " + saved +
@@ -316,6 +317,10 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
     }
     if (!status.ok()) {
         log.error("open queue: " + status.ToString());
+        if (status.IsCorruption())
+            log.error(
+                "nothing was deleted: restore the file named above from a copy, or move the "
+                "directory aside");
         return error_of(status, "open queue");
     }
     RETURN_IF_ERROR(database->read_meta());

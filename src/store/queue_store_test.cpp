@@ -502,6 +502,51 @@ TEST(QueueStore, EveryCommitIsOneSyncOfTheLog) {
     EXPECT_EQ(on.disk.syncs() - before, 10u);
 }
 
+// RocksDB takes the record for one that was being written at a power cut, and forgets the tables.
+TEST(QueueStore, AManifestWhoseLastRecordsLengthIsDamagedIsNotTakenForATornOne) {
+    OnSimDisk on;
+    auto store = on.open();
+    add(*store, 1, content_of(1));
+    ASSERT_TRUE(store->commit());
+    ASSERT_TRUE(store->flush());
+    on.disk.power_cut();
+    store.reset();
+    const std::string manifest = on.disk.names_ending("MANIFEST-000005").at(0);
+    const std::string bytes = on.disk.read(manifest);
+    size_t last = 0;
+    for (size_t at = 0; at + 7 < bytes.size();) {
+        last = at;
+        at += 7 + static_cast<uint8_t>(bytes[at + 4]) + 256 * static_cast<uint8_t>(bytes[at + 5]);
+    }
+    on.disk.overwrite(manifest, last + 5, "\x20");
+    QueueStoreOptions options;
+    options.file_system = on.disk.file_system();
+    const auto opened = QueueStore::open(OnSimDisk::kDirectory, options, on.log);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::corrupt);
+    EXPECT_TRUE(on.log.says("MANIFEST-000005 is damaged after byte " + std::to_string(last)));
+}
+
+// The logs are sound: to copy them at each attempt would fill the disk.
+TEST(QueueStore, AManifestThatIsDamagedIsNotTakenForTheLog) {
+    OnSimDisk on;
+    auto store = on.open();
+    add(*store, 1, content_of(1));
+    ASSERT_TRUE(store->commit());
+    on.disk.power_cut();
+    store.reset();
+    const std::string manifest = on.disk.names_ending("MANIFEST-000005").at(0);
+    on.disk.overwrite(manifest, 20, "damage");
+    QueueStoreOptions options;
+    options.file_system = on.disk.file_system();
+    const auto opened = QueueStore::open(OnSimDisk::kDirectory, options, on.log);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::corrupt);
+    EXPECT_TRUE(on.log.says("MANIFEST-000005"));
+    EXPECT_FALSE(on.log.says("queue log damaged"));
+    EXPECT_FALSE(on.log.says("saved-log"));
+}
+
 // A full disk is worked off: what was delivered must give its bytes back though no mail comes.
 TEST(QueueStore, WhatWasRemovedGivesItsDiskBackWhenRoomIsWanted) {
     OnSimDisk on;
