@@ -44,7 +44,8 @@ std::span<const ParameterRow> ours() {
          "share their limits.",
          "none|mx"},
         {"lane_depth", integer, "2", 1, 2, restart,
-         "Messages handed to a connection at most before the first of them is reported; 1: the next "
+         "Messages handed to a connection at most before the first of them is reported; 1: the "
+         "next "
          "one comes only when the last one is done."},
         {"dns_servers", text, "", 0, 0, restart,
          "Name servers as address or address@port; empty: those of /etc/resolv.conf."},
