@@ -32,6 +32,8 @@ struct Link {
     std::optional<Channel> channel;
     Fd own_doorbell;
     Fd peer_doorbell;
+    bool is_ready = false;  // towards qmgr: what is held has been said
+    uint64_t sequence = 0;  // of the last report
 
     bool has_rings() const { return terms.own_ring_bytes != 0 || terms.peer_ring_bytes != 0; }
 

@@ -181,6 +181,20 @@ std::string wrong_ids(Puppet& puppet, Role role) {
     return again.starts_with("451") ? "refused" : "used twice: " + again;
 }
 
+// Bytes that are there, but not so many as the envelope says.
+std::string differ_in_size(Puppet& puppet, Role role) {
+    Link* const link = puppet.established_link(role);
+    if (link == nullptr) return "no link";
+    for (const uint64_t size_bytes :
+         {uint64_t{0}, kMessage.size() - 1, kMessage.size() + 1, ~0UL}) {
+        Envelope envelope = proper_envelope(lease(*link));
+        envelope.size_bytes = size_bytes;
+        const auto answer = submit(*link, encoded(envelope), {lend(puppet, kMessage)});
+        if (!answer.starts_with("451")) return std::to_string(size_bytes) + ": " + answer;
+    }
+    return "refused";
+}
+
 // Valid messages whose bytes change while they are read, copied, written and sent.
 std::string change_after_handing_over(Puppet& puppet, Role role) {
     Link* const link = puppet.established_link(role);
@@ -328,6 +342,7 @@ std::optional<std::string> record_attack(Puppet& puppet, Role role, std::string_
     if (name == "broken_envelopes") return broken_envelopes(puppet, role);
     if (name == "wrong_ids") return wrong_ids(puppet, role);
     if (name == "change_after_handing_over") return change_after_handing_over(puppet, role);
+    if (name == "differ_in_size") return differ_in_size(puppet, role);
     if (name == "flood") return flood(puppet, role);
     if (name == "flood_of_leases") return flood_of_leases(puppet, role);
     if (name == "forge_log_lines") return forge_log_lines(puppet, role);
@@ -348,6 +363,7 @@ std::string record_attacks_on(Role role) {
              {"broken_envelopes", "wrong_ids", "change_after_handing_over", "flood_of_leases"})
             add(name);
     }
+    if (role == Role::store) add("differ_in_size");
     if (role == Role::postlogd) add("forge_log_lines");
     if (role != Role::qmgr) add("flood");
     return out;

@@ -7,15 +7,16 @@
 namespace posthaste::hostile {
 namespace {
 
-constexpr uint64_t kEntries = 64;
-constexpr uint64_t kSerials = 64;
+constexpr uint64_t kEntries = 16;
+constexpr uint64_t kSerials = 32;
 constexpr uint32_t kLanes = 8;
 
 // As an agent that holds nothing begins.
 Link* ready_link(Puppet& puppet) {
     Link* const link = puppet.established_link(Role::qmgr);
-    if (link == nullptr || !link->send(wire::JobsHeld{})) return nullptr;
-    return link;
+    if (link == nullptr || link->is_ready) return link;
+    link->is_ready = link->send(wire::JobsHeld{});
+    return link->is_ready ? link : nullptr;
 }
 
 wire::DeliveryReport all_is_sent(uint64_t sequence) {
@@ -31,17 +32,21 @@ std::string verdict(Link& link, bool closes) {
     return link.is_closed(closes ? kAnswerMs : kCalmMs) ? "closed" : "open";
 }
 
-// Every job that may be on its way by another agent: delivered, says this one.
+// What another agent may have on its way, by the numbers of what this one was given: delivered, it
+// says.
 std::string claim_others(Puppet& puppet) {
     Link* const link = ready_link(puppet);
     if (link == nullptr) return "no link";
-    uint64_t sequence = 1;
+    std::string body;
+    wire::DeliveryJob job;
+    (void)link->hear(job, body);
     for (uint32_t lane = 1; lane <= kLanes; ++lane) {
-        for (uint64_t serial = 0; serial < kSerials; ++serial) {
+        for (uint64_t later = 0; later < kSerials; ++later) {
             for (uint64_t entry = 0; entry < kEntries; ++entry) {
-                wire::DeliveryReport report = all_is_sent(sequence++);
+                wire::DeliveryReport report = all_is_sent(++link->sequence);
                 report.lane = lane;
-                report.job = serial << 32 | entry;
+                report.job = ((job.job >> 32) + later) << 32 | entry;
+                report.id = job.id + later;
                 if (!link->send(report)) return verdict(*link, true);
             }
         }
@@ -61,7 +66,6 @@ std::string misreport_own(Puppet& puppet) {
     if (link == nullptr) return "no link";
     std::string body;
     wire::DeliveryJob job;
-    uint64_t sequence = 1;
     for (unsigned i = 0; i < 3 && link->hear(job, body); ++i) {
         wire::DeliveryReport report = all_is_sent(0);
         report.lane = job.lane;
@@ -72,7 +76,7 @@ std::string misreport_own(Puppet& puppet) {
             result.outcome = static_cast<Outcome>(250);
         }
         for (unsigned twice = 0; twice < 2; ++twice) {
-            report.sequence = sequence++;
+            report.sequence = ++link->sequence;
             if (!link->send(report)) return verdict(*link, true);
         }
     }
@@ -82,8 +86,8 @@ std::string misreport_own(Puppet& puppet) {
 std::string skip_sequence(Puppet& puppet) {
     Link* const link = ready_link(puppet);
     if (link == nullptr) return "no link";
-    for (const uint64_t sequence : {1, 2, 4}) {
-        wire::DeliveryReport report = all_is_sent(sequence);
+    for (const uint64_t step : {1, 1, 2}) {
+        wire::DeliveryReport report = all_is_sent(link->sequence += step);
         report.job = ~0ULL;
         if (!link->send(report)) break;
     }
@@ -93,7 +97,7 @@ std::string skip_sequence(Puppet& puppet) {
 std::string report_of_former_life(Puppet& puppet) {
     Link* const link = ready_link(puppet);
     if (link == nullptr) return "no link";
-    wire::DeliveryReport report = all_is_sent(1);
+    wire::DeliveryReport report = all_is_sent(++link->sequence);
     report.lane = 0;
     report.job = 1ULL << 32;
     (void)link->send(report);
@@ -129,9 +133,14 @@ std::string hold_without_end(Puppet& puppet) {
 }
 
 constexpr Named<std::string (*)(Puppet&)> kAttacks[] = {
-    {"claim_others", claim_others},       {"misreport_own", misreport_own},
-    {"skip_sequence", skip_sequence},     {"report_of_former_life", report_of_former_life},
-    {"list_held_twice", list_held_twice}, {"hold_without_end", hold_without_end},
+    // On a link that has not said what it holds: the one before was closed.
+    {"hold_without_end", hold_without_end},
+    {"claim_others", claim_others},
+    {"misreport_own", misreport_own},
+    {"skip_sequence", skip_sequence},
+    {"report_of_former_life", report_of_former_life},
+    {"list_held_twice", list_held_twice},
+    {"hold_without_end", hold_without_end},
 };
 
 }  // namespace

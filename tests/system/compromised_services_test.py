@@ -19,7 +19,9 @@ SECRET = "for nobody's eyes but the receiver's"
 HARMLESS = {"closed", "refused", "answered", "full", "open"}
 # What a reader can not tell from good behaviour, or need not mind.
 MAY_STAY_OPEN = {"ring/lies_about_reading", "ring/head_beyond", "record/flood", "record/flood_of_leases", "record/forge_log_lines",
-                 "report/claim_others", "report/misreport_own", "report/report_of_former_life", "report/hold_without_end"}
+                 "report/report_of_former_life", "report/hold_without_end", "report/skip_sequence"}
+# No fault of the link: what is said is just not believed.
+MUST_STAY_OPEN = {"report/claim_others", "report/misreport_own"}
 # The first of two workers is the puppet, until it ends.
 SHARE = """#!/bin/sh
 if mkdir {directory}/taken 2>/dev/null; then exec {puppet}; else exec {honest}; fi
@@ -122,7 +124,7 @@ def carry_out(strings, role, names):
         if count % ATTACKS_A_LIFE == 0:
             strings.next_life()
         answer = strings.ask(f"{role} {name}")
-        may = HARMLESS if name in MAY_STAY_OPEN else HARMLESS - {"open", "full"}
+        may = HARMLESS if name in MAY_STAY_OPEN else {"open"} if name in MUST_STAY_OPEN else HARMLESS - {"open", "full"}
         if answer not in may and not (name.startswith("record/") and answer.startswith("451 ")):
             complaints.append(f"{role} {name}: {answer}")
     return complaints
