@@ -284,11 +284,13 @@ void Scheduler::begin_probe(Destination& destination) {
 void Scheduler::back_to_store(uint32_t entry) {
     const Entry& it = entries_[entry];
     const uint32_t index = it.message;
+    const uint32_t destination = it.destination;
     Message& message = messages_[index];
     for (uint32_t i = 0; i < it.count; ++i)
         message.recipients[message.order[it.first + i]].fate = Fate::unsettled;
     free_entry(entry);
     progress(index);
+    unpark(destination);
 }
 
 // Out of its flow, or of the list of those that rest.

@@ -67,6 +67,8 @@ void Scheduler::on_store_down() {
     for (uint32_t i = 0; i < messages_.end(); ++i) {
         if (messages_[i].node != kNone) let_go_of_store(i);
     }
+    // Nothing is left of those destinations that would send for who waits in line.
+    for (uint32_t i = 0; i < destinations_.end(); ++i) unpark(i);
 }
 
 void Scheduler::let_go_of_store(uint32_t index) {

@@ -26,5 +26,26 @@ TEST(Scheduler, LoadsNoMessageAgainWhileAnOutcomeOfItIsUnderWay) {
     EXPECT_TRUE(world.store_.empty());
 }
 
+// Who waits in line for a destination is sent for when something of it is over; a store that dies
+// takes all of it away.
+TEST(Scheduler, SendsForWhoWaitsInLineWhenTheStoreHasTakenTheOthers) {
+    SchedulerConfig config;
+    config.active_limit = 6;
+    TestingWorld world(config);
+    world.transport_.feedback.limit = 1;
+    world.start();
+    world.sites_["slow.example"].delay_us = 10 * kSecondUs;
+    for (int i = 0; i < 20; ++i) world.submit("a@x.example", {"user@slow.example"});
+    world.run_for(kSecondUs);
+    ASSERT_GT(world.scheduler().parked(), 0U);
+    world.agent_down(100);
+    world.store_down();
+    world.agent_up(101);
+    world.store_up();
+    world.run_for(kHourUs);
+    EXPECT_EQ(world.scheduler().parked(), 0U);
+    EXPECT_TRUE(world.store_.empty());
+}
+
 }  // namespace
 }  // namespace posthaste
