@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/deliberate_bug.h"
 #include "base/strings.h"
 
 #include "mail/address.h"
@@ -91,7 +92,7 @@ void Scheduler::let_go_of_store(uint32_t index) {
 
 uint32_t Scheduler::next_to_load() {
     const uint32_t used = active_count_ + loading_count_;
-    if (used >= config_.active_limit) return kNone;
+    if (used >= config_.active_limit && !has_bug(DeliberateBug::ignore_active_limit)) return kNone;
     if (!table_.empty(wanted_)) return wanted_;
     const uint32_t retries = table_.empty(flushed_) ? due_ : flushed_;
     // The last quarter is for new mail: a backlog that becomes due at once does not stand before
@@ -250,9 +251,11 @@ void Scheduler::set_fates(Message& message, const QueueState* state, bool all_du
             RecipientState& recipient = message.recipients[number];
             recipient.due_s = group.due_s;
             recipient.attempts = group.attempts;
-            recipient.fate = group.due_s == kNeverDue           ? Fate::held
-                             : all_due || group.due_s <= second ? Fate::unsettled
-                                                                : Fate::waiting;
+            recipient.fate =
+                group.due_s == kNeverDue ? Fate::held
+                : all_due || group.due_s <= second || has_bug(DeliberateBug::skip_due_time)
+                    ? Fate::unsettled
+                    : Fate::waiting;
         }
     }
 }

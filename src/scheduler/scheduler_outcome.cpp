@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/deliberate_bug.h"
+
 #include "scheduler/log_lines.h"
 #include "scheduler/scheduler.h"
 
@@ -43,14 +45,15 @@ void Scheduler::defer_until(Message& message, uint32_t number, int64_t due_us, s
     message.dirty = true;
     note_reason(message, number, dsn, text);
     const int64_t expires_us = expires_wall_us(message);
-    if (outside_.wall_us() >= expires_us) {
+    if (outside_.wall_us() >= expires_us && !has_bug(DeliberateBug::outlive_lifetime)) {
         recipient.fate = Fate::held;
         message.expired_now = true;
         ++stats_.recipients_expired;
         return;
     }
     recipient.fate = Fate::waiting;
-    const int64_t due_s = whole_seconds_up(std::min(due_us, expires_us));
+    const int64_t due_s = whole_seconds_up(
+        has_bug(DeliberateBug::outlive_lifetime) ? due_us : std::min(due_us, expires_us));
     recipient.due_s = static_cast<uint32_t>(std::clamp<int64_t>(due_s, 1, kNeverDue - 1));
 }
 
@@ -64,7 +67,7 @@ void Scheduler::apply(uint32_t index, uint32_t number, const Verdict& verdict) {
             ++stats_.recipients_sent;
             return;
         case Outcome::bounced:
-            recipient.fate = Fate::held;
+            recipient.fate = has_bug(DeliberateBug::refused_is_done) ? Fate::done : Fate::held;
             message.bounced_now = true;
             ++stats_.recipients_bounced;
             return note_reason(message, number, verdict.dsn, verdict.text);
@@ -118,7 +121,8 @@ void Scheduler::conclude(uint32_t index) {
     node.going = all_done || due_s == kNeverDue;
     node.removing = all_done;
     // With an outcome under way the store does not know yet what is done: a load would bring it back.
-    if (message.dirty || all_done || message.unrecorded > 0) {
+    if (message.dirty || all_done ||
+        (message.unrecorded > 0 && !has_bug(DeliberateBug::load_before_recorded))) {
         record(message, true, all_done);
         return leave_active(index, Place::recording);
     }
@@ -187,6 +191,9 @@ const QueueState& Scheduler::state_of(const Message& message) {
             state.groups.push_back({due_s, recipient.attempts, {number}});
         }
     }
+    if (has_bug(DeliberateBug::forget_recipient) && !state.groups.empty() &&
+        state.groups.back().recipients.size() > 1)
+        state.groups.back().recipients.pop_back();
     return state;
 }
 

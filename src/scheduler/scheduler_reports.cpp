@@ -2,6 +2,8 @@
 // means for the site.
 #include <algorithm>
 
+#include "base/deliberate_bug.h"
+
 #include "scheduler/log_lines.h"
 #include "scheduler/scheduler.h"
 
@@ -35,7 +37,7 @@ void Scheduler::on_agent_down(uint32_t incarnation) {
         while (!lane.jobs.empty()) {
             const uint32_t entry = lane.jobs.front();
             job_left_lane(index, entry);
-            requeue(entry, true);
+            if (!has_bug(DeliberateBug::forget_dead_agent)) requeue(entry, true);
         }
         remove_lane(index);
     }

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "base/deliberate_bug.h"
+
 namespace posthaste::store {
 
 MessageId IdBook::lease(int64_t wall_us) {
     const auto now = static_cast<MessageId>(std::max<int64_t>(wall_us, 1));
+    if (has_bug(DeliberateBug::reuse_id) && !blocks_.empty()) return blocks_.back().first;
     const MessageId first = std::max(mark_, now);
     if (first > kMessageIdMax - wire::kLeaseIds) return kNoMessage;
     mark_ = first + wire::kLeaseIds;
@@ -23,7 +26,7 @@ IdBook::Claim IdBook::claim(MessageId id) {
         Block& block = *std::prev(after);
         if (id - block.first < wire::kLeaseIds) {
             auto used = block.used[static_cast<size_t>(id - block.first)];
-            if (used) return Claim::refused;
+            if (used && !has_bug(DeliberateBug::reuse_id)) return Claim::refused;
             used = true;
             return Claim::fresh;
         }

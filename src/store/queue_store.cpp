@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/deliberate_bug.h"
 #include "base/units.h"
 
 #include "mail/envelope.h"
@@ -185,7 +186,7 @@ struct QueueStore::Database {
     Result<void> write(rocksdb::WriteBatch& what, const char* where) {
         if (failed || listener->failed()) return Error{Errc::os, 0, where};
         rocksdb::WriteOptions options;
-        options.sync = true;
+        options.sync = !has_bug(DeliberateBug::ack_before_sync);
         const auto status = db->Write(options, &what);
         what.Clear();
         if (status.ok()) return {};

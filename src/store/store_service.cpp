@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/deliberate_bug.h"
 
 #include "mail/envelope.h"
 
@@ -361,7 +362,8 @@ void StoreService::fail(const char* why) {
     world_.log.fatal(std::string("queue can not be written: ") + why);
     store_->discard_batch();
     // Whether they are on disk nobody knows: the client tries again, which at worst is a duplicate.
-    answer_all(wire::CommitOutcome::busy);
+    answer_all(has_bug(DeliberateBug::ack_failed_write) ? wire::CommitOutcome::durable
+                                                        : wire::CommitOutcome::busy);
     hold_peers();
 }
 

@@ -50,8 +50,17 @@ void SimLoop::die() {
 
 // ---- operations ----
 
+void SimLoop::step() {
+    if (!in_turn_ || dead_ || doomed_) return;
+    if (steps_to_death_ == 0 || --steps_to_death_ > 0) return;
+    doomed_ = true;
+    world_.note("doomed", name_, static_cast<int64_t>(turns_), 0);
+    world_.on_doomed(*this);
+}
+
 uint64_t SimLoop::begin(Completion& done, Kind kind, int32_t number) {
     done.begin();
+    step();
     const uint64_t key = next_key_++;
     done.loop_private = key;
     operations_.emplace(key, Operation{&done, kind, number});
@@ -60,26 +69,27 @@ uint64_t SimLoop::begin(Completion& done, Kind kind, int32_t number) {
 
 void SimLoop::accept(Completion& done, Socket listener) {
     if (dead_) return;
-    world_.network().accept(*this, begin(done, Kind::accept, static_cast<int32_t>(listener)),
-                            listener);
+    const uint64_t key = begin(done, Kind::accept, static_cast<int32_t>(listener));
+    if (!doomed_) world_.network().accept(*this, key, listener);
 }
 
 void SimLoop::connect(Completion& done, const Endpoint& to, const IpAddress* from) {
     if (dead_) return;
-    world_.network().connect(*this, begin(done, Kind::connect, -1), to, from);
+    const uint64_t key = begin(done, Kind::connect, -1);
+    if (!doomed_) world_.network().connect(*this, key, to, from);
 }
 
 void SimLoop::receive(Completion& done, Socket socket) {
     if (dead_) return;
-    world_.network().receive(*this, begin(done, Kind::receive, static_cast<int32_t>(socket)),
-                             socket);
+    const uint64_t key = begin(done, Kind::receive, static_cast<int32_t>(socket));
+    if (!doomed_) world_.network().receive(*this, key, socket);
 }
 
 void SimLoop::send(Completion& done, Socket socket, std::span<const iovec> pieces) {
     if (dead_) return;
     ASSERT(pieces.size() <= kSendPiecesMax);
-    world_.network().send(*this, begin(done, Kind::send, static_cast<int32_t>(socket)), socket,
-                          pieces);
+    const uint64_t key = begin(done, Kind::send, static_cast<int32_t>(socket));
+    if (!doomed_) world_.network().send(*this, key, socket, pieces);
 }
 
 void SimLoop::watch(Completion& done, int descriptor) {
@@ -92,6 +102,7 @@ void SimLoop::write_file(Completion& done, int descriptor, std::span<const iovec
                          uint64_t offset, bool sync) {
     if (dead_) return;
     const uint64_t key = begin(done, Kind::write_file, descriptor);
+    if (doomed_) return;
     const std::vector<iovec> kept(pieces.begin(), pieces.end());
     const int64_t delay_us = world_.between(1, sync ? kSyncUsMax : kWriteUsMax);
     world_.after(delay_us, [this, key, descriptor, kept, offset, sync] {
@@ -110,7 +121,7 @@ void SimLoop::write_file(Completion& done, int descriptor, std::span<const iovec
 }
 
 void SimLoop::cancel(Completion& done) {
-    if (dead_ || !done.in_flight()) return;
+    if (dead_ || doomed_ || !done.in_flight()) return;
     const uint64_t key = done.loop_private;
     if (!is_pending(key)) return;  // what had already happened is on its way
     const Operation& operation = operations_.at(key);
@@ -121,11 +132,15 @@ void SimLoop::cancel(Completion& done) {
 }
 
 void SimLoop::close(Socket socket) {
-    if (!dead_) world_.network().close(socket);
+    if (dead_) return;
+    step();
+    if (!doomed_) world_.network().close(socket);
 }
 
 void SimLoop::shutdown_send(Socket socket) {
-    if (!dead_) world_.network().shutdown_send(socket);
+    if (dead_) return;
+    step();
+    if (!doomed_) world_.network().shutdown_send(socket);
 }
 
 Endpoint SimLoop::peer_of(Socket socket) { return world_.network().peer_of(socket); }
@@ -134,6 +149,8 @@ Endpoint SimLoop::local_of(Socket socket) { return world_.network().local_of(soc
 
 void SimLoop::ring_doorbell(int doorbell) {
     if (dead_) return;
+    step();
+    if (doomed_) return;
     to_ring_.push_back(doorbell);
     if (!in_turn_) wake_soon();
 }
@@ -205,17 +222,27 @@ void SimLoop::turn() {
     world_.note("turn", name_, static_cast<int64_t>(ready_.size()),
                 static_cast<int64_t>(operations_.size()));
     in_turn_ = true;
+    step();
     if (std::exchange(asleep_, false)) listeners_.after_sleep();
     dispatch();
+    step();
     timers_.advance(now_us_);
+    step();
     listeners_.run();
-    for (const int doorbell : to_ring_) world_.ring(doorbell);
+    step();
+    const int64_t heard_after_us = std::exchange(stands_still_us_, 0);
+    for (const int doorbell : to_ring_) {
+        if (!doomed_) world_.ring(doorbell, heard_after_us);
+    }
     to_ring_.clear();
+    step();
     const bool busy = listeners_.before_sleep();
     if (busy) listeners_.after_sleep();
     asleep_ = !busy;
+    step();
     in_turn_ = false;
-    busy_until_us_ = now_us_ + world_.between(1, kTurnUsMax);
+    if (doomed_) return world_.on_doomed_turn_over(*this);
+    busy_until_us_ = now_us_ + heard_after_us + world_.between(1, kTurnUsMax);
     if (busy || !ready_.empty()) return wake(busy_until_us_);
     const int64_t deadline_us = timers_.next_deadline_us();
     if (deadline_us != kNeverUs) wake(std::max(deadline_us, now_us_ + 1));
@@ -229,6 +256,7 @@ void SimLoop::dispatch() {
         Completion& completion = *found->second.completion;
         found->second.told = false;
         world_.note("callback", name_, event.result, static_cast<int64_t>(event.key));
+        step();
         if (event.last) forget(found);
         completion.deliver({event.result, event.last, event.data});
     }

@@ -5,6 +5,12 @@
 //
 // Owned by a SimWorld, which gives it its turns. A turn takes no virtual time, but the next one
 // comes a little later. Dead (SimWorld::kill): every call is ignored, nothing is in flight.
+//
+// Death in the middle of a turn: die_after() counts steps, which are the stations of a turn (its
+// start, each callback, the timers, the listeners, the doorbells, sleep), every call of this loop
+// and whatever calls step() for it (a disk). At the last one the process is doomed: what the rest
+// of the turn does reaches nobody, and the world's owner is told, who kills it when the turn is
+// over.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +43,19 @@ class SimLoop final : public Loop {
     bool is_stopped() const noexcept { return stopped_; }
 
     uint64_t turns() const noexcept { return turns_; }
+
+    // At the steps-th step from now (1: the next); 0: not at all.
+    void die_after(uint64_t steps) noexcept { steps_to_death_ = steps; }
+
+    void step();
+
+    bool is_doomed() const noexcept { return doomed_; }
+
+    bool in_turn() const noexcept { return in_turn_; }
+
+    // It stands still for so long after this turn, as if it had waited for a disk in it; what it
+    // said in the turn is heard that much later.
+    void stand_still(int64_t for_us) noexcept { stands_still_us_ += for_us; }
 
     int64_t now_us() const noexcept override { return now_us_; }
 
@@ -120,6 +139,9 @@ class SimLoop final : public Loop {
     int64_t turn_at_us_;
     int64_t busy_until_us_ = 0;
     uint64_t turns_ = 0;
+    uint64_t steps_to_death_ = 0;
+    int64_t stands_still_us_ = 0;
+    bool doomed_ = false;
     bool in_turn_ = false;
     bool asleep_ = false;
     bool dead_ = false;

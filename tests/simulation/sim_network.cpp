@@ -14,6 +14,8 @@ namespace {
 
 // The kernel reads a sender's memory some time after the call, never inside it.
 constexpr int64_t kSubmitUsMax = 5;
+// How long the kernel sends SYNs again.
+constexpr int64_t kConnectUsMax = 127 * kSecondUs;
 // As UringLoop's receive buffers.
 constexpr size_t kReceiveBytesMax = 16 * 1024;
 
@@ -102,7 +104,9 @@ void SimNetwork::connect(SimLoop& loop, uint64_t key, const Endpoint& to, const 
     Endpoint local{from != nullptr ? *from : loop.address(), next_port_};
     next_port_ = next_port_ == 65535 ? uint16_t{32768} : static_cast<uint16_t>(next_port_ + 1);
     SimLoop* const who = &loop;
-    if (world_.chance(conditions.unanswered_permille, 1000)) return;
+    if (world_.chance(conditions.unanswered_permille, 1000)) {
+        return world_.after(kConnectUsMax, [who, key] { who->post(key, -ETIMEDOUT, true, {}); });
+    }
     world_.after(delay_us(), [this, who, key, to, local] { arrive(*who, key, to, local); });
 }
 
@@ -202,6 +206,7 @@ void SimNetwork::deliver(int32_t number) {
     }
     if (world_.chance(conditions.reset_permille, 1000)) return reset(Socket{number});
     const size_t bytes = cut(end->incoming.size());
+    *end->taken += bytes;
     receiving.loop->post(receiving.key, static_cast<int32_t>(bytes), false,
                          end->incoming.substr(0, bytes));
     end->incoming.erase(0, bytes);
@@ -284,6 +289,14 @@ void SimNetwork::reset(Socket socket) {
     reset_end(other);
 }
 
+void SimNetwork::reset_all_of(const IpAddress& address) {
+    std::vector<int32_t> numbers;
+    for (const auto& [number, end] : ends_) {
+        if (end.peer.ip == address && end.owner != nullptr) numbers.push_back(number);
+    }
+    for (const int32_t number : numbers) reset(Socket{number});
+}
+
 void SimNetwork::reset_end(int32_t number) {
     End* const end = find(number);
     if (end == nullptr || end->is_closed || end->is_reset) return;
@@ -342,6 +355,25 @@ void SimNetwork::owner_died(SimLoop& loop) {
         if (end == nullptr) continue;
         close_end(number, !end->incoming.empty() || world_.chance(1, 2));
     }
+}
+
+std::shared_ptr<const uint64_t> SimNetwork::taken_by_peer(Socket socket) const {
+    const End* const end = find(static_cast<int32_t>(socket));
+    const End* const other = end == nullptr ? nullptr : find(end->other);
+    return other == nullptr ? std::make_shared<const uint64_t>(0) : other->taken;
+}
+
+bool SimNetwork::peer_holds(Socket socket) const noexcept {
+    const End* const end = find(static_cast<int32_t>(socket));
+    const End* const other = end == nullptr ? nullptr : find(end->other);
+    return other != nullptr && !other->is_closed && !other->is_reset;
+}
+
+size_t SimNetwork::open_from(const SimLoop& loop, const IpAddress& to) const noexcept {
+    return static_cast<size_t>(std::count_if(ends_.begin(), ends_.end(), [&](const auto& row) {
+        const End& end = row.second;
+        return end.owner == &loop && !end.is_closed && end.peer.ip == to;
+    }));
 }
 
 Endpoint SimNetwork::peer_of(Socket socket) const {

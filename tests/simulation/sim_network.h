@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,16 @@ class SimNetwork {
 
     size_t streams_open() const noexcept { return ends_.size(); }
 
+    // How many bytes of what this end has sent were handed to the process at the other end; goes on
+    // counting when this end is closed.
+    std::shared_ptr<const uint64_t> taken_by_peer(Socket socket) const;
+    // False: the process at the other end has closed it, or is dead; what it sent may still come.
+    bool peer_holds(Socket socket) const noexcept;
+    // Streams that this process has open to that address.
+    size_t open_from(const SimLoop& loop, const IpAddress& to) const noexcept;
+    // Resets every stream to or from that address.
+    void reset_all_of(const IpAddress& address);
+
     // For SimLoop; `key` names the operation there.
     void accept(SimLoop& loop, uint64_t key, Socket listener);
     void connect(SimLoop& loop, uint64_t key, const Endpoint& to, const IpAddress* from);
@@ -92,6 +103,7 @@ class SimNetwork {
         SimLoop* owner = nullptr;  // null: waits in a backlog
         Endpoint local;
         Endpoint peer;
+        std::shared_ptr<uint64_t> taken = std::make_shared<uint64_t>(0);  // of what came in here
         std::string incoming;  // in flight to here, or arrived and not taken
         bool incoming_ends = false;
         bool send_shut = false;

@@ -66,8 +66,8 @@ SimFile& SimWorld::file(int descriptor) {
     return found->second;
 }
 
-void SimWorld::ring(int doorbell) {
-    after(between(1, kDoorbellUsMax), [this, doorbell] {
+void SimWorld::ring(int doorbell, int64_t delay_us) {
+    after(delay_us + between(1, kDoorbellUsMax), [this, doorbell] {
         const auto found = doorbells_.find(doorbell);
         if (found == doorbells_.end()) return;
         found->second.rung = true;

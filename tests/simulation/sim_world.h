@@ -63,6 +63,24 @@ class SimWorld {
     // Not from inside that loop's own turn.
     void kill(SimLoop& loop);
 
+    // Whoever lets processes die in the middle of a turn (SimLoop::die_after): told at the step it
+    // happens, when nothing of the rest of the turn may reach anybody, and behind the turn, to
+    // kill.
+    struct DoomHooks {
+        std::function<void(SimLoop&)> doomed;
+        std::function<void(SimLoop&)> turn_over;
+    };
+
+    void set_doom_hooks(DoomHooks hooks) { doom_hooks_ = std::move(hooks); }
+
+    void on_doomed(SimLoop& loop) {
+        if (doom_hooks_.doomed) doom_hooks_.doomed(loop);
+    }
+
+    void on_doomed_turn_over(SimLoop& loop) {
+        doom_hooks_.turn_over ? doom_hooks_.turn_over(loop) : kill(loop);
+    }
+
     // A number for ring_doorbell() of anybody and watch() of its owner.
     int make_doorbell(SimLoop& owner);
     int make_file();
@@ -98,7 +116,7 @@ class SimWorld {
     uint64_t random() noexcept { return random_.next(); }
 
     void note(std::string_view what, std::string_view who, int64_t a, int64_t b);
-    void ring(int doorbell);
+    void ring(int doorbell, int64_t delay_us = 0);
     // True when the doorbell was rung at least once: as an eventfd that nobody reads.
     bool was_rung(int doorbell) const noexcept;
 
@@ -128,6 +146,7 @@ class SimWorld {
     uint64_t sequence_ = 0;
     uint64_t trace_hash_;
     std::function<void(std::string_view)> write_trace_;
+    DoomHooks doom_hooks_;
     std::priority_queue<Event, std::vector<Event>, Later> events_;
     std::vector<std::unique_ptr<SimLoop>> loops_;
     std::map<int, Doorbell> doorbells_;

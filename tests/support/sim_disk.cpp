@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <rocksdb/file_system.h>
 #include <set>
 #include <utility>
 
 #include "base/assert.h"
+
+#include "runtime/random.h"
 
 namespace posthaste {
 
@@ -52,10 +55,27 @@ struct SimDisk::State {
     Fault read_fault = Fault::none;
     std::string read_fault_suffix;
     std::function<void(const std::string&)> on_sync;
+    std::function<void()> on_write;
+
+    struct Image {
+        std::map<std::string, Inode> files;
+        std::set<std::string> directories;
+    };
+
+    std::optional<Image> frozen;
+
+    void tell_of_write() {
+        std::function<void()> told;
+        {
+            const std::lock_guard lock(mutex);
+            told = on_write;
+        }
+        if (told) told();
+    }
 
     // With the mutex held.
     IOStatus check_fault(const std::string& path) {
-        if (fault == Fault::none || !path.ends_with(fault_suffix)) return IOStatus::OK();
+        if (fault == Fault::none || frozen || !path.ends_with(fault_suffix)) return IOStatus::OK();
         if (calls_before_fault > 0) {
             --calls_before_fault;
             return IOStatus::OK();
@@ -87,7 +107,12 @@ struct Handle {
     std::string path;
     std::shared_ptr<Inode> inode;
 
-    bool dead() const { return state->epoch != epoch; }
+    // RocksDB's own notes can always be written, in any life: Debian's build asserts it.
+    bool is_notes() const { return path.ends_with("/LOG"); }
+
+    bool dead() const { return state->epoch != epoch && !is_notes(); }
+
+    IOStatus check_fault() const { return is_notes() ? IOStatus::OK() : state->check_fault(path); }
 };
 
 class SimSequentialFile final : public rocksdb::FSSequentialFile {
@@ -141,9 +166,10 @@ class SimWritableFile final : public rocksdb::FSWritableFile {
     explicit SimWritableFile(Handle handle) : handle_(std::move(handle)) {}
 
     IOStatus Append(const rocksdb::Slice& data, const IOOptions&, IODebugContext*) override {
+        handle_.state->tell_of_write();
         const std::lock_guard lock(handle_.state->mutex);
         if (handle_.dead()) return powered_off();
-        const IOStatus status = handle_.state->check_fault(handle_.path);
+        const IOStatus status = handle_.check_fault();
         if (status.ok()) handle_.inode->bytes.append(data.data(), data.size());
         return status;
     }
@@ -167,10 +193,11 @@ class SimWritableFile final : public rocksdb::FSWritableFile {
 
     IOStatus Sync(const IOOptions&, IODebugContext*) override {
         std::function<void(const std::string&)> on_sync;
+        handle_.state->tell_of_write();
         {
             const std::lock_guard lock(handle_.state->mutex);
             if (handle_.dead()) return powered_off();
-            const IOStatus status = handle_.state->check_fault(handle_.path);
+            const IOStatus status = handle_.check_fault();
             if (!status.ok()) return status;
             handle_.inode->synced_bytes = handle_.inode->bytes.size();
             ++handle_.state->syncs;
@@ -400,21 +427,50 @@ void SimDisk::power_cut(const std::function<uint64_t()>* random) {
     const std::lock_guard lock(state_->mutex);
     ++state_->epoch;
     state_->locked.clear();
+    // One draw: what RocksDB's own threads have written by now must not change the run.
+    const uint64_t seed = random == nullptr ? 0 : (*random)();
     for (auto& [path, inode] : state_->files) {
         const size_t unsynced = inode->bytes.size() - inode->synced_bytes;
+        Random of_file(seed ^ std::hash<std::string>{}(path));
         size_t kept = 0;
-        if (random != nullptr && unsynced > 0) kept = (*random)() % (unsynced + 1);
+        if (random != nullptr && unsynced > 0) kept = of_file.below(unsynced + 1);
         inode->bytes.resize(inode->synced_bytes + kept);
         const size_t first_sector = (inode->synced_bytes + kSectorBytes - 1) / kSectorBytes;
         const size_t sectors_end = (inode->bytes.size() + kSectorBytes - 1) / kSectorBytes;
-        if (kept > 0 && first_sector < sectors_end && (*random)() % 2 == 0) {
-            const size_t sector = first_sector + (*random)() % (sectors_end - first_sector);
+        if (kept > 0 && first_sector < sectors_end && of_file.below(2) == 0) {
+            const size_t sector = first_sector + of_file.below(sectors_end - first_sector);
             const size_t start = sector * kSectorBytes;
             const size_t size = std::min(kSectorBytes, inode->bytes.size() - start);
             inode->bytes.replace(start, size, size, '\0');
         }
         inode->synced_bytes = inode->bytes.size();
     }
+}
+
+void SimDisk::freeze() {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->frozen) return;
+    State::Image image;
+    for (const auto& [path, inode] : state_->files) image.files.emplace(path, *inode);
+    image.directories = state_->directories;
+    state_->frozen = std::move(image);
+}
+
+bool SimDisk::is_frozen() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->frozen.has_value();
+}
+
+void SimDisk::thaw() {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->frozen) return;
+    ++state_->epoch;
+    state_->locked.clear();
+    state_->files.clear();
+    for (auto& [path, inode] : state_->frozen->files)
+        state_->files.emplace(path, std::make_shared<Inode>(std::move(inode)));
+    state_->directories = std::move(state_->frozen->directories);
+    state_->frozen.reset();
 }
 
 void SimDisk::fail_after(uint64_t calls, Fault fault, std::string_view name_ends_with) {
@@ -438,6 +494,11 @@ void SimDisk::heal() {
 void SimDisk::set_on_sync(std::function<void(const std::string& path)> on_sync) {
     const std::lock_guard lock(state_->mutex);
     state_->on_sync = std::move(on_sync);
+}
+
+void SimDisk::set_on_write(std::function<void()> on_write) {
+    const std::lock_guard lock(state_->mutex);
+    state_->on_write = std::move(on_write);
 }
 
 uint64_t SimDisk::syncs() const {

@@ -41,14 +41,23 @@ class SimDisk {
     // disk all the same, perhaps without one sector in its midst, which reads as zeros.
     void power_cut(const std::function<uint64_t()>* random = nullptr);
 
+    // The last breath of a process that is dead already: from freeze() on nothing that is written
+    // reaches the disk, and no fault is met; thaw() shows the disk as it was then to whoever opens
+    // it next. Until then the one who has it open sees its own writes.
+    void freeze();
+    void thaw();
+    bool is_frozen() const;
+
     // After `calls` more appends and syncs of files whose name ends so (".log", ".sst", "" = all),
     // each one fails.
     void fail_after(uint64_t calls, Fault fault, std::string_view name_ends_with = {});
     // Each read of such files fails from now on, without damage to them.
     void fail_reads(Fault fault, std::string_view name_ends_with);
     void heal();
-    // Called at each sync, for a simulation that lets time pass.
+    // Called behind each sync, for a simulation that lets time pass, and before each append, sync
+    // and truncation. On whatever thread RocksDB does it.
     void set_on_sync(std::function<void(const std::string& path)> on_sync);
+    void set_on_write(std::function<void()> on_write);
 
     uint64_t syncs() const;
     // For tests that look or damage.

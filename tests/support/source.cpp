@@ -123,7 +123,8 @@ int main(int argc, char** argv) {
         return 1;
     }
     if (record != nullptr) {
-        options.on_acked = [record](std::string_view tag, std::string_view) {
+        options.on_acked = [record](std::string_view tag, std::string_view,
+                                    const std::vector<uint32_t>&) {
             std::fprintf(record, "%.*s\n", static_cast<int>(tag.size()), tag.data());
         };
     }

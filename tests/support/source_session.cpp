@@ -66,6 +66,7 @@ void SourceSession::next_message() {
         return connection_->close();
     }
     recipients_said_ = 0;
+    accepted_.clear();
     compose();
     commands_ = "MAIL FROM:<" + options_.sender + ">\r\n";
     step_ = Step::mail;
@@ -75,8 +76,13 @@ void SourceSession::next_message() {
     connection_->send(commands_);
 }
 
+std::string SourceSession::recipient(uint32_t number) const {
+    if (options_.recipient) return options_.recipient(number_, number);
+    return "u" + std::to_string(number) + "@" + rcpt_domain_;
+}
+
 void SourceSession::say_rcpt(uint32_t number) {
-    commands_ += "RCPT TO:<u" + std::to_string(number) + "@" + rcpt_domain_ + ">\r\n";
+    commands_ += "RCPT TO:<" + recipient(number) + ">\r\n";
 }
 
 void SourceSession::send_rcpt(uint32_t number) {
@@ -101,13 +107,17 @@ void SourceSession::refuse(const SmtpReply& reply) {
 }
 
 void SourceSession::compose() {
-    ++run_.begun;
+    number_ = ++run_.begun;
     ++run_.in_flight;
     in_message_ = true;
     rcpt_domain_ = options_.domains > 1
                        ? "d" + std::to_string(run_.begun % options_.domains) + "." + options_.domain
                        : options_.domain;
     tag_ = options_.tag_prefix + "-" + std::to_string(run_.begun);
+    if (options_.text) {
+        body_ = options_.text(number_, tag_) + "\r\n.\r\n";
+        return;
+    }
     body_ = "From: <" + options_.sender + ">\r\nTo: <u0@" + options_.domain +
             ">\r\nSubject: test\r\nX-Test-Tag: " + tag_ +
             "\r\nDate: Sun, 22 Nov 2026 07:30:00 +0000\r\nMessage-Id: <" + tag_ +
@@ -135,6 +145,7 @@ void SourceSession::on_reply(const SmtpReply& reply) {
             break;
         case Step::rcpt:
             if (!reply.is_positive() && !options_.pipelining) return refuse(reply);
+            if (reply.is_positive()) accepted_.push_back(recipients_said_);
             if (++recipients_said_ == options_.recipients) {
                 step_ = Step::data;
                 if (!options_.pipelining) connection_->send("DATA\r\n");
@@ -150,7 +161,7 @@ void SourceSession::on_reply(const SmtpReply& reply) {
         case Step::final:
             if (reply.code != 250) return refuse(reply);
             ++run_.acked;
-            if (options_.on_acked) options_.on_acked(tag_, reply.text);
+            if (options_.on_acked) options_.on_acked(tag_, reply.text, accepted_);
             message_over();
             next_message();
             break;

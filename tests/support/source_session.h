@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mail/smtp_reply.h"
 #include "runtime/connection.h"
@@ -25,8 +26,14 @@ struct SourceOptions {
     bool pipelining = false;
     std::string sender = "source@sender.test";
     std::string tag_prefix = "t";
-    // For each message answered 250.
-    std::function<void(std::string_view tag, std::string_view reply)> on_acked;
+    // For each message answered 250; `accepted`: which of its recipients were.
+    std::function<void(std::string_view tag, std::string_view reply,
+                       const std::vector<uint32_t>& accepted)>
+        on_acked;
+    // Instead of "u<number>@…" and of the filler; `message` counts from 1. The text as it goes over
+    // the wire, dots doubled, without the end-of-data line.
+    std::function<std::string(uint64_t message, uint32_t number)> recipient;
+    std::function<std::string(uint64_t message, std::string_view tag)> text;
 };
 
 // Shared by all sessions of one run.
@@ -58,6 +65,7 @@ class SourceSession final : private Connection::Handler {
     void on_reply(const SmtpReply& reply);
     void next_message();
     void compose();
+    std::string recipient(uint32_t number) const;
     void say_rcpt(uint32_t number);
     void send_rcpt(uint32_t number);
     void refuse(const SmtpReply& reply);
@@ -84,6 +92,8 @@ class SourceSession final : private Connection::Handler {
     uint32_t recipients_said_ = 0;
     bool in_message_ = false;
     bool finished_ = false;
+    uint64_t number_ = 0;
+    std::vector<uint32_t> accepted_;
     std::string tag_;
     std::string rcpt_domain_;
     std::string body_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/deliberate_bug.h"
 
 #include "mail/queue_id.h"
 
@@ -61,6 +62,7 @@ void Lane::close() {
 void Lane::drain() {
     if (over_) return;
     draining_ = closing_ = true;
+    if (has_bug(DeliberateBug::forget_jobs_on_drain)) waiting_.clear();
     while (!waiting_.empty()) {
         std::unique_ptr<Job> job = std::move(waiting_.front());
         waiting_.pop_front();

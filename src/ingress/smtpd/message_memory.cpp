@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/deliberate_bug.h"
+
 namespace posthaste::smtpd {
 
 bool MessageMemory::is_short() const noexcept {
@@ -44,6 +46,7 @@ void MessageMemory::quarantine(std::span<const uint32_t> blocks, uint32_t cleanu
 }
 
 void MessageMemory::release_quarantine(uint32_t cleanup_incarnation) {
+    if (has_bug(DeliberateBug::leak_blocks)) return;
     std::erase(quarantined_, cleanup_incarnation);
     arena_.release_quarantine(cleanup_incarnation);
     wake_waiters();

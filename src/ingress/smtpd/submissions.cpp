@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/deliberate_bug.h"
 #include "base/strings.h"
 
 #include "mail/enhanced_status.h"
@@ -84,7 +85,7 @@ size_t Submissions::on_cleanup_down(Peer& cleanup, bool has_store) {
         slot.blocks.clear();
         if (Submitter* submitter = release(number)) disappointed.push_back(submitter);
     }
-    if (has_store)
+    if (has_store && !has_bug(DeliberateBug::free_early))
         memory_.quarantine(blocks, cleanup.incarnation());
     else
         memory_.free(blocks);

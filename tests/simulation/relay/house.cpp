@@ -1,10 +1,10 @@
 #include "simulation/relay/house.h"
 
 #include <algorithm>
-#include <cstring>
-#include <utility>
 
 #include "base/assert.h"
+
+#include "mail/envelope.h"
 
 #include "simulation/relay/make_service.h"
 
@@ -19,84 +19,29 @@ constexpr int64_t kNoticeUsMin = 10;
 constexpr int64_t kNoticeUsMax = 2 * kMsUs;
 constexpr uint32_t kListenerOnlyRingBytes = 4096;
 
-// Small rings, so that full ones happen.
-constexpr uint32_t kRingBytesMax = 256 * 1024;
-
-uint32_t ring_bytes(uint32_t table_bytes) {
-    return table_bytes == 0 ? kListenerOnlyRingBytes : std::min(table_bytes, kRingBytesMax);
-}
+// As runtime/service_main.cpp and master have them.
+constexpr int64_t kDrainLookUs = 5 * kMsUs;
+constexpr int64_t kDrainPatienceUs = 2 * kSecondUs;
+constexpr int64_t kStopUsMax = 10 * kSecondUs;
+constexpr int64_t kRetireUsMax = 10 * kMinuteUs;
+constexpr unsigned kStagesMax = 5;
 
 bool is_simulated(Role role) { return role != Role::postlogd; }
 
-bool has_arena(Role role) {
-    const RoleRow* const row = row_of(role);
-    return row != nullptr && !row->arena_parameter.empty();
-}
-
 }  // namespace
 
-// ---- one process
-
-SimProcess::SimProcess(House& house, Role role, uint16_t instance, uint32_t incarnation)
-    : house_(house),
-      role_(role),
-      instance_(instance),
-      incarnation_(incarnation),
-      loop_(house.world().make_loop(name())),
-      service_name_(name_of(role)),
-      settings_(Settings::initial(house.options().settings)),
-      counter_page_(std::make_unique<CounterPage>()) {
-    if (has_arena(role)) arena_ = Arena::create_private(incarnation, house.options().arena_bytes);
-    world_.emplace(World{loop_, *this, *counter_page_, settings_, arena_ ? &*arena_ : nullptr,
-                         instance_, incarnation_, service_name_});
+House::House(SimWorld& world, HouseOptions options, HouseWatcher& watcher)
+    : world_(world), options_(std::move(options)), watcher_(watcher) {
+    world_.set_doom_hooks({[this](SimLoop& loop) { on_doomed(loop); },
+                           [this](SimLoop& loop) { on_doomed_turn_over(loop); }});
+    disk_.set_on_write([this] { on_disk_write(); });
+    disk_.set_on_sync([this](const std::string&) { on_disk_sync(); });
 }
-
-SimProcess::~SimProcess() = default;
-
-std::string SimProcess::name() const {
-    return std::string(name_of(role_)) + "/" + std::to_string(instance_) + "#" +
-           std::to_string(incarnation_);
-}
-
-void SimProcess::line(wire::Severity severity, std::string_view text) {
-    if (severity != wire::Severity::info) ++house_.warnings_;
-    house_.keep_line(std::to_string(house_.world().now_us()) + " " + name() + ": " +
-                     std::string(text));
-}
-
-void SimProcess::make_service() {
-    service_ = simulation::make_service(
-        role_, *world_, house_.disk(),
-        [this] {
-            house_.world().after(0, [&house = house_, incarnation = incarnation_] {
-                SimProcess* const here = house.by_incarnation(incarnation);
-                if (here != nullptr) house.kill(here->role_, here->instance_);
-            });
-        },
-        why_not_);
-    if (service_ == nullptr) return;
-    peers_ = std::make_unique<Peers>(loop_, *service_);
-    peers_->set_hooks({this,
-                       [](void* self, uint32_t incarnation) {
-                           auto& process = *static_cast<SimProcess*>(self);
-                           process.house_.on_removed(process, incarnation);
-                       },
-                       [](void* self, Peer& peer, std::string_view what) {
-                           auto& process = *static_cast<SimProcess*>(self);
-                           process.line(wire::Severity::error,
-                                        peer.name() + " misbehaved: " + std::string(what));
-                       }});
-    service_->attach(*peers_);
-    if (role_ == Role::smtpd) {
-        service_->on_listener("25", house_.world().network().listen(house_.options().listen));
-    }
-}
-
-// ---- the house
-
-House::House(SimWorld& world, HouseOptions options) : world_(world), options_(std::move(options)) {}
 
 House::~House() {
+    disk_.set_on_write(nullptr);
+    disk_.set_on_sync(nullptr);
+    disk_.heal();
     while (!living_.empty()) {
         world_.kill(living_.back()->loop_);
         bury(*living_.back());
@@ -104,9 +49,14 @@ House::~House() {
 }
 
 void House::keep_line(std::string line) {
-    log_.push_back(std::move(line));
+    const int64_t now_us = world_.now_us();
+    char stamp[32];
+    std::snprintf(stamp, sizeof stamp, "%10.6f ", static_cast<double>(now_us) / 1e6);
+    log_.push_back(stamp + std::move(line));
     if (log_.size() > kLogLinesMax) log_.pop_front();
 }
+
+void House::say(const std::string& what) { keep_line("== " + what); }
 
 void House::start() {
     for (const RoleRow& row : role_rows()) {
@@ -118,7 +68,8 @@ void House::start() {
 
 SimProcess* House::find(Role role, uint16_t instance) noexcept {
     for (const auto& process : living_) {
-        if (process->role_ == role && process->instance_ == instance) return process.get();
+        if (process->role_ == role && process->instance_ == instance && !process->leaving_)
+            return process.get();
     }
     return nullptr;
 }
@@ -130,31 +81,52 @@ SimProcess* House::by_incarnation(uint32_t incarnation) noexcept {
     return nullptr;
 }
 
+SimProcess* House::by_loop(const SimLoop& loop) noexcept {
+    for (const auto& process : living_) {
+        if (&process->loop_ == &loop) return process.get();
+    }
+    return nullptr;
+}
+
+SimProcess* House::at(const IpAddress& address) noexcept {
+    for (const auto& process : living_) {
+        if (process->loop_.address() == address) return process.get();
+    }
+    return nullptr;
+}
+
 std::vector<SimProcess*> House::alive() {
     std::vector<SimProcess*> out;
     for (const auto& process : living_) out.push_back(process.get());
     return out;
 }
 
+// ---- births
+
 void House::spawn(Role role, uint16_t instance) {
     living_.push_back(std::make_unique<SimProcess>(*this, role, instance, next_incarnation_++));
     SimProcess& process = *living_.back();
+    opening_store_ = role == Role::store;
     process.make_service();
+    opening_store_ = false;
     if (process.service_ == nullptr) {
-        keep_line(process.name() + " could not start: " + process.why_not_);
-        ++warnings_;
-        world_.kill(process.loop_);
-        bury(process);
-        return respawn_later(role, instance);
+        say(process.name() + " could not start: " + process.why_not_);
+        return end(process, true);
+    }
+    ++starts_[role];
+    if (role == Role::store) {
+        power_is_off_ = false;
+        if (disk_.is_frozen()) return die(process);  // in the middle of its recovery
     }
     for (size_t i = 0; i < living_.size(); ++i) {
         if (living_[i].get() != &process) introduce(*living_[i], process);
     }
+    watcher_.on_started(process);
 }
 
 void House::respawn_later(Role role, uint16_t instance) {
     world_.after(world_.between(kSpawnUsMin, kSpawnUsMax), [this, role, instance] {
-        if (find(role, instance) == nullptr) spawn(role, instance);
+        if (!stopping_ && find(role, instance) == nullptr) spawn(role, instance);
     });
 }
 
@@ -168,8 +140,12 @@ void House::introduce(SimProcess& a, SimProcess& b) {
         connect_one_way(b, a, end_b, std::nullopt, std::nullopt, -1, -1);
         return;
     }
-    Segment of_a = Segment::create_private(ring_bytes(end_a.own_ring_bytes));
-    Segment of_b = Segment::create_private(ring_bytes(end_b.own_ring_bytes));
+    const auto ring_bytes = [&](const WireEnd& end) {
+        return end.own_ring_bytes == 0 ? kListenerOnlyRingBytes
+                                       : std::min(end.own_ring_bytes, options_.ring_bytes_max);
+    };
+    Segment of_a = Segment::create_private(ring_bytes(end_a));
+    Segment of_b = Segment::create_private(ring_bytes(end_b));
     Segment seen_by_b = Segment::alias(of_a);
     Segment seen_by_a = Segment::alias(of_b);
     const int bell_a = world_.make_doorbell(a.loop_);
@@ -185,10 +161,11 @@ void House::connect_one_way(SimProcess& self, SimProcess& peer, const WireEnd& e
     parts.role = peer.role_;
     parts.instance = peer.instance_;
     parts.incarnation = peer.incarnation_;
+    SimProcess::Link link{peer.incarnation_, end.we_read_arena, end.we_lend_arena,
+                          own ? own->header() : nullptr, nullptr};
     if (own) parts.channel.emplace(std::move(*own), std::move(*theirs));
     if (end.we_read_arena) parts.arena = ArenaView::of(*peer.arena_);
     parts.doorbell = peer_doorbell;
-    SimProcess::Link link{peer.incarnation_, end.we_read_arena, end.we_lend_arena, nullptr};
     if (own_doorbell >= 0) {
         link.doorbell_rung =
             std::make_unique<Completion>(runner_of<&SimProcess::on_doorbell, SimProcess>(), &self);
@@ -197,48 +174,92 @@ void House::connect_one_way(SimProcess& self, SimProcess& peer, const WireEnd& e
     self.links_.push_back(std::move(link));
     // The handshake is done at some moment; a peer that died meanwhile is heard of right behind it.
     auto shared = std::make_shared<PeerParts>(std::move(parts));
-    const uint32_t self_incarnation = self.incarnation_;
-    world_.after(
-        world_.between(kNoticeUsMin, kNoticeUsMax), [this, shared, self_incarnation, own_doorbell] {
-            SimProcess* const here = by_incarnation(self_incarnation);
-            if (here == nullptr || by_incarnation(shared->incarnation) == nullptr) {
-                unmet_.push_back(shared);  // the other side may have mapped our segment already
-                return;
-            }
-            here->peers_->add(std::move(*shared));
-            if (own_doorbell >= 0) world_.ring(own_doorbell);  // a turn, to look at the new ring
-        });
+    // Kept even if this side never comes to it: the other may have mapped our segment already.
+    introductions_.push_back(shared);
+    tell_later(self.incarnation_, [this, shared](SimProcess& here) {
+        if (by_incarnation(shared->incarnation) != nullptr) here.peers_->add(std::move(*shared));
+    });
 }
+
+// What master or a control socket tells a process, some time later, in a turn of its own.
+void House::tell_later(uint32_t incarnation, std::function<void(SimProcess&)> what) {
+    world_.after(world_.between(kNoticeUsMin, kNoticeUsMax),
+                 [this, incarnation, what = std::move(what)] {
+                     SimProcess* const here = by_incarnation(incarnation);
+                     if (here == nullptr || here->peers_ == nullptr) return;
+                     here->order([here, what] { what(*here); });
+                 });
+}
+
+// ---- deaths
 
 bool House::kill(Role role, uint16_t instance) {
     SimProcess* const process = find(role, instance);
     if (process == nullptr) return false;
-    ++deaths_;
-    keep_line(std::to_string(world_.now_us()) + " KILL " + process->name());
-    world_.kill(process->loop_);
-    bury(*process);
-    respawn_later(role, instance);
+    die(*process);
     return true;
 }
 
-void House::power_cut() {
-    keep_line(std::to_string(world_.now_us()) + " POWER CUT");
+bool House::kill_after(Role role, uint16_t instance, uint64_t steps, Fate instead) {
+    SimProcess* const process = find(role, instance);
+    if (process == nullptr) return false;
+    process->power_cut_ = instead == Fate::power_cut;
+    process->loop_.die_after(steps);
+    return true;
+}
+
+void House::die(SimProcess& process) {
+    say("KILL " + process.name() + (process.loop_.is_doomed() ? " in the middle of a turn" : ""));
     ++deaths_;
+    end(process, true);
+}
+
+void House::end(SimProcess& process, bool crashed) {
+    const Role role = process.role_;
+    const uint16_t instance = process.instance_;
+    const bool is_missed = !process.leaving_ || !row_of(role)->many;
+    watcher_.on_ending(process, crashed);
+    world_.kill(process.loop_);
+    bury(process);
+    if (is_missed) respawn_later(role, instance);
+}
+
+void House::on_doomed(SimLoop& loop) {
+    SimProcess* const process = by_loop(loop);
+    if (process == nullptr) return;
+    if (process->peers_) process->remember_what_is_seen();
+    if (process->role_ == Role::store) disk_.freeze();
+}
+
+void House::on_doomed_turn_over(SimLoop& loop) {
+    SimProcess* const process = by_loop(loop);
+    if (process == nullptr) return world_.kill(loop);
+    process->show_what_was_seen();
+    process->power_cut_ ? power_cut() : die(*process);
+}
+
+void House::power_cut() {
+    say("POWER CUT");
+    ++deaths_;
+    power_is_off_ = true;
     std::vector<std::pair<Role, uint16_t>> who;
-    for (const auto& process : living_) who.emplace_back(process->role_, process->instance_);
+    for (const auto& process : living_) {
+        if (!process->leaving_ || !row_of(process->role_)->many)
+            who.emplace_back(process->role_, process->instance_);
+        watcher_.on_ending(*process, true);
+    }
     while (!living_.empty()) {
         world_.kill(living_.back()->loop_);
         bury(*living_.back());
     }
-    // Behind the store's last breath: closing the database syncs nothing of its log, and a RocksDB
-    // whose disk fails while it closes stops the whole program.
     const std::function<uint64_t()> random = [this] { return world_.random(); };
     disk_.power_cut(&random);
     for (const auto& [role, instance] : who) respawn_later(role, instance);
 }
 
 // The dead process's loop is dead. Its service goes (the store's database must be closed before the
-// next opens); rings and arena stay for those who map them.
+// next opens; what it writes while it closes is not there); rings and arena stay for those who map
+// them.
 void House::bury(SimProcess& process) {
     process.dead_ = true;
     const auto at = std::find_if(living_.begin(), living_.end(),
@@ -248,37 +269,174 @@ void House::bury(SimProcess& process) {
     living_.erase(at);
     const uint32_t incarnation = process.incarnation_;
     for (const auto& other : living_) {
-        const uint32_t other_incarnation = other->incarnation_;
-        world_.after(
-            world_.between(kNoticeUsMin, kNoticeUsMax), [this, other_incarnation, incarnation] {
-                SimProcess* const here = by_incarnation(other_incarnation);
-                if (here == nullptr) return;
-                if (here->peers_->find(incarnation) != nullptr)
-                    return here->peers_->remove(incarnation);
-                on_removed(*here, incarnation);  // never met it: nothing of it is held here
-            });
+        tell_later(other->incarnation_, [this, incarnation](SimProcess& here) {
+            if (here.peers_->find(incarnation) != nullptr) return here.peers_->remove(incarnation);
+            on_removed(here, incarnation);  // never met it: nothing of it is held here
+        });
     }
+    if (process.role_ == Role::store) disk_.freeze();
     process.service_.reset();
+    if (process.role_ == Role::store) disk_.thaw();
 }
 
 // What runtime/introduction.h does: readers tell owners that nothing of the dead is left with them.
 void House::on_removed(SimProcess& process, uint32_t incarnation) {
     for (const SimProcess::Link& link : process.links_) {
         if (!link.we_read_arena || link.peer_incarnation == incarnation) continue;
-        const uint32_t owner = link.peer_incarnation;
-        const uint32_t reader = process.incarnation_;
-        world_.after(world_.between(kNoticeUsMin, kNoticeUsMax),
-                     [this, owner, reader, incarnation] {
-                         SimProcess* const here = by_incarnation(owner);
-                         if (here != nullptr) here->peers_->forgotten(reader, incarnation);
-                     });
+        tell_later(link.peer_incarnation,
+                   [reader = process.incarnation_, incarnation](SimProcess& here) {
+                       here.peers_->forgotten(reader, incarnation);
+                   });
     }
 }
 
-std::optional<size_t> House::queued() {
+// ---- the disk
+
+void House::on_disk_write() {
+    if (std::this_thread::get_id() != thread_) return;
+    if (opening_store_) {
+        if (recovery_writes_left_ > 0 && --recovery_writes_left_ == 0) disk_.freeze();
+    } else if (SimProcess* const store = find(Role::store, 0)) {
+        if (store->loop_.in_turn()) store->loop_.step();
+    }
+}
+
+void House::on_disk_sync() {
+    if (std::this_thread::get_id() != thread_ || opening_store_) return;
     SimProcess* const store = find(Role::store, 0);
-    if (store == nullptr) return std::nullopt;
-    return queued_in(*store->service_);
+    if (store == nullptr || !store->loop_.in_turn()) return;
+    if (sync_us_max > 0) store->loop_.stand_still(world_.between(1, sync_us_max));
+    store->loop_.step();
+    watcher_.on_store_synced();
+}
+
+// ---- stopping, as master does
+
+void House::drain(SimProcess& process, bool gently) {
+    if (process.draining_ && (gently || !process.gently_)) return;
+    process.draining_ = true;
+    process.gently_ = gently;
+    process.give_up_us_ = world_.now_us() + (gently ? kRetireUsMax : kStopUsMax);
+    say((gently ? "retire " : "stop ") + process.name());
+    process.order([&process, gently] {
+        gently ? process.service_->on_retire() : process.service_->on_drain();
+    });
+    world_.after(kDrainLookUs,
+                 [this, incarnation = process.incarnation_] { look_at_drain(incarnation); });
+}
+
+void House::look_at_drain(uint32_t incarnation) {
+    SimProcess* const process = by_incarnation(incarnation);
+    if (process == nullptr) return;
+    const int64_t now_us = world_.now_us();
+    if (!process->orders_.empty() || !process->service_->is_idle()) {
+        process->idle_since_us_ = -1;
+    } else if (process->idle_since_us_ < 0) {
+        process->idle_since_us_ = now_us;
+    }
+    const bool idle = process->idle_since_us_ >= 0;
+    if (idle &&
+        (process->peers_->all_consumed() || now_us - process->idle_since_us_ > kDrainPatienceUs)) {
+        say(process->name() + " has gone");
+        return end(*process, false);
+    }
+    if (now_us >= process->give_up_us_) {
+        if (!process->gently_) return die(*process);
+        return drain(*process, false);
+    }
+    world_.after(kDrainLookUs, [this, incarnation] { look_at_drain(incarnation); });
+}
+
+void House::stop(Role role, uint16_t instance) {
+    if (SimProcess* const process = find(role, instance)) drain(*process, false);
+}
+
+void House::replace(Role role, uint16_t instance) {
+    SimProcess* const process = find(role, instance);
+    if (process == nullptr) return;
+    if (!row_of(role)->many) return drain(*process, false);
+    process->leaving_ = true;
+    spawn(role, instance);
+    drain(*process, true);
+}
+
+void House::reload() {
+    say("reload");
+    for (const auto& process : living_) {
+        SimProcess* const it = process.get();
+        it->order([this, it] {
+            it->settings_ = Settings::initial(options_.settings);
+            it->service_->on_settings(it->settings_);
+        });
+    }
+}
+
+void House::restart_gracefully() {
+    if (std::exchange(stopping_, true)) return;
+    say("posthaste stop");
+    stop_stage(0);
+}
+
+void House::stop_stage(unsigned stage) {
+    if (stage == kStagesMax) {
+        say("posthaste start");
+        stopping_ = false;
+        return start();
+    }
+    bool some = false;
+    for (const auto& process : living_) {
+        if (row_of(process->role_)->stop_stage != stage) continue;
+        some = true;
+        drain(*process, false);
+    }
+    world_.after(kDrainLookUs, [this, stage, some] { stop_stage(some ? stage : stage + 1); });
+}
+
+// ---- what is committed
+
+bool House::store_is_up() const noexcept {
+    return !power_is_off_ && std::any_of(living_.begin(), living_.end(), [](const auto& process) {
+        return process->role_ == Role::store && process->service_ != nullptr &&
+               !process->loop_.is_doomed();
+    });
+}
+
+std::vector<MessageId> House::ids() {
+    std::vector<MessageId> out;
+    SimProcess* const store = find(Role::store, 0);
+    if (store == nullptr || !store_is_up()) return out;
+    std::vector<MessageId> page;
+    MessageId after = kNoMessage;
+    while (queue_of(*store->service_).list_ids(after, 1000, page) && !page.empty()) {
+        out.insert(out.end(), page.begin(), page.end());
+        after = page.back();
+    }
+    return out;
+}
+
+std::optional<House::Durable> House::durable(MessageId id) {
+    SimProcess* const store = find(Role::store, 0);
+    if (store == nullptr || !store_is_up()) return std::nullopt;
+    const auto stored = queue_of(*store->service_).load(id);
+    if (!stored) return std::nullopt;
+    Durable out;
+    const auto envelope = decode_envelope(stored->envelope);
+    if (!envelope) return std::nullopt;
+    out.sender = envelope->sender;
+    out.arrived_wall_us = envelope->arrived_wall_us;
+    for (const Recipient& recipient : envelope->recipients)
+        out.recipients.emplace_back(recipient.address);
+    if (stored->state.empty()) return out;
+    auto state = decode_queue_state(stored->state);
+    if (!state) return std::nullopt;
+    out.has_state = true;
+    out.state = std::move(*state);
+    return out;
+}
+
+uint64_t House::quarantined() {
+    SimProcess* const store = find(Role::store, 0);
+    return store == nullptr ? 0 : queue_of(*store->service_).quarantined_total();
 }
 
 }  // namespace posthaste::simulation

@@ -82,8 +82,9 @@ std::unique_ptr<Service> make_rewrite(World& world, std::string& why_not) {
     return std::make_unique<rewrite::RewriteService>(world, std::move(parts));
 }
 
-std::unique_ptr<Service> make_store(World& world, SimDisk& disk, std::function<void()> on_failed,
-                                    std::string& why_not) {
+std::unique_ptr<Service> make_store(World& world, SimDisk& disk,
+                                    std::function<uint64_t()> free_bytes,
+                                    std::function<void()> on_failed, std::string& why_not) {
     store::QueueStoreOptions options;
     options.file_system = disk.file_system();
     options.memtable_bytes = 4 << 20;
@@ -94,7 +95,9 @@ std::unique_ptr<Service> make_store(World& world, SimDisk& disk, std::function<v
     }
     store::StoreService::Parts parts;
     parts.store = std::move(*queue);
-    parts.free_bytes = [] { return std::optional<uint64_t>(64 * kGiB); };
+    parts.free_bytes = [free_bytes = std::move(free_bytes)] {
+        return std::optional<uint64_t>(free_bytes());
+    };
     parts.on_failed = std::move(on_failed);
     return std::make_unique<store::StoreService>(world, std::move(parts));
 }
@@ -102,6 +105,7 @@ std::unique_ptr<Service> make_store(World& world, SimDisk& disk, std::function<v
 }  // namespace
 
 std::unique_ptr<Service> make_service(Role role, World& world, SimDisk& disk,
+                                      std::function<uint64_t()> free_bytes,
                                       std::function<void()> on_failed, std::string& why_not) {
     switch (role) {
         case Role::smtpd:
@@ -111,7 +115,7 @@ std::unique_ptr<Service> make_service(Role role, World& world, SimDisk& disk,
         case Role::rewrite:
             return make_rewrite(world, why_not);
         case Role::store:
-            return make_store(world, disk, std::move(on_failed), why_not);
+            return make_store(world, disk, std::move(free_bytes), std::move(on_failed), why_not);
         case Role::qmgr:
             return std::make_unique<QmgrService>(world);
         case Role::smtp:
@@ -123,18 +127,8 @@ std::unique_ptr<Service> make_service(Role role, World& world, SimDisk& disk,
     return nullptr;
 }
 
-size_t queued_in(Service& store_service) {
-    auto& queue =
-        const_cast<store::QueueStore&>(static_cast<store::StoreService&>(store_service).queue());
-    size_t total = 0;
-    std::vector<MessageId> ids;
-    MessageId after = kNoMessage;
-    while (queue.list_ids(after, 1000, ids) && !ids.empty()) {
-        total += ids.size();
-        after = ids.back();
-        ids.clear();
-    }
-    return total;
+store::QueueStore& queue_of(Service& store_service) {
+    return const_cast<store::QueueStore&>(static_cast<store::StoreService&>(store_service).queue());
 }
 
 }  // namespace posthaste::simulation

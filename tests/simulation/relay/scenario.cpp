@@ -1,64 +1,33 @@
 #include "simulation/relay/scenario.h"
 
-#include <map>
 #include <memory>
-#include <set>
 
-#include "base/strings.h"
-
-#include "simulation/relay/house.h"
-#include "tests/support/sink_session.h"
+#include "scheduler/qmgr_service.h"
+#include "simulation/relay/destination.h"
+#include "simulation/relay/ledger.h"
+#include "simulation/relay/plan.h"
 #include "tests/support/source_session.h"
 
 namespace posthaste::simulation {
 
 namespace {
 
-constexpr unsigned kDestinations = 3;
-constexpr int64_t kChaosUs = 60 * kSecondUs;
-constexpr uint64_t kStepsMax = 20'000'000;
+constexpr int64_t kOverlapUs = 2 * kSecondUs;
+constexpr uint64_t kStepsMax = 5'000'000;
+constexpr int64_t kHealthyWaitUsMax = 2 * kMinuteUs;
+// Attempts end with the lifetime; then there is nothing left that could move.
+constexpr int64_t kPatienceUs = 8 * kDayUs;
 
-IpAddress address_of_destination(unsigned number) {
-    return IpAddress::v4(10, 0, 9, static_cast<uint8_t>(number + 1));
-}
-
-// A server that clients of the relay's smtp connect to; its manners may change while it runs.
-class Destination {
+class Scenario final : private HouseWatcher, private Destination::Watcher {
  public:
-    Destination(SimWorld& world, unsigned number, std::function<void(std::string_view tag)> on_tag)
-        : loop_(world.make_loop("destination" + std::to_string(number))),
-          accepted_(runner_of<&Destination::on_accept, Destination>(), this),
-          listener_(world.network().listen({address_of_destination(number), 25})) {
-        options.on_message = [this, on_tag = std::move(on_tag)](std::string_view tag, uint32_t,
-                                                                uint64_t) { on_tag(tag); };
-        loop_.accept(accepted_, listener_);
-    }
-
-    SimLoop& loop() noexcept { return loop_; }
-
-    support::SinkOptions options;
-
- private:
-    void on_accept(const Event& event) {
-        if (event.result >= 0) {
-            sessions_.push_back(std::make_unique<support::SinkSession>(
-                loop_, Socket{event.result}, options, counts_, [](support::SinkSession&) {}));
-        }
-        if (event.last) loop_.accept(accepted_, listener_);
-    }
-
-    SimLoop& loop_;
-    Completion accepted_;
-    Socket listener_;
-    support::SinkCounts counts_;
-    std::vector<std::unique_ptr<support::SinkSession>>
-        sessions_;  // to the end of the run: it is short
-};
-
-class Scenario {
- public:
-    Scenario(uint64_t seed, bool trace) : world_(seed), house_(world_, house_options()) {
-        if (trace) world_.set_trace([this](std::string_view line) { trace_.emplace_back(line); });
+    Scenario(uint64_t seed, bool trace)
+        : world_(seed),
+          plan_(Plan::draw(world_)),
+          house_(world_, plan_.house, static_cast<HouseWatcher&>(*this)),
+          ledger_(house_, {plan_.minimal_backoff_us, plan_.lifetime_us}) {
+        if (trace)
+            world_.set_trace(
+                [this](std::string_view line) { house_.keep_line(std::string(line)); });
     }
 
     ~Scenario() {
@@ -67,222 +36,353 @@ class Scenario {
         for (auto& destination : destinations_) world_.kill(destination->loop());
     }
 
-    Verdict run() {
-        plan();
+    Verdict run(bool story) {
+        set_up();
         house_.start();
         for (auto& source : sources_) source->start();
-        world_.run_for(kChaosUs, kStepsMax);
+        const int64_t began_us = world_.now_us();
+        world_.run_for(plan_.chaos_us, kStepsMax);
         clear_up();
-        world_.run_until([this] { return came_home(); }, kStepsMax);
-        // Whatever is still on its way back (blocks, forgotten peers) has a moment.
-        world_.run_for(20 * kSecondUs, kStepsMax);
-        return judge();
+        world_.run_until([&] { return came_home() || world_.now_us() > began_us + kPatienceUs; },
+                         kStepsMax);
+        // Whatever is still on its way back (blocks, forgotten peers, late answers) has a moment.
+        world_.run_for(30 * kMinuteUs, kStepsMax);
+        return judge(story);
     }
 
  private:
-    static HouseOptions house_options() {
-        HouseOptions options;
-        std::string transports;
-        for (unsigned i = 0; i < kDestinations; ++i) {
-            transports += " {d" + std::to_string(i) + ".dest.test = smtp:[" +
-                          address_of_destination(i).text() + "]:25},";
-        }
-        transports.pop_back();
-        options.settings =
-            "myhostname = relay.test\nmydestination =\nmynetworks = 10.0.0.0/8\n"
-            "transport_maps = inline:{" +
-            transports +
-            " }\n"
-            "smtpd_client_connection_count_limit = 0\nsmtpd_peername_lookup = no\n";
-        return options;
+    void set_up();
+    void clear_up();
+    bool came_home();
+    Verdict judge(bool story);
+    std::string state_of_qmgr();
+    void judge_memory(const std::function<void(std::string)>& fail);
+    void judge_calm(const std::function<void(std::string)>& fail);
+
+    // Something happens; what was aimed at it falls.
+    void on(Moment moment);
+    void fall(const Blow& blow);
+    void break_disk(const Blow& blow);
+    void check_bounds();
+    void check_connections(bool again);
+
+    // HouseWatcher
+    void on_started(SimProcess& process) override;
+
+    void on_ending(SimProcess& process, bool crashed) override {
+        ledger_.on_ending(process, crashed);
     }
 
-    void plan() {
-        source_options_.server = house_.options().listen;
-        source_options_.messages = static_cast<uint64_t>(world_.between(20, 80));
-        source_options_.recipients = static_cast<uint32_t>(world_.between(1, 3));
-        source_options_.domains = kDestinations;
-        source_options_.size_bytes = static_cast<uint64_t>(
-            world_.chance(1, 4) ? world_.between(20'000, 60'000) : world_.between(300, 5'000));
-        source_options_.pipelining = world_.chance(1, 2);
-        source_options_.on_acked = [this](std::string_view tag, std::string_view reply) {
-            on_acked(tag, reply);
-        };
-        while (run_.filler.size() < source_options_.size_bytes)
-            run_.filler += ".a line of a body\r\n..and another\r\n";
+    void on_store_synced() override { on(Moment::synced); }
 
-        client_loop_ = &world_.make_loop("clients");
-        for (int64_t i = world_.between(1, 8); i > 0; --i) {
-            sources_.push_back(
-                std::make_unique<support::SourceSession>(*client_loop_, source_options_, run_));
-        }
-        for (unsigned i = 0; i < kDestinations; ++i) {
-            destinations_.push_back(std::make_unique<Destination>(
-                world_, i, [this](std::string_view tag) { ++delivered_[std::string(tag)]; }));
-            give_manners(*destinations_.back());
-        }
-        if (world_.chance(1, 5)) return;  // a quiet day
-        if (world_.chance(1, 2)) plan_weather();
-        plan_deaths();
+    // Destination::Watcher
+    void on_taken() override {
+        check_bounds();
+        on(Moment::taken);
     }
 
-    void give_manners(Destination& destination) {
-        destination.options.pipelining = world_.chance(3, 4);
-        destination.options.chunking = world_.chance(1, 3);
-        if (world_.chance(1, 4)) destination.options.final_delay_ms = world_.between(1, 2'000);
-    }
+    void on_deferred() override { on(Moment::deferred); }
 
-    void plan_weather() {
-        auto& weather = world_.network().conditions;
-        if (world_.chance(1, 3)) {
-            weather.reset_permille = static_cast<unsigned>(world_.between(1, 10));
-            replies_may_be_lost_ = true;
-        }
-        if (world_.chance(1, 3))
-            weather.stall_permille = static_cast<unsigned>(world_.between(1, 10));
-        if (world_.chance(1, 3))
-            weather.refuse_permille = static_cast<unsigned>(world_.between(1, 300));
-        for (auto& destination : destinations_) {
-            if (world_.chance(1, 4)) destination->options.rcpt_reply = "450 4.2.1 come again";
-            if (world_.chance(1, 6)) destination->options.final_reply = "451 4.3.0 not now";
-            if (world_.chance(1, 4)) {
-                destination->options.disconnect_every = static_cast<uint64_t>(world_.between(2, 9));
-                replies_may_be_lost_ = true;
-            }
-        }
-    }
+    bool all_sent() const { return run_.acked + run_.refused >= plan_.messages; }
 
-    void plan_deaths() {
-        static constexpr Role kMortal[] = {Role::smtpd, Role::cleanup, Role::store,
-                                           Role::qmgr,  Role::smtp,    Role::rewrite};
-        // One kind of process again and again, or any: a fault of one shows best when nothing else
-        // is to blame.
-        const Role unlucky = kMortal[world_.random() % std::size(kMortal)];
-        const bool any = world_.chance(1, 2);
-        for (int64_t i = world_.between(0, 5); i > 0; --i) {
-            const Role role = any ? kMortal[world_.random() % std::size(kMortal)] : unlucky;
-            const auto instance = static_cast<uint16_t>(
-                row_of(role)->many ? world_.between(0, house_.options().workers - 1) : 0);
-            // Most while there is work: the first moments.
-            const int64_t at_us = world_.between(0, world_.chance(1, 2)   ? kSecondUs / 2
-                                                    : world_.chance(1, 2) ? 3 * kSecondUs
-                                                                          : kChaosUs);
-            world_.after(at_us, [this, role, instance] {
-                if (house_.kill(role, instance)) dead_.insert(role);
-            });
-        }
-        if (any && world_.chance(1, 3)) {
-            world_.after(world_.between(0, 5 * kSecondUs), [this] {
-                replies_may_be_lost_ = true;
-                house_.power_cut();
-            });
-        }
-        if (world_.chance(1, 10)) {
-            const int64_t step_us = world_.between(-kHourUs, kHourUs);
-            world_.after(world_.between(0, kChaosUs),
-                         [this, step_us] { world_.step_wall_clock(step_us); });
-        }
-    }
-
-    void clear_up() {
-        auto& weather = world_.network().conditions;
-        weather.reset_permille = weather.stall_permille = weather.refuse_permille = 0;
-        for (auto& destination : destinations_) {
-            destination->options.rcpt_reply.clear();
-            destination->options.final_reply.clear();
-            destination->options.disconnect_every = 0;
-        }
-    }
-
-    void on_acked(std::string_view tag, std::string_view reply) {
-        acked_.insert(std::string(tag));
-        const size_t at = reply.rfind(' ');
-        const std::string id(reply.substr(at == std::string_view::npos ? 0 : at + 1));
-        if (!ids_.insert(id).second) repeated_id_ = id;
-    }
-
-    bool all_sent() const { return run_.acked + run_.refused >= source_options_.messages; }
-
-    // A server's answer died on the way, or with the agent that heard it. qmgr alone loses nothing
-    // (agents keep their reports), nor does the store alone (qmgr keeps its outcomes); together
-    // they may.
-    bool may_come_twice() const {
-        return replies_may_be_lost_ || dead_.count(Role::smtp) > 0 ||
-               (dead_.count(Role::qmgr) > 0 && dead_.count(Role::store) > 0);
-    }
-
-    bool came_home() {
-        if (!all_sent()) return false;
-        for (const std::string& tag : acked_) {
-            if (delivered_.count(tag) == 0) return false;
-        }
-        // Asking the store is not free: now and then is enough.
-        if (world_.steps() < next_look_) return false;
-        next_look_ = world_.steps() + 2'000;
-        const auto queued = house_.queued();
-        return queued && *queued == 0;
-    }
-
-    Verdict judge() {
-        Verdict verdict;
-        verdict.acked = acked_.size();
-        verdict.deaths = house_.deaths();
-        verdict.steps = world_.steps();
-        verdict.virtual_us = world_.now_us();
-        verdict.trace_hash = world_.trace_hash();
-        const auto fail = [&](std::string why) {
-            verdict.ok = false;
-            verdict.why += (verdict.why.empty() ? "" : "; ") + why;
-        };
-        for (const auto& [tag, times] : delivered_) {
-            verdict.delivered += times;
-            verdict.duplicates += times - 1;
-        }
-        if (!all_sent())
-            fail("clients could send only " + std::to_string(run_.acked + run_.refused) +
-                 " messages");
-        for (const std::string& tag : acked_) {
-            if (delivered_.count(tag) == 0) fail(tag + " was answered 250 and never arrived");
-        }
-        const size_t queued = house_.queued().value_or(SIZE_MAX);
-        if (queued != 0)
-            fail("the queue did not become empty: " + std::to_string(queued) + " messages");
-        if (verdict.duplicates > 0 && !may_come_twice()) {
-            fail(std::to_string(verdict.duplicates) +
-                 " duplicates, though no reply and no report was lost");
-        }
-        if (!repeated_id_.empty()) fail("queue id " + repeated_id_ + " was given out twice");
-        for (SimProcess* process : house_.alive()) {
-            const Arena* const arena = process->arena();
-            if (queued == 0 && arena != nullptr && arena->blocks_free() != arena->blocks_total()) {
-                fail(process->name() + " misses " +
-                     std::to_string(arena->blocks_total() - arena->blocks_free()) + " blocks");
-            }
-        }
-        if (!verdict.ok) verdict.story.assign(house_.log().begin(), house_.log().end());
-        verdict.story.insert(verdict.story.end(), trace_.begin(), trace_.end());
-        return verdict;
+    uint64_t draw_for(uint64_t message, uint64_t what) const {
+        return Random(world_.seed() ^ (message * 1000003 + what)).next();
     }
 
     SimWorld world_;
+    Plan plan_;
     House house_;
-    bool replies_may_be_lost_ = false;
-    std::set<Role> dead_;
+    Ledger ledger_;
     support::SourceOptions source_options_;
     support::SourceRun run_;
     SimLoop* client_loop_ = nullptr;
     std::vector<std::unique_ptr<support::SourceSession>> sources_;
     std::vector<std::unique_ptr<Destination>> destinations_;
-    std::set<std::string> acked_;
-    std::set<std::string> ids_;
-    std::string repeated_id_;
-    std::map<std::string, uint64_t> delivered_;
+    uint64_t happened_[6] = {};
+    Role kill_next_of_ = Role::master;
     uint64_t next_look_ = 0;
-    std::vector<std::string> trace_;
+    bool looks_again_ = false;
+    std::string bound_broken_;
 };
+
+void Scenario::set_up() {
+    source_options_.server = house_.options().listen;
+    source_options_.messages = plan_.messages;
+    source_options_.pipelining = plan_.pipelining;
+    source_options_.recipients = plan_.recipients_max;
+    source_options_.recipient = [this](uint64_t message, uint32_t number) {
+        const auto domain = static_cast<unsigned>(draw_for(message, number) % Plan::kDestinations);
+        return address_of(message, number, domain_of_destination(domain));
+    };
+    source_options_.text = [this](uint64_t message, std::string_view tag) {
+        const auto lines = static_cast<uint32_t>(1 + draw_for(message, 99) % plan_.lines_max);
+        std::vector<std::string> recipients;
+        for (uint32_t i = 0; i < plan_.recipients_max; ++i)
+            recipients.push_back(source_options_.recipient(message, i));
+        ledger_.will_send(message, std::move(recipients), lines);
+        return text_of_message(message, tag, lines);
+    };
+    source_options_.on_acked = [this](std::string_view tag, std::string_view reply,
+                                      const std::vector<uint32_t>& accepted) {
+        ledger_.on_acked(std::stoull(std::string(tag.substr(2))),
+                         reply.substr(reply.rfind(' ') + 1), accepted);
+        on(Moment::acked);
+    };
+    client_loop_ = &world_.make_loop("clients");
+    for (unsigned i = 0; i < plan_.clients; ++i) {
+        sources_.push_back(
+            std::make_unique<support::SourceSession>(*client_loop_, source_options_, run_));
+    }
+    for (unsigned i = 0; i < Plan::kDestinations; ++i) {
+        destinations_.push_back(std::make_unique<Destination>(
+            world_, address_of_destination(i), ledger_, static_cast<Destination::Watcher&>(*this)));
+        destinations_.back()->manners = plan_.manners[i];
+    }
+    world_.network().conditions = plan_.weather;
+    house_.sync_us_max = plan_.sync_us_max;
+    for (const Blow& blow : plan_.blows) {
+        if (blow.moment == Moment::time) world_.after(blow.at_us, [this, &blow] { fall(blow); });
+    }
+}
+
+void Scenario::clear_up() {
+    world_.network().conditions = NetworkConditions{};
+    house_.sync_us_max = 0;
+    house_.free_bytes = 64 * kGiB;
+    house_.disk().heal();
+    for (unsigned i = 0; i < Plan::kDestinations; ++i) {
+        destinations_[i]->manners = plan_.later[i];
+        world_.network().set_unanswering(destinations_[i]->address(), false);
+    }
+}
+
+// ---- blows
+
+void Scenario::on(Moment moment) {
+    const uint64_t count = ++happened_[static_cast<size_t>(moment)];
+    for (const Blow& blow : plan_.blows) {
+        if (blow.moment == moment && blow.count == count) fall(blow);
+    }
+}
+
+void Scenario::fall(const Blow& blow) {
+    using Kind = Blow::Kind;
+    const auto instance = [](Role role, uint16_t number) {
+        return row_of(role)->many ? number : uint16_t{0};
+    };
+    const uint16_t victim = instance(blow.victim, blow.instance);
+    const auto later = [&](auto what) {
+        world_.after(0, [this, &blow, victim, what] { what(*this, blow, victim); });
+    };
+    house_.keep_line("-- " + blow.text());
+    switch (blow.kind) {
+        case Kind::kill_both:
+            house_.kill_after(blow.other, instance(blow.other, blow.instance), blow.steps);
+            [[fallthrough]];
+        case Kind::kill:
+            house_.kill_after(blow.victim, victim, blow.steps);
+            break;
+        case Kind::kill_again:
+            kill_next_of_ = blow.victim;
+            later([](Scenario& self, const Blow& it, uint16_t number) {
+                self.house_.kill(it.victim, number);
+            });
+            break;
+        case Kind::kill_recovery:
+            house_.kill_in_recovery(1 + blow.steps % 24);
+            house_.kill_after(Role::store, 0, blow.steps);
+            break;
+        case Kind::power_cut:
+            later([](Scenario& self, const Blow&, uint16_t) { self.house_.power_cut(); });
+            break;
+        case Kind::power_cut_step:
+            house_.kill_after(blow.victim, victim, blow.steps, House::Fate::power_cut);
+            break;
+        case Kind::stop:
+            later([](Scenario& self, const Blow& it, uint16_t number) {
+                self.house_.stop(it.victim, number);
+            });
+            break;
+        case Kind::replace:
+            later([](Scenario& self, const Blow& it, uint16_t number) {
+                self.house_.replace(it.victim, number);
+            });
+            break;
+        case Kind::reload:
+            later([](Scenario& self, const Blow&, uint16_t) { self.house_.reload(); });
+            break;
+        case Kind::restart:
+            later([](Scenario& self, const Blow&, uint16_t) { self.house_.restart_gracefully(); });
+            break;
+        case Kind::disk_error:
+        case Kind::disk_full:
+            break_disk(blow);
+            break;
+        case Kind::space_low:
+            house_.free_bytes = kMiB;
+            world_.after(blow.us, [this] { house_.free_bytes = 64 * kGiB; });
+            break;
+        case Kind::clock:
+            world_.step_wall_clock(blow.us);
+            ledger_.on_clock_step();
+            break;
+        case Kind::cut_off:
+        case Kind::reset_all: {
+            const IpAddress address =
+                address_of_destination(static_cast<unsigned>(blow.steps % Plan::kDestinations));
+            later([](Scenario& self, const Blow& it, uint16_t) {
+                self.world_.network().reset_all_of(
+                    address_of_destination(static_cast<unsigned>(it.steps % Plan::kDestinations)));
+            });
+            if (blow.kind == Kind::reset_all) break;
+            world_.network().set_unanswering(address, true);
+            world_.after(blow.us,
+                         [this, address] { world_.network().set_unanswering(address, false); });
+            break;
+        }
+    }
+}
+
+void Scenario::break_disk(const Blow& blow) {
+    house_.disk().fail_after(
+        blow.steps % 20,
+        blow.kind == Blow::Kind::disk_full ? SimDisk::Fault::no_space : SimDisk::Fault::io_error,
+        blow.steps % 2 == 0 ? ".log" : "");
+    world_.after(blow.us, [this] { house_.disk().heal(); });
+}
+
+void Scenario::on_started(SimProcess& process) {
+    if (process.role() == Role::store) ledger_.on_store_up();
+    if (process.role() == kill_next_of_) {
+        kill_next_of_ = Role::master;
+        house_.kill_after(process.role(), process.instance(), 1 + world_.random() % 150);
+    }
+    on(Moment::started);
+}
+
+// ---- judging
+
+// A connection that says good-bye may overlap with the next one; two seconds later it is gone.
+void Scenario::check_connections(bool again) {
+    const auto lives = house_.starts_of(Role::qmgr);
+    for (const auto& destination : destinations_) {
+        size_t open = 0;
+        for (SimProcess* process : house_.alive())
+            open += world_.network().open_from(process->loop(), destination->address());
+        // Connections of the qmgrs before this one finish what they hold.
+        if (open <= plan_.concurrency_limit * lives) continue;
+        if (!again) {
+            if (std::exchange(looks_again_, true)) return;
+            return world_.after(kOverlapUs, [this] {
+                looks_again_ = false;
+                check_connections(true);
+            });
+        }
+        bound_broken_ = std::to_string(open) + " connections to " + destination->address().text() +
+                        ", the limit is " + std::to_string(plan_.concurrency_limit);
+    }
+}
+
+void Scenario::check_bounds() {
+    if (!bound_broken_.empty()) return;
+    check_connections(false);
+    SimProcess* const process = house_.find(Role::qmgr, 0);
+    if (process == nullptr) return;
+    const Scheduler& scheduler = static_cast<QmgrService*>(process->service())->scheduler();
+    if (scheduler.active() > plan_.active_limit)
+        bound_broken_ = std::to_string(scheduler.active()) + " messages are active";
+}
+
+bool Scenario::came_home() {
+    if (!ledger_.fault().empty()) return true;
+    if (!all_sent()) return false;
+    // Asking the store is not free: now and then is enough.
+    if (world_.steps() < next_look_) return false;
+    next_look_ = world_.steps() + 500;
+    return ledger_.all_settled();
+}
+
+std::string Scenario::state_of_qmgr() {
+    SimProcess* const process = house_.find(Role::qmgr, 0);
+    if (process == nullptr) return "there is no qmgr";
+    const Scheduler& it = static_cast<QmgrService*>(process->service())->scheduler();
+    const auto text = [](const char* what, uint64_t count) {
+        return std::string(what) + std::to_string(count);
+    };
+    return text("qmgr knows ", it.messages()) + text(", active ", it.active()) +
+           text(", parked ", it.parked()) + text(", jobs ", it.jobs_out()) +
+           text(", lanes ", it.lanes()) + text(", destinations ", it.destinations()) +
+           text(", dead ", it.dead_destinations()) + (it.is_open() ? "" : ", not open");
+}
+
+void Scenario::judge_memory(const std::function<void(std::string)>& fail) {
+    for (SimProcess* process : house_.alive()) {
+        const Arena* const arena = process->arena();
+        if (arena == nullptr || arena->blocks_free() == arena->blocks_total()) continue;
+        fail(process->name() + " misses " +
+             std::to_string(arena->blocks_total() - arena->blocks_free()) + " blocks");
+    }
+    SimProcess* const process = house_.find(Role::qmgr, 0);
+    if (process == nullptr) return fail("there is no qmgr");
+    const Scheduler& scheduler = static_cast<QmgrService*>(process->service())->scheduler();
+    if (scheduler.messages() + scheduler.jobs_out() + scheduler.lanes() > 0) {
+        fail("qmgr still has " + std::to_string(scheduler.messages()) + " messages, " +
+             std::to_string(scheduler.jobs_out()) + " jobs and " +
+             std::to_string(scheduler.lanes()) + " lanes");
+    }
+}
+
+void Scenario::judge_calm(const std::function<void(std::string)>& fail) {
+    if (run_.refused > 0)
+        fail(std::to_string(run_.refused) + " messages were refused, though nothing broke");
+    // A message to several is as slow to leave the active queue as the slowest of them.
+    if (!plan_.one_healthy || plan_.recipients_max > 1) return;
+    const int64_t waited_us = ledger_.slowest_us(domain_of_destination(0));
+    if (waited_us > kHealthyWaitUsMax)
+        fail("mail for a healthy destination waited " + std::to_string(waited_us / kMsUs) + " ms");
+}
+
+Verdict Scenario::judge(bool story) {
+    Verdict verdict;
+    const auto fail = [&](const std::string& why) {
+        verdict.ok = false;
+        if (verdict.why.find(why) != std::string::npos) return;
+        verdict.why += (verdict.why.empty() ? "" : "; ") + why;
+    };
+    if (!all_sent())
+        fail("clients could send only " + std::to_string(run_.acked + run_.refused) + " messages");
+    if (!house_.store_is_up()) {
+        fail("there is no store");
+    } else {
+        const bool settled = ledger_.all_settled();
+        if (!settled)
+            fail("the queue did not become empty: " + std::to_string(house_.ids().size()) +
+                 " messages; " + state_of_qmgr());
+        ledger_.judge(fail);
+        if (settled) judge_memory(fail);
+        if (house_.quarantined() > 0) fail("something is in quarantine");
+    }
+    if (plan_.nothing_breaks()) judge_calm(fail);
+    if (!bound_broken_.empty()) fail(bound_broken_);
+    if (!house_.quarrel().empty()) fail(house_.quarrel());
+    verdict.plan = plan_.text();
+    verdict.acked = ledger_.acked();
+    verdict.taken = ledger_.taken();
+    verdict.duplicates = ledger_.duplicates();
+    verdict.held = ledger_.held();
+    verdict.attempts = ledger_.attempts();
+    verdict.deaths = house_.deaths();
+    verdict.steps = world_.steps();
+    verdict.virtual_us = world_.now_us();
+    verdict.trace_hash = world_.trace_hash();
+    if (!verdict.ok || story) verdict.story.assign(house_.log().begin(), house_.log().end());
+    return verdict;
+}
 
 }  // namespace
 
-Verdict run_scenario(uint64_t seed, bool trace) { return Scenario(seed, trace).run(); }
+Verdict run_scenario(uint64_t seed, bool story, bool trace) {
+    return Scenario(seed, trace).run(story);
+}
 
 }  // namespace posthaste::simulation
