@@ -75,13 +75,12 @@ class LoopDisk:
         self.mount()
 
     def remove(self):
-        for _ in range(50):
-            if subprocess.run(["umount", self.mount_point], capture_output=True, check=False).returncode == 0:
-                break
-            if not os.path.ismount(self.mount_point):
-                break
-            time.sleep(0.1)
-        subprocess.run(["umount", self.device], capture_output=True, check=False)
+        # The loop device lets go of the image a moment after the file system is gone.
+        for place in [self.mount_point, self.device]:
+            for _ in range(50):
+                if not os.path.ismount(place) or subprocess.run(["umount", place], capture_output=True, check=False).returncode == 0:
+                    break
+                time.sleep(0.1)
 
 
 def is_stopped(pid):
