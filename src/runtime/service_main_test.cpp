@@ -244,6 +244,7 @@ TEST_F(ServiceMain, WorksOnWithoutMasterWhileSomeoneIsThereWhoStopsBefore) {
     ASSERT_EQ(next_type(), control::Ready::kType);
     Far far;
     introduce(far);
+    ASSERT_EQ(far.ask("draining?"), "no");  // it knows us as well
     control.reset();
     for (int i = 0; i < 20; ++i) ASSERT_EQ(far.ask("draining?"), "no");
     far.introductions.leave_all();
