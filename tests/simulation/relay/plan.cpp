@@ -189,7 +189,7 @@ Blow Drawing::draw_blow() {
         blow.us = world_.between(1, 40) * (plan_.kind == Plan::Kind::siege ? kMinuteUs : kSecondUs);
     // The store is started again all the while.
     if (blow.kind == Kind::disk_error || blow.kind == Kind::disk_full)
-        blow.us = world_.between(1, 5000) * kMsUs;
+        blow.us = world_.between(1, 1500) * kMsUs;
     aim(blow);
     return blow;
 }
