@@ -14,6 +14,16 @@
 #include "ingress/smtpd/smtpd_service.h"
 #include "scheduler/qmgr_service.h"
 
+#ifdef __SANITIZE_ADDRESS__
+// RocksDB 7.8 forgets the argument of a flush that it has scheduled when the opening then fails, as
+// it does on a disk that is made to. 24 bytes each, and the process would end.
+extern "C" const char* __lsan_default_suppressions();
+
+extern "C" const char* __lsan_default_suppressions() {
+    return "leak:rocksdb::DBImpl::MaybeScheduleFlushOrCompaction\n";
+}
+#endif
+
 namespace posthaste::simulation {
 
 namespace {
