@@ -18,7 +18,7 @@ enum class DeliberateBug : uint8_t {
     leak_blocks,           // … or never takes them back
     free_held,             // the store takes bytes back that agents send for a dead qmgr
     drop_reports,          // an agent forgets its reports when qmgr dies
-    forget_jobs_on_drain,  // a lane that stops drops what it has not begun
+    forget_jobs_on_drain,  // an agent that stops reports its jobs under no lane
     forget_dead_agent,     // the jobs of a dead agent are nobody's
     skip_due_time,         // a message that is loaded is tried for all its recipients
     forget_recipient,      // the last of several that wait is not written down

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "base/deliberate_bug.h"
 
 #include "mail/queue_id.h"
 
@@ -62,7 +61,6 @@ void Lane::close() {
 void Lane::drain() {
     if (over_) return;
     draining_ = closing_ = true;
-    if (has_bug(DeliberateBug::forget_jobs_on_drain)) waiting_.clear();
     while (!waiting_.empty()) {
         std::unique_ptr<Job> job = std::move(waiting_.front());
         waiting_.pop_front();

@@ -144,14 +144,16 @@ void House::introduce(SimProcess& a, SimProcess& b) {
         return end.own_ring_bytes == 0 ? kListenerOnlyRingBytes
                                        : std::min(end.own_ring_bytes, options_.ring_bytes_max);
     };
-    Segment of_a = Segment::create_private(ring_bytes(end_a));
-    Segment of_b = Segment::create_private(ring_bytes(end_b));
-    Segment seen_by_b = Segment::alias(of_a);
-    Segment seen_by_a = Segment::alias(of_b);
+    // Kept here: either side may close its end while the other still looks at it.
+    const auto make = [&](const WireEnd& end) -> Segment& {
+        return segments_.emplace_back(Segment::create_private(ring_bytes(end)));
+    };
+    Segment& of_a = make(end_a);
+    Segment& of_b = make(end_b);
     const int bell_a = world_.make_doorbell(a.loop_);
     const int bell_b = world_.make_doorbell(b.loop_);
-    connect_one_way(a, b, end_a, std::move(of_a), std::move(seen_by_a), bell_a, bell_b);
-    connect_one_way(b, a, end_b, std::move(of_b), std::move(seen_by_b), bell_b, bell_a);
+    connect_one_way(a, b, end_a, Segment::alias(of_a), Segment::alias(of_b), bell_a, bell_b);
+    connect_one_way(b, a, end_b, Segment::alias(of_b), Segment::alias(of_a), bell_b, bell_a);
 }
 
 void House::connect_one_way(SimProcess& self, SimProcess& peer, const WireEnd& end,
@@ -174,8 +176,6 @@ void House::connect_one_way(SimProcess& self, SimProcess& peer, const WireEnd& e
     self.links_.push_back(std::move(link));
     // The handshake is done at some moment; a peer that died meanwhile is heard of right behind it.
     auto shared = std::make_shared<PeerParts>(std::move(parts));
-    // Kept even if this side never comes to it: the other may have mapped our segment already.
-    introductions_.push_back(shared);
     tell_later(self.incarnation_, [this, shared](SimProcess& here) {
         if (by_incarnation(shared->incarnation) != nullptr) here.peers_->add(std::move(*shared));
     });

@@ -160,9 +160,9 @@ class House {
     HouseOptions options_;
     HouseWatcher& watcher_;
     SimDisk disk_;
+    std::deque<Segment> segments_;  // of all introductions; goes after those who look at them
     std::vector<std::unique_ptr<SimProcess>> living_;
     std::vector<std::unique_ptr<SimProcess>> dead_;
-    std::vector<std::shared_ptr<PeerParts>> introductions_;
     uint32_t next_incarnation_ = 1;
     uint64_t deaths_ = 0;
     std::map<Role, uint64_t> starts_;

@@ -29,7 +29,7 @@ constexpr Row kRows[] = {
     {DeliberateBug::leak_blocks, "leak_blocks"},
     {DeliberateBug::free_held, "free_held", true},
     {DeliberateBug::drop_reports, "drop_reports"},
-    {DeliberateBug::forget_jobs_on_drain, "forget_jobs_on_drain", true},
+    {DeliberateBug::forget_jobs_on_drain, "forget_jobs_on_drain"},
     {DeliberateBug::forget_dead_agent, "forget_dead_agent"},
     {DeliberateBug::skip_due_time, "skip_due_time"},
     {DeliberateBug::forget_recipient, "forget_recipient"},
