@@ -181,9 +181,13 @@ class DamagedQueue : public testing::Test {
         ++counts_[kind_of(name)][outcome];
         EXPECT_LE(static_cast<int>(outcome), static_cast<int>(Outcome::refused))
             << name << ": " << what << ": outcome " << static_cast<int>(outcome);
-        EXPECT_EQ(fs::exists(here / "saved-log-1"),
-                  kind_of(name) == "log" && damaged && outcome != Outcome::whole)
-            << name << ": " << what << ": logs are saved when one is damaged, and only then";
+        // A damaged record may be one that a later one has made needless: saved, and nothing missing.
+        const bool saved = fs::exists(here / "saved-log-1");
+        const bool log_damaged = kind_of(name) == "log" && damaged;
+        EXPECT_TRUE(log_damaged || !saved)
+            << name << ": " << what << ": logs are saved, and none is damaged";
+        EXPECT_TRUE(saved || !log_damaged || outcome == Outcome::whole)
+            << name << ": " << what << ": something is missing, and no log was saved";
         if (outcome == Outcome::refused) expect_repairable(here, name, what);
         if (outcome == Outcome::told && kind_of(name) == "log" && damaged) {
             EXPECT_EQ(read(here / "saved-log-1" / name), *damaged)
