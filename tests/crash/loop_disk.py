@@ -51,9 +51,12 @@ class LoopDisk:
 
     def let_device_shrink(self):
         """Sectors that were never written can not be written from now on."""
-        status = os.statvfs(self.device)
-        used = (status.f_blocks - status.f_bfree) * status.f_frsize
-        run("mount", "-o", f"remount,size={used + (1 << 20)}", self.device)
+        def shrink():
+            status = os.statvfs(self.device)
+            used = (status.f_blocks - status.f_bfree) * status.f_frsize
+            # Refused when more has been written since.
+            return run("mount", "-o", f"remount,size={used + (1 << 20)}", self.device, check=False).returncode == 0
+        wait_until(shrink, 30, "the device to be made smaller")
 
     def let_device_grow(self, megabytes):
         run("mount", "-o", f"remount,size={megabytes}m", self.device)
