@@ -45,8 +45,9 @@ class FreeSpace {
 
     bool is_enough(int64_t now_us) { return left_bytes(now_us) >= floor_bytes_; }
 
-    // For RocksDB to write what it holds in memory without meeting the end.
-    bool is_some(int64_t now_us) { return left_bytes(now_us) >= floor_bytes_ / 4; }
+    // For RocksDB to write what it holds in memory without meeting the end: two write buffers. Most
+    // of it has been delivered by then, and is not written at all.
+    bool is_some(int64_t now_us) { return left_bytes(now_us) >= floor_bytes_ / 8; }
 
     // For what is only done to be faster.
     bool is_ample(int64_t now_us) { return left_bytes(now_us) / 2 >= floor_bytes_; }
