@@ -40,52 +40,60 @@ bool has_unwritten_sector(std::string_view log, size_t begin, size_t end) noexce
 
 struct PhysicalRecord {
     RecordType type = kUnwritten;
-    size_t end = 0;  // as its header says
+    uint16_t length = 0;
+    size_t end = 0;        // as its header says
+    bool written = false;  // a part of its header, at least
     bool valid = false;
 };
 
 PhysicalRecord read_record(std::string_view log, size_t at) noexcept {
     PhysicalRecord record;
     record.end = at + kHeaderBytes;
-    if (record.end > log.size()) return record;
+    if (at > log.size()) return record;
     const std::string_view header = log.substr(at, kHeaderBytes);
-    if (all_zero(header)) return record;
+    record.written = !all_zero(header);
+    if (record.end > log.size() || !record.written) return record;
     uint32_t stored_crc = 0;
-    uint16_t length = 0;
     std::memcpy(&stored_crc, header.data(), sizeof(stored_crc));
-    std::memcpy(&length, header.data() + 4, sizeof(length));
+    std::memcpy(&record.length, header.data() + 4, sizeof(record.length));
     record.type = static_cast<RecordType>(header[6]);
-    record.end += length;
-    const bool within_block = at % kBlockBytes + kHeaderBytes + length <= kBlockBytes;
+    record.end += record.length;
+    const bool within_block = at % kBlockBytes + kHeaderBytes + record.length <= kBlockBytes;
     if (record.type < kFull || record.type > kLast || !within_block || record.end > log.size()) {
         return record;
     }
-    const uint32_t crc = crc32c(0, log.data() + at + 6, size_t{length} + 1);
+    const uint32_t crc = crc32c(0, log.data() + at + 6, size_t{record.length} + 1);
     record.valid = masked_crc32c(crc) == stored_crc;
     return record;
 }
 
-// Would another length or type make it whole? Then its header has changed since it was written.
-bool fits_with_another_header(std::string_view log, size_t at) noexcept {
+// Would another byte in its length or type make it whole? Then the header has changed since it was
+// written. No more is tried, lest one of so many sums fits by chance.
+bool fits_with_another_header(std::string_view log, size_t at,
+                              const PhysicalRecord& record) noexcept {
     const size_t block_end = (at / kBlockBytes + 1) * kBlockBytes;
     const std::string_view payload = log.substr(at + kHeaderBytes, block_end - (at + kHeaderBytes));
     uint32_t stored_crc = 0;
     std::memcpy(&stored_crc, log.data() + at, sizeof(stored_crc));
     for (const char type : {kFull, kFirst, kMiddle, kLast}) {
+        const bool same_type = type == record.type;
         uint32_t crc = crc32c(0, &type, 1);
-        for (size_t length = 0; masked_crc32c(crc) != stored_crc; ++length) {
+        for (size_t length = 0;; ++length) {
+            const size_t changed = length ^ record.length;
+            const bool one_byte = changed < 0x100 || (changed & 0xff) == 0;
+            if ((same_type ? one_byte : changed == 0) && masked_crc32c(crc) == stored_crc)
+                return true;
             if (length == payload.size()) break;
             crc = crc32c(crc, payload.data() + length, 1);
         }
-        if (masked_crc32c(crc) == stored_crc) return true;
     }
     return false;
 }
 
 // Of a record that is not valid: was it once?
 bool was_whole(std::string_view log, size_t at, const PhysicalRecord& record) noexcept {
-    if (at + kHeaderBytes > log.size() || all_zero(log.substr(at, kHeaderBytes))) return false;
-    return !has_unwritten_sector(log, at, record.end) || fits_with_another_header(log, at);
+    if (!record.written || at + kHeaderBytes > log.size()) return false;
+    return !has_unwritten_sector(log, at, record.end) || fits_with_another_header(log, at, record);
 }
 
 bool is_log_name(const std::string& name) noexcept {
@@ -146,7 +154,7 @@ LogEnd find_log_end(std::string_view log) noexcept {
                     end.damaged = true;
                     return end;
                 }
-                end.torn |= in_batch || record.type != kUnwritten;
+                end.torn |= in_batch || record.written;
                 bad = true;
                 // Behind a record of a torn batch nothing begins; the rest of a block that is
                 // really damaged can be followed only if the length still holds.
