@@ -71,7 +71,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::string before;  // without the last batch
     do {
         const uint32_t number = take_number(input);
-        const size_t batch_bytes = (number & 0x8000) != 0 ? (number & 0x7fff) * 2 : number & 0x3ff;
+        // The smallest batch is a header of 12 bytes.
+        const size_t batch_bytes =
+            12 + ((number & 0x8000) != 0 ? (number & 0x7fff) * 2 : number & 0x3ff);
         if (log.size() + batch_bytes > kLogBytesMax) break;
         before = log;
         std::string payload(batch_bytes, 'p');
