@@ -6,7 +6,7 @@ The device under the queue's ext4 runs out of sectors it can write (loop_disk.py
 
 import re
 
-from load import LANES, Load
+from load import IN_FLIGHT_MAX, Load
 from loop_disk import LoopDisk
 from harness import main, wait_until
 
@@ -21,7 +21,9 @@ def test_writes_fail_while_mail_flows():
     load.start()
     load.wait_for_more()
     disk.let_device_shrink()
-    relay.wait_log(r"store\[\d+\]: fatal: queue can not be written", 120)
+    # The second: Debian's RocksDB asserts that a file whose write failed is left alone, and does not always leave it alone. The store ends
+    # before it can say why, with nothing answered, and the next one can not open the queue.
+    relay.wait_log(r"store\[\d+\]: fatal: queue (can not be written|database: )", 120)
     relay.wait_log(r"(Input/output error|Read-only file system)", 120)
     now = relay.children()
     for program in staff:
@@ -32,7 +34,7 @@ def test_writes_fail_while_mail_flows():
     disk.unmount()
     disk.mount()
     relay.start()
-    load.account("a disk that failed and was replaced", 0, LANES)
+    load.account("a disk that failed and was replaced", 0, IN_FLIGHT_MAX)
     assert not re.search("quarantine", relay.log())
 
 

@@ -39,9 +39,11 @@ def test_mail_fills_the_disk():
     acked = os.path.join(scratch_directory(), "acked")
     for batch in range(100):
         source(relay, "--acked", acked, "--messages", 40, "--size", 500_000, "--sessions", 8, "--tag", f"m{batch}", "--timeout-s", 60, check=False)
+        # Once is enough: RocksDB may give something back at any time.
         if answer_to_mail(relay).startswith("452 4.3.1"):
             break
-    assert answer_to_mail(relay).startswith("452 4.3.1"), f"{disk.free_bytes()} bytes free"
+    else:
+        raise AssertionError(f"mail is still taken, {disk.free_bytes()} bytes free")
     queued = len(relay.queue())
     print(f"        {queued} messages of 500 kB in the queue, {disk.free_bytes() >> 20} MiB free")
     assert queued > 100

@@ -14,16 +14,13 @@ import os
 import random
 import time
 
-from load import LANES, Arrivals, Load
+from load import IN_FLIGHT_MAX, Arrivals, Load
 from loop_disk import LoopDisk
 from harness import Sink, free_port, main, wait_until
 
 CUTS = int(os.environ.get("POSTHASTE_CUTS", "50"))
 QUEUED = int(os.environ.get("POSTHASTE_QUEUED", "10000"))
 RECOVERY_S_MAX = 5
-# What may be done twice after a cut: one delivery on each connection, as when an agent dies; and the outcomes of two synced writes, the
-# one under way and the one that gathers meanwhile, each of at most kOutcomesWaitingMax (store/store_service.h).
-IN_FLIGHT_MAX = LANES + 2 * 1024
 
 
 def test_what_was_acknowledged_survives_every_cut():
