@@ -43,7 +43,17 @@ class FreeSpace {
         asked_at_us_ = INT64_MIN;
     }
 
-    bool is_enough(int64_t now_us) { return left_bytes(now_us) >= floor_bytes_; }
+    bool is_enough(int64_t now_us) {
+        return left_bytes(now_us) >= std::max(floor_bytes_, floor_bytes_ / 2 + kept_bytes_);
+    }
+
+    // What QueueStore::collect_garbage may take: half the floor remains for everything else.
+    uint64_t copies_max(int64_t now_us) {
+        return left_bytes(now_us) - std::min(left_bytes(now_us), floor_bytes_ / 2);
+    }
+
+    // For copies under way. New mail leaves it alone.
+    void keep(uint64_t bytes) { kept_bytes_ = bytes; }
 
     // For RocksDB to write what it holds in memory without meeting the end: two write buffers. Most
     // of it has been delivered by then, and is not written at all.
@@ -67,6 +77,7 @@ class FreeSpace {
     uint64_t floor_bytes_;
     int64_t asked_at_us_ = INT64_MIN;
     uint64_t left_bytes_ = UINT64_MAX;  // at the last look, less what was taken since
+    uint64_t kept_bytes_ = 0;
 };
 
 // Of the file system that holds `directory`, as seen by an ordinary user. The directory stays open.

@@ -80,6 +80,8 @@ struct QueueStore::Database {
     uint64_t quarantined = 0;
     bool leaves_unreadable = false;
     bool compacts = true;
+    bool collects = false;    // garbage, by copying what is alive
+    uint64_t copy_bytes = 0;  // at most, by compactions that began while it did
     bool failed = false;
 
     ~Database() { close(); }
@@ -159,6 +161,7 @@ struct QueueStore::Database {
         return error_of(status, "read message");
     }
 
+    uint64_t collect_garbage(uint64_t bytes_max);
     Result<void> write(rocksdb::WriteBatch& what, const char* where);
 
     // A new memtable brings a new log. What the old one holds is mostly delivered by now and leaves

@@ -156,6 +156,11 @@ void QueueStore::make_room() {
     if (!status.ok()) database_->log->warning("make room in the queue: " + status.ToString());
 }
 
+uint64_t QueueStore::collect_garbage(uint64_t bytes_max) {
+    if (has_failed() || !database_->compacts) return 0;
+    return database_->collect_garbage(bytes_max);
+}
+
 MessageId QueueStore::id_mark() const noexcept { return database_->id_mark; }
 
 uint64_t QueueStore::quarantined_total() const noexcept { return database_->quarantined; }

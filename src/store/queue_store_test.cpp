@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "store/store_testing.h"
 
@@ -11,12 +10,6 @@ namespace posthaste::store {
 namespace {
 
 using Ids = std::vector<MessageId>;
-
-std::string content_of(MessageId id, size_t bytes = 4000) {
-    std::string out = "Subject: " + std::to_string(id) + "\r\n\r\n";
-    while (out.size() < bytes) out += static_cast<char>('a' + (out.size() * id) % 26);
-    return out;
-}
 
 TEST(QueueStore, GivesBackWhatWasCommitted) {
     OnSimDisk on;
@@ -545,28 +538,6 @@ TEST(QueueStore, AManifestThatIsDamagedIsNotTakenForTheLog) {
     EXPECT_TRUE(on.log.says("MANIFEST-000005"));
     EXPECT_FALSE(on.log.says("queue log damaged"));
     EXPECT_FALSE(on.log.says("saved-log"));
-}
-
-// A full disk is worked off: what was delivered must give its bytes back though no mail comes.
-TEST(QueueStore, WhatWasRemovedGivesItsDiskBackWhenRoomIsWanted) {
-    OnSimDisk on;
-    const auto store = on.open();
-    for (MessageId id = 1; id <= 400; ++id)
-        add(*store, id, content_of(id, 5'000 + id % 2 * 20'000));
-    ASSERT_TRUE(store->commit());
-    ASSERT_TRUE(store->flush());
-    const auto used = [&] {
-        return store->property("rocksdb.total-sst-files-size").value_or(0) +
-               store->property("rocksdb.total-blob-file-size").value_or(0);
-    };
-    ASSERT_GT(used(), 4'000'000u);
-    for (MessageId id = 1; id <= 400; ++id) {
-        store->remove_message(id, false);
-        ASSERT_TRUE(id % 40 != 0 || store->commit());
-    }
-    store->make_room();
-    for (int i = 0; i < 1000 && used() > 100'000; ++i) ::usleep(10'000);
-    EXPECT_LT(used(), 100'000u);
 }
 
 }  // namespace

@@ -213,6 +213,7 @@ wire::CommitOutcome StoreService::add(AnswerQueue& answers, const wire::CommitRe
     if (failed_) return busy;
     if (!free_space_.is_enough(world_.loop.now_us())) {
         make_room();
+        collect_garbage();
         return no_space;
     }
     const auto refuse = [&](std::string_view why) {
@@ -274,6 +275,13 @@ void StoreService::make_room() {
     store_->make_room();
 }
 
+void StoreService::collect_garbage() {
+    const int64_t now_us = world_.loop.now_us();
+    if (now_us < collect_again_us_) return;
+    collect_again_us_ = now_us + kCollectEveryUs;
+    free_space_.keep(store_->collect_garbage(free_space_.copies_max(now_us)));
+}
+
 // Fills pieces_; false when an extent lies nowhere, the sizes differ, or there is more than any
 // message holds: before a byte is copied.
 bool StoreService::gather(const wire::CommitRequest& request, uint64_t size_bytes) {
@@ -320,6 +328,7 @@ void StoreService::commit() {
     counters_.add(kSyncTimeOfMessages, sync_us * added_.size());
     counters_.add(kOutcomes, outcomes);
     removals_on_disk_ = removals_on_disk_ || outcomes > 0;
+    collect_garbage();
     answer_all(wire::CommitOutcome::durable);
     qmgr_.on_committed();
     counters_.set(kLent, content_.lent_count());

@@ -38,6 +38,7 @@ class StoreService final : public Service, public TurnListener {
  public:
     static constexpr int64_t kOutcomeDelayUs = 4 * kMsUs;
     static constexpr int64_t kMakeRoomEveryUs = 1 * kSecondUs;
+    static constexpr int64_t kCollectEveryUs = 1 * kSecondUs;
     static constexpr size_t kBatchBytesMax = 4 * kMiB;
     static constexpr size_t kOutcomesWaitingMax = 1024;
 
@@ -89,6 +90,7 @@ class StoreService final : public Service, public TurnListener {
     void on_commit_request(AnswerQueue& answers, std::string_view body);
     wire::CommitOutcome add(AnswerQueue& answers, const wire::CommitRequest& request);
     void make_room();
+    void collect_garbage();
     bool gather(const wire::CommitRequest& request, uint64_t size_bytes);
     void on_lease_request(AnswerQueue& answers, std::string_view body);
     void take_back_loans(const Peer* agent_gone);
@@ -128,6 +130,7 @@ class StoreService final : public Service, public TurnListener {
 
     bool removals_on_disk_ = false;  // since room was made last
     int64_t make_room_again_us_ = 0;
+    int64_t collect_again_us_ = 0;
 
     bool held_ = false;  // peers are not read until the answers are published
     bool turn_over_ = false;

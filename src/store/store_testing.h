@@ -70,6 +70,13 @@ inline std::string deferred_state(uint32_t due_s, std::vector<uint32_t> recipien
     return encoded(state);
 }
 
+// The same for the same id.
+inline std::string content_of(MessageId id, size_t bytes = 4000) {
+    std::string out = "Subject: " + std::to_string(id) + "\r\n\r\n";
+    while (out.size() < bytes) out += static_cast<char>('a' + (out.size() * id) % 26);
+    return out;
+}
+
 inline void add(QueueStore& store, MessageId id, std::string_view content) {
     store.add_message(id, encoded(envelope_for(id, content)), {&content, 1});
 }
