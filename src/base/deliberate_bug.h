@@ -14,6 +14,8 @@ enum class DeliberateBug : uint8_t {
     ack_before_sync,       // the log is written, but not synced, when 250 is said
     ack_failed_write,      // a write that failed is answered as one that did not
     reuse_id,              // a lease of ids is given out again, and used ids are taken
+    free_submitted,        // smtpd takes blocks back as soon as it has passed them to cleanup
+    free_lent,             // the store takes blocks back as soon as it has lent them to qmgr
     free_early,            // smtpd takes blocks back that a dead cleanup may have passed on
     leak_blocks,           // … or never takes them back
     free_held,             // the store takes bytes back that agents send for a dead qmgr

@@ -75,7 +75,9 @@ std::optional<Place> LentContent::take(std::span<const std::string_view> pieces,
     return place;
 }
 
-void LentContent::give_back(Place place) {
+void LentContent::give_back(Place place) { free_blocks(place); }
+
+void LentContent::free_blocks(const Place& place) {
     each_run(place, [&](uint32_t first_block, uint32_t count, uint32_t) {
         for (uint32_t i = 0; i < count; ++i) arena_->free(first_block + i);
     });
@@ -100,6 +102,7 @@ bool LentContent::lend(MessageId id, Place place, uint32_t borrower) {
         give_back(std::move(place));
         return false;
     }
+    if (has_bug(DeliberateBug::free_lent)) free_blocks(place);
     lent_.emplace(id, Lent{std::move(place), borrower});
     return true;
 }
@@ -120,8 +123,12 @@ void LentContent::release(MessageId id) {
         it->second.released = true;
         return;
     }
-    give_back(std::move(it->second.place));
+    end_loan(it->second);
     lent_.erase(it);
+}
+
+void LentContent::end_loan(Lent& loan) {
+    if (!has_bug(DeliberateBug::free_lent)) give_back(std::move(loan.place));
 }
 
 size_t LentContent::keep_only(const std::unordered_set<MessageId>& held, uint32_t borrower) {
@@ -133,7 +140,7 @@ size_t LentContent::keep_only(const std::unordered_set<MessageId>& held, uint32_
             ++it;
             continue;
         }
-        give_back(std::move(it->second.place));
+        end_loan(it->second);
         it = lent_.erase(it);
         ++released;
     }

@@ -98,6 +98,9 @@ class LentContent {
         bool earlier = false;   // another had it before
         bool released = false;  // by this one; the others are to be heard
     };
+
+    void end_loan(Lent& loan);
+    void free_blocks(const Place& place);
     template <class Use>
     void each_run(const Place& place, Use use) const;
 

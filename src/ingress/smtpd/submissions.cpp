@@ -42,6 +42,10 @@ Submissions::Number Submissions::submit(Submitter& submitter, const Envelope& en
         slot.submitter = &submitter;
         slot.cleanup_incarnation = cleanup.incarnation();
         blocks.take(slot.blocks);
+        if (has_bug(DeliberateBug::free_submitted)) {
+            memory_.free(slot.blocks);
+            slot.blocks.clear();
+        }
         ++outstanding_;
         return number;
     }
