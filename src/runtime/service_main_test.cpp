@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <memory>
 #include <poll.h>
+#include <sched.h>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -138,10 +139,11 @@ struct ServiceMain : testing::Test {
         ASSERT_TRUE(send_control(control.get(), start, {snapshot->get(), page.get()}));
     }
 
-    void run() {
-        run({.prepare = nullptr, .make = [](World& world, std::string&) {
-                 return std::make_unique<EchoService>(world);
-             }});
+    void run(std::string_view settings = "myhostname = one.example\n") {
+        run({.prepare = nullptr,
+             .make = [](World& world,
+                        std::string&) { return std::make_unique<EchoService>(world); }},
+            settings);
     }
 
     uint16_t next_type() {
@@ -223,9 +225,7 @@ TEST_F(ServiceMain, LivesFromStartToDrain) {
 }
 
 TEST_F(ServiceMain, GivesUpWhenMasterDiesAndItCanNotFinish) {
-    run({.prepare = nullptr,
-         .make = [](World& world, std::string&) { return std::make_unique<EchoService>(world); }},
-        "myhostname = never.idle\nstop_time_limit = 1s\n");
+    run("myhostname = never.idle\nstop_time_limit = 1s\n");
     ASSERT_EQ(next_type(), control::Ready::kType);
     control.reset();
     EXPECT_EQ(exit_status(), 0);
@@ -260,6 +260,18 @@ TEST_F(ServiceMain, IgnoresTheSignalsOfItsGroup) {
     ASSERT_TRUE(send_control(control.get(), control::Drain{}));
     EXPECT_EQ(next_type(), control::Drained::kType);
     EXPECT_EQ(exit_status(), 0);
+}
+
+TEST_F(ServiceMain, WaitsForItsTurnAtTheProcessor) {
+    run();
+    ASSERT_EQ(next_type(), control::Ready::kType);
+    EXPECT_EQ(::sched_getscheduler(child), SCHED_BATCH);
+}
+
+TEST_F(ServiceMain, InterruptsOthersWhenToldTo) {
+    run("process_scheduling = normal\n");
+    ASSERT_EQ(next_type(), control::Ready::kType);
+    EXPECT_EQ(::sched_getscheduler(child), SCHED_OTHER);
 }
 
 TEST_F(ServiceMain, ReportsAPeerThatMisbehaves) {
