@@ -110,8 +110,8 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const QueueStore
     content.enable_blob_files = true;
     content.min_blob_size = options.blob_bytes_min;
     content.blob_file_size = 64 * kMiB;
-    // Turned on while it pays (QueueStore::collect_garbage): else every compaction would copy all
-    // the content it meets, and on a full disk end the process.
+    // Turned on while it pays (QueueStore::collect_garbage): on, every compaction copies all the
+    // content it meets, which on a full disk would end the process.
     content.enable_blob_garbage_collection = false;
     content.blob_garbage_collection_age_cutoff = 1.0;
     content.blob_garbage_collection_force_threshold = 0.5;

@@ -44,16 +44,18 @@ class FreeSpace {
     }
 
     bool is_enough(int64_t now_us) {
-        return left_bytes(now_us) >= std::max(floor_bytes_, floor_bytes_ / 2 + kept_bytes_);
+        return left_bytes(now_us) >= std::max(floor_bytes_, floor_bytes_ / 2 + reserved_bytes_);
     }
 
-    // What QueueStore::collect_garbage may take: half the floor remains for everything else.
-    uint64_t copies_max(int64_t now_us) {
-        return left_bytes(now_us) - std::min(left_bytes(now_us), floor_bytes_ / 2);
+    // What QueueStore::collect_garbage may take: half the floor remains. Nothing is accepted at the
+    // floor, so that the rest of what it is derived from (kFloorWriteBuffers) is not all needed.
+    uint64_t copy_bytes_max(int64_t now_us) {
+        const uint64_t left = left_bytes(now_us);
+        return left - std::min(left, floor_bytes_ / 2);
     }
 
     // For copies under way. New mail leaves it alone.
-    void keep(uint64_t bytes) { kept_bytes_ = bytes; }
+    void reserve(uint64_t bytes) { reserved_bytes_ = bytes; }
 
     // For RocksDB to write what it holds in memory without meeting the end: two write buffers. Most
     // of it has been delivered by then, and is not written at all.
@@ -77,7 +79,7 @@ class FreeSpace {
     uint64_t floor_bytes_;
     int64_t asked_at_us_ = INT64_MIN;
     uint64_t left_bytes_ = UINT64_MAX;  // at the last look, less what was taken since
-    uint64_t kept_bytes_ = 0;
+    uint64_t reserved_bytes_ = 0;
 };
 
 // Of the file system that holds `directory`, as seen by an ordinary user. The directory stays open.

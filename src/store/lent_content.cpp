@@ -75,9 +75,7 @@ std::optional<Place> LentContent::take(std::span<const std::string_view> pieces,
     return place;
 }
 
-void LentContent::give_back(Place place) { free_blocks(place); }
-
-void LentContent::free_blocks(const Place& place) {
+void LentContent::give_back(const Place& place) {
     each_run(place, [&](uint32_t first_block, uint32_t count, uint32_t) {
         for (uint32_t i = 0; i < count; ++i) arena_->free(first_block + i);
     });
@@ -99,10 +97,10 @@ void LentContent::extents(const Place& place, std::vector<wire::Extent>& out) co
 
 bool LentContent::lend(MessageId id, Place place, uint32_t borrower) {
     if (lent_.contains(id)) {
-        give_back(std::move(place));
+        give_back(place);
         return false;
     }
-    if (has_bug(DeliberateBug::free_lent)) free_blocks(place);
+    if (has_bug(DeliberateBug::free_lent)) give_back(place);
     lent_.emplace(id, Lent{std::move(place), borrower});
     return true;
 }
@@ -128,7 +126,7 @@ void LentContent::release(MessageId id) {
 }
 
 void LentContent::end_loan(Lent& loan) {
-    if (!has_bug(DeliberateBug::free_lent)) give_back(std::move(loan.place));
+    if (!has_bug(DeliberateBug::free_lent)) give_back(loan.place);
 }
 
 size_t LentContent::keep_only(const std::unordered_set<MessageId>& held, uint32_t borrower) {

@@ -57,7 +57,7 @@ class LentContent {
     // Copies the pieces in. Nothing when fewer than `blocks_kept_free` would be left, or the pieces
     // are empty.
     std::optional<Place> take(std::span<const std::string_view> pieces, uint32_t blocks_kept_free);
-    void give_back(Place place);
+    void give_back(const Place& place);
     // Our own copy, in order.
     void views(const Place& place, std::vector<std::string_view>& out) const;
     void extents(const Place& place, std::vector<wire::Extent>& out) const;
@@ -100,7 +100,6 @@ class LentContent {
     };
 
     void end_loan(Lent& loan);
-    void free_blocks(const Place& place);
     template <class Use>
     void each_run(const Place& place, Use use) const;
 

@@ -29,7 +29,7 @@ void QmgrLink::on_up(AnswerQueue& answers) {
 void QmgrLink::on_down() { answers_ = nullptr; }
 
 void QmgrLink::announce(MessageId id, std::string_view envelope, Place place) {
-    if (answers_ == nullptr) return content_.give_back(std::move(place));  // its scan will find it
+    if (answers_ == nullptr) return content_.give_back(place);  // its scan will find it
     message_.envelope = envelope;
     message_.state = {};
     message_.content.clear();
@@ -40,7 +40,7 @@ void QmgrLink::announce(MessageId id, std::string_view envelope, Place place) {
         if (answers_->peer().send(message_)) return;
         if (lent) content_.release(id);
     } else {
-        content_.give_back(std::move(place));
+        content_.give_back(place);
     }
     gap_from_ = gap_from_ == kNoMessage ? id : std::min(gap_from_, id);
 }

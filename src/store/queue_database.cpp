@@ -43,22 +43,17 @@ uint64_t QueueStore::Database::collect_garbage(uint64_t bytes_max) {
     const uint64_t garbage =
         std::min(number(rocksdb::DB::Properties::kLiveBlobFileGarbageSize), all);
     const uint64_t alive = all - garbage;
-    const bool pays = garbage > alive && alive <= bytes_max;
+    const bool pays = garbage > (collects ? all / 4 : alive) && alive <= bytes_max;
     if (pays != collects) {
-        // RocksDB then looks for the files that are worth it by itself.
+        // RocksDB then begins with the oldest files, if half of them is garbage, and copies at every
+        // other merge it comes to. Should this fail, it may do so nevertheless.
+        collects = pays;
         const auto status = db->SetOptions(
             families[kContent], {{"enable_blob_garbage_collection", pays ? "true" : "false"}});
-        if (!status.ok()) {
-            log->warning("collect garbage: " + status.ToString());
-            return copy_bytes;
-        }
-        collects = pays;
+        if (!status.ok()) log->warning("collect garbage: " + status.ToString());
+        if (collects) copy_bytes = alive;
     }
-    if (collects) {
-        copy_bytes = alive;
-    } else if (number(rocksdb::DB::Properties::kNumRunningCompactions) == 0) {
-        copy_bytes = 0;
-    }
+    if (!collects && number(rocksdb::DB::Properties::kNumRunningCompactions) == 0) copy_bytes = 0;
     return copy_bytes;
 }
 

@@ -81,10 +81,11 @@ class QueueStore {
     void allow_spare_log(bool allowed) noexcept;
     // The disk is short: has what was removed written and merged away, and returns at once.
     void make_room();
-    // What is removed leaves holes in the files of content, and they go back to the disk when the
-    // rest of such a file is copied out of it. Has that done in the background while the holes are
-    // the larger part and the copies, at worst all that is alive, fit into `bytes_max`. Returns what
-    // the copies may still take. To be called now and then: it begins and ends by this.
+    // What is removed leaves holes in the files of content; they go back to the disk when the rest
+    // of such a file is copied out of it, or removed as well. Has the copying done in the background
+    // from when the holes are the larger part until they are less than a quarter, as long as the
+    // copies, at worst all that is alive, fit into `bytes_max`. Returns what to reserve for it. To
+    // be called now and then: it begins and ends by this.
     uint64_t collect_garbage(uint64_t bytes_max);
     // Writes the batch and syncs the log. Empty: nothing is done.
     Result<void> commit();

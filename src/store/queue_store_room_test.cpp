@@ -30,8 +30,8 @@ TEST(QueueStore, WhatWasRemovedGivesItsDiskBackWhenRoomIsWanted) {
     EXPECT_LT(used(), 100'000u);
 }
 
-// Two of three messages in every file are gone: what is left is copied together, if there is room
-// for the copies, and read back as it was.
+// Two of three messages are gone: what is left is copied together, if there is room for the copies,
+// and read back as it was.
 TEST(QueueStore, HolesBetweenMessagesGoBackToTheDiskWhenThereIsRoomForTheCopies) {
     OnSimDisk on;
     const auto store = on.open();
@@ -71,12 +71,12 @@ TEST(QueueStore, HolesBetweenMessagesGoBackToTheDiskWhenThereIsRoomForTheCopies)
 TEST(FreeSpace, WhatCopiesMayTakeIsKeptFromNewMail) {
     FreeSpace space([] { return std::optional<uint64_t>(1000); }, 800);
     EXPECT_TRUE(space.is_enough(0));
-    EXPECT_EQ(space.copies_max(0), 600u);
-    space.keep(600);
+    EXPECT_EQ(space.copy_bytes_max(0), 600u);
+    space.reserve(600);
     EXPECT_TRUE(space.is_enough(0));
     space.take(1);
     EXPECT_FALSE(space.is_enough(0));
-    space.keep(0);
+    space.reserve(0);
     EXPECT_TRUE(space.is_enough(0));
 }
 

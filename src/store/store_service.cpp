@@ -213,8 +213,8 @@ wire::CommitOutcome StoreService::add(AnswerQueue& answers, const wire::CommitRe
     if (failed_) return busy;
     if (!free_space_.is_enough(world_.loop.now_us())) {
         make_room();
-        collect_garbage();
-        return no_space;
+        collect_garbage();  // what it had reserved may be free again
+        if (!free_space_.is_enough(world_.loop.now_us())) return no_space;
     }
     const auto refuse = [&](std::string_view why) {
         world_.log.warning(answers.peer().name() + ": commit request refused: " + std::string(why));
@@ -279,7 +279,7 @@ void StoreService::collect_garbage() {
     const int64_t now_us = world_.loop.now_us();
     if (now_us < collect_again_us_) return;
     collect_again_us_ = now_us + kCollectEveryUs;
-    free_space_.keep(store_->collect_garbage(free_space_.copies_max(now_us)));
+    free_space_.reserve(store_->collect_garbage(free_space_.copy_bytes_max(now_us)));
 }
 
 // Fills pieces_; false when an extent lies nowhere, the sizes differ, or there is more than any
@@ -328,12 +328,12 @@ void StoreService::commit() {
     counters_.add(kSyncTimeOfMessages, sync_us * added_.size());
     counters_.add(kOutcomes, outcomes);
     removals_on_disk_ = removals_on_disk_ || outcomes > 0;
-    collect_garbage();
     answer_all(wire::CommitOutcome::durable);
     qmgr_.on_committed();
     counters_.set(kLent, content_.lent_count());
     counters_.set(kBlocksUsed, content_.blocks_used());
     hold_peers();
+    collect_garbage();
 }
 
 void StoreService::answer_all(wire::CommitOutcome outcome) {
@@ -351,7 +351,7 @@ void StoreService::answer_all(wire::CommitOutcome outcome) {
                 std::string_view(envelopes_).substr(added.envelope_start, added.envelope_bytes),
                 std::move(added.place));
         } else {
-            content_.give_back(std::move(added.place));
+            content_.give_back(added.place);
         }
     }
     counters_.add(kLeases, durable ? leases_.size() : 0);
