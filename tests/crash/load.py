@@ -18,10 +18,6 @@ from harness import SOURCE, Relay, Sink, remember_to, scratch_directory, wait_un
 # delivered without a report: the next body waits for its answer.
 LANES = 20 * 2
 
-# What may be done twice when the queue's disk goes: one delivery on each connection, as when an agent dies; and the outcomes of two
-# synced writes, the one under way and the one that gathers meanwhile, each of at most kOutcomesWaitingMax (store/store_service.h).
-IN_FLIGHT_MAX = LANES + 2 * 1024
-
 CLIENTS = {
     "plain": ["--sessions", "8", "--size", "1500", "--domain", "a.test", "--messages", "800"],
     "pipelining": ["--sessions", "8", "--size", "5000", "--domain", "b.test", "--messages", "800", "--pipelining"],

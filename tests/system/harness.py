@@ -185,6 +185,12 @@ class Relay:
     def is_running(self):
         return self.posthaste("status", check=False).returncode == 0
 
+    def counter(self, program, name):
+        """Of `posthaste status`, the sum over the program's processes."""
+        status = json.loads(self.posthaste("status", "--json").stdout)
+        return sum(each["value"] for process in status["processes"] if process["process"].split("/")[0] == program
+                   for each in process.get("counters", []) if each["name"] == name)
+
     def send(self, message="Subject: a test\r\n\r\nhello\r\n", sender="sender@sender.test",
              recipients=("someone@dest.test",), mail_options=(), rcpt_options=()):
         """One message by smtplib; returns its queue id."""
