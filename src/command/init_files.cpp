@@ -32,12 +32,15 @@ constexpr Mode kModes[] = {
      "destination_rollup = mx\n"
      "qmgr_message_active_limit = 100000\n"
      "maximal_queue_lifetime = 2d\n"
+     "# More mail for less CPU, on a machine that does nothing else.\n"
+     "process_scheduling = batch\n"
      "bounce_queue_lifetime = 1d\n"},
     {"load-test", "measuring on one machine: no look-ups, no limits in the way", "127.0.0.1:2525",
      "mynetworks = 127.0.0.0/8 [::1]/128\n"
      "smtpd_client_connection_count_limit = 0\n"
      "smtpd_peername_lookup = no\n"
      "qmgr_message_active_limit = 100000\n"
+     "process_scheduling = batch\n"
      "initial_destination_concurrency = 20\n"
      "default_destination_concurrency_limit = 40\n"},
 };

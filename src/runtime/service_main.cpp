@@ -38,12 +38,13 @@ void raise_descriptor_limit() {
     (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Each neighbour that wakes up would interrupt who is at work, turns would be short and each carry
-// little: half as much mail again goes through without (bench/results/scheduling.md). Threads to
-// come inherit it. A kernel that refuses costs speed only.
-void wait_for_ones_turn() {
+// Who wakes up interrupts who is at work: turns are short then, and carry little. Under SCHED_BATCH
+// he waits (bench/results/scheduling.md says what it brings, and what beside others' work it costs).
+// Threads to come inherit it. What an administrator chose for master stays; refused, it costs speed
+// only.
+void schedule_as_batch() {
     const sched_param none{};
-    (void)::sched_setscheduler(0, SCHED_BATCH, &none);
+    if (::sched_getscheduler(0) == SCHED_OTHER) (void)::sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
 class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener {
@@ -178,7 +179,7 @@ std::string ServiceProcess::read_settings() {
     auto parsed = Settings::parse_snapshot(*text);
     if (!parsed) return "settings: " + parsed.error().text();
     settings_.emplace(std::move(*parsed));
-    if (settings_->text("process_scheduling") == "batch") wait_for_ones_turn();
+    if (settings_->text("process_scheduling") == "batch") schedule_as_batch();
     return stages_.prepare ? stages_.prepare(start_, *settings_) : std::string();
 }
 

@@ -262,14 +262,14 @@ TEST_F(ServiceMain, IgnoresTheSignalsOfItsGroup) {
     EXPECT_EQ(exit_status(), 0);
 }
 
-TEST_F(ServiceMain, WaitsForItsTurnAtTheProcessor) {
-    run();
+TEST_F(ServiceMain, WaitsForItsTurnAtTheProcessorWhenToldTo) {
+    run("process_scheduling = batch\n");
     ASSERT_EQ(next_type(), control::Ready::kType);
     EXPECT_EQ(::sched_getscheduler(child), SCHED_BATCH);
 }
 
-TEST_F(ServiceMain, InterruptsOthersWhenToldTo) {
-    run("process_scheduling = normal\n");
+TEST_F(ServiceMain, KeepsTheSchedulingItWasStartedWith) {
+    run();
     ASSERT_EQ(next_type(), control::Ready::kType);
     EXPECT_EQ(::sched_getscheduler(child), SCHED_OTHER);
 }

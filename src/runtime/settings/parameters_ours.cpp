@@ -11,11 +11,11 @@ std::span<const ParameterRow> ours() {
          "Processes of a service whose master.cf line says \"-\" for maxproc; each holds thousands "
          "of sessions. "
          "0: one a processor."},
-        {"process_scheduling", text, "batch", 0, 0, restart,
-         "batch: on busy processors a process that wakes up waits until who runs has finished its "
-         "turn, and "
-         "does more in its own; normal: it interrupts.",
-         "batch|normal"},
+        {"process_scheduling", text, "normal", 0, 0, restart,
+         "normal: as master was started; batch: on a busy processor a process that wakes up waits "
+         "for "
+         "the running one, and then does more at a time. For machines that do nothing else.",
+         "normal|batch"},
         {"sandbox", text, "best", 0, 0, restart,
          "best: what the kernel refuses of a process's walls is logged; strict: it is fatal.",
          "best|strict"},
