@@ -164,6 +164,26 @@ TEST_F(StoreServiceTest, ANearlyFullDiskTakesNoMailButRecordsOutcomes) {
     EXPECT_EQ(outcome_of(3), wire::CommitOutcome::durable);
 }
 
+TEST_F(StoreServiceTest, HolesInTheQueueAreCollectedAsMailIsCommitted) {
+    stop();
+    {
+        const auto store = on_.open();
+        ASSERT_NO_FATAL_FAILURE(leave_holes(*store, 300));
+    }
+    cleanup_ = FarEnd(1 << 20);
+    qmgr_ = FarEnd(1 << 20);
+    start();
+    const auto blobs = [&] {
+        return service_->queue().property("rocksdb.live-blob-file-size").value_or(0);
+    };
+    const uint64_t before = blobs();
+    submit(lease(), "h\r\n", "b\r\n", 1);
+    run();
+    EXPECT_EQ(outcome_of(1), wire::CommitOutcome::durable);
+    for (int i = 0; i < 1000 && blobs() > before / 2; ++i) ::usleep(10'000);
+    EXPECT_LT(blobs(), before / 2);
+}
+
 // Between two looks at the disk more may come than lies above the floor.
 TEST_F(StoreServiceTest, WhatWasTakenSinceTheLastLookAtTheDiskCounts) {
     const MessageId first = lease();
