@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +16,8 @@ namespace posthaste {
 namespace {
 
 constexpr int kBacklog = 4096;  // the kernel cuts it at net.core.somaxconn
+constexpr int kAskAgainMs = 100;
+constexpr int kAsksMax = 20;
 
 int socket_type(ServiceType type) noexcept {
     return (type == ServiceType::unix_dgram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC |
@@ -38,6 +41,17 @@ Result<Fd> bound_socket(const Endpoint& endpoint, bool share_port) {
     if (::bind(fd.get(), address.get(), address.length) != 0) return os_error("bind");
     if (::listen(fd.get(), kBacklog) != 0) return os_error("listen");
     return fd;
+}
+
+// The port may still be with processes of ours that were killed a moment ago: the kernel closes what
+// their io_uring held only behind their end.
+Result<Fd> bound_socket_in_time(const Endpoint& endpoint) {
+    auto bound = bound_socket(endpoint, false);
+    for (int asks = 1; asks < kAsksMax && !bound && bound.error().os_errno == EADDRINUSE; ++asks) {
+        ::poll(nullptr, 0, kAskAgainMs);
+        bound = bound_socket(endpoint, false);
+    }
+    return bound;
 }
 
 Result<Fd> unix_socket(const std::string& path, ServiceType type, mode_t mode) {
@@ -130,7 +144,9 @@ bool Listeners::open_one(const Wanted& wanted, Open& out, size_t already,
     // A reload may move a port from one service or address to another; the old socket closes when
     // the new one is open.
     if (already == 0 && !have_port(wanted.endpoint.port)) {
-        const auto probe = bound_socket(wanted.endpoint, false);
+        const bool starting = open_.empty();  // in a reload master has others to serve
+        const auto probe =
+            starting ? bound_socket_in_time(wanted.endpoint) : bound_socket(wanted.endpoint, false);
         if (!probe && wanted.any_interface && family_missing(probe.error().os_errno)) return true;
         if (!probe) {
             failed(wanted.endpoint.text(), probe.error());

@@ -6,7 +6,8 @@
 // queue_directory/public or private.
 //
 // Before the first socket of an address is opened it is bound once without SO_REUSEPORT: otherwise
-// a second instance would silently share the port with a first one.
+// a second instance would silently share the port with a first one. At the start one that is in use
+// is waited for, up to two seconds.
 #pragma once
 
 #include <map>

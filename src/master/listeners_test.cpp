@@ -1,11 +1,14 @@
 #include "master/listeners.h"
 
 #include <arpa/inet.h>
+#include <chrono>
 #include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <memory>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <thread>
 
 #include "runtime/socket_address.h"
 
@@ -117,6 +120,20 @@ TEST_F(ListenersTest, APortInUseIsNamedEvenIfItsHolderWouldShareIt) {
     EXPECT_THAT(fault_, HasSubstr("master.cf:7: cannot listen on " + name));
     EXPECT_THAT(fault_, HasSubstr("ss -ltnp"));
     EXPECT_TRUE(listeners.of(plan_.services[0], 0).empty());
+}
+
+TEST_F(ListenersTest, APortThatBecomesFreeIsWaitedForAtTheStart) {
+    const uint16_t port = free_port();
+    add(Role::smtpd, "smtpd", "127.0.0.1:" + std::to_string(port), ServiceType::inet, false, 1);
+    auto other = std::make_unique<Listeners>();
+    ASSERT_TRUE(other->open(plan_, fault_));
+    std::thread ending([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        other.reset();
+    });
+    Listeners listeners;
+    EXPECT_TRUE(listeners.open(plan_, fault_)) << fault_;
+    ending.join();
 }
 
 TEST_F(ListenersTest, AReloadMayMoveAPortToAnotherService) {
