@@ -44,14 +44,14 @@ struct Sum {
     int64_t virtual_us = 0;
 
     void add(const Verdict& verdict) {
-        failed += verdict.ok ? 0 : 1;
-        acked += verdict.acked;
-        taken += verdict.taken;
-        duplicates += verdict.duplicates;
-        held += verdict.held;
-        attempts += verdict.attempts;
-        deaths += verdict.deaths;
-        virtual_us += verdict.virtual_us;
+        add(Sum{.failed = verdict.ok ? 0u : 1u,
+                .acked = verdict.acked,
+                .taken = verdict.taken,
+                .duplicates = verdict.duplicates,
+                .held = verdict.held,
+                .attempts = verdict.attempts,
+                .deaths = verdict.deaths,
+                .virtual_us = verdict.virtual_us});
     }
 
     void add(const Sum& other) {
