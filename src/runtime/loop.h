@@ -106,7 +106,8 @@ class Loop {
     virtual TimerWheel& timers() noexcept = 0;
 
     // Multishot. result = the new Socket (no Nagle, as with connect()). last = true needs a new
-    // start (out of descriptors, listener closed).
+    // start (out of descriptors, listener closed). The listener is O_NONBLOCK and may be shared with
+    // other processes: who was waiting at it when cancel() took effect comes before the last event.
     virtual void accept(Completion& done, Socket listener) = 0;
     // result = the connected Socket. `from` may be null; bounded by the caller's timer and
     // cancel().

@@ -42,6 +42,7 @@ const Calls kCommon = {
     // the loop
     CALL(io_uring_enter), CALL(clock_gettime), CALL(close), CALL(getpeername),
     CALL(getsockname), CALL(getsockopt), CALL(read), CALL(write), CALL(readv), CALL(writev),
+    CALL(accept4),  // of listeners it was given: nobody may listen
     // introductions: rings, arenas, doorbells, reloads
     CALL(recvmsg), CALL(recvfrom), CALL(memfd_create), CALL(ftruncate), CALL(fstat),
     CALL(newfstatat), CALL(fstatfs), CALL(eventfd2), CALL(pread64), CALL(poll), CALL(ppoll),

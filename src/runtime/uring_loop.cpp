@@ -44,6 +44,7 @@ constexpr unsigned part_of(uint64_t key) noexcept {
 
 // Eight bytes the kernel adds to an eventfd.
 constexpr uint64_t kOne = 1;
+constexpr int kBacklogMax = 4096;
 
 int64_t clock_us(clockid_t clock) noexcept {
     timespec time{};
@@ -148,12 +149,23 @@ UringLoop::Slot* UringLoop::find(uint64_t key) noexcept {
 }
 
 void UringLoop::finish(uint64_t key, Slot& slot, const Event& event) {
+    if (slot.kind == Kind::accept && slot.cancelled) accept_the_rest(slot);
     Completion& done = *slot.completion;
     slot.kind = Kind::free;
     slot.rest.reset();
     if (++slot.generation == 0) slot.generation = 1;
     free_slots_.push_back(static_cast<uint32_t>(key & kSlotMask));
     done.deliver(event);
+}
+
+// Of several that wait at a listener the kernel wakes one for a client. If that was us, a moment
+// before the end, nobody else looks until the next client comes.
+void UringLoop::accept_the_rest(Slot& slot) {
+    for (int count = 0; count < kBacklogMax; ++count) {
+        const int fd = ::accept4(slot.fd, nullptr, nullptr, SOCK_CLOEXEC);
+        if (fd < 0) return;
+        slot.completion->deliver({fd, false, {}});
+    }
 }
 
 // A start that failed here is reported as the kernel would: from the queue, later.

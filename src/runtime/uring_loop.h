@@ -3,7 +3,7 @@
 // Create it in the thread that runs it, after privileges were dropped and before seccomp forbids
 // io_uring_setup and io_uring_register. After creation it makes these system calls and no others:
 // io_uring_enter, close, shutdown, getpeername, getsockname, setsockopt (first accept of a
-// listener, connect), clock_gettime where the vDSO has none; with options.connect also socket and
+// listener, connect), accept4 (end of an accept), clock_gettime where the vDSO has none; with options.connect also socket and
 // bind.
 //
 // An operation is a slot in a table; its completion entries carry slot, part and generation, so
@@ -14,7 +14,8 @@
 //                    │    ▲ short send, multishot ended, buffers back
 //                    └────┘
 //
-// Sockets may be blocking or O_NONBLOCK; the ring waits for readiness either way.
+// Sockets may be blocking or O_NONBLOCK; the ring waits for readiness either way. Listeners are
+// O_NONBLOCK.
 #pragma once
 
 #include <cstdint>
@@ -129,6 +130,7 @@ class UringLoop final : public Loop {
     Slot& begin(Completion& done, Kind kind, int fd);
     Slot* find(uint64_t key) noexcept;
     void finish(uint64_t key, Slot& slot, const Event& event);
+    static void accept_the_rest(Slot& slot);
     void fail_later(uint64_t key, int32_t result);
     void start(uint64_t key, Slot& slot);
     void start_again(uint64_t key);

@@ -20,6 +20,8 @@
 #include "base/fd.h"
 #include "base/units.h"
 
+#include "runtime/socket_address.h"
+
 namespace posthaste {
 namespace {
 
@@ -76,7 +78,7 @@ struct SocketPair {
 };
 
 struct TcpListener {
-    TcpListener() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    TcpListener() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
         sockaddr_in any{};
         any.sin_family = AF_INET;
         any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -85,6 +87,13 @@ struct TcpListener {
         socklen_t length = sizeof(any);
         ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&any), &length);
         endpoint = {IpAddress::v4(127, 0, 0, 1), ntohs(any.sin_port)};
+    }
+
+    Fd client() const {
+        Fd out(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const SocketAddress address = to_socket_address(endpoint);
+        EXPECT_EQ(::connect(out.get(), address.get(), address.length), 0);
+        return out;
     }
 
     Fd fd;
@@ -255,13 +264,7 @@ TEST(UringLoop, GoesOnWhenTheKernelEndsAMultishot) {
     TcpListener listener;
     constexpr size_t kClients = 150;
     std::vector<Fd> clients;
-    sockaddr_in to{};
-    socklen_t length = sizeof(to);
-    ::getsockname(listener.fd.get(), reinterpret_cast<sockaddr*>(&to), &length);
-    for (size_t i = 0; i < kClients; ++i) {
-        clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        ASSERT_EQ(::connect(clients.back().get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
-    }
+    for (size_t i = 0; i < kClients; ++i) clients.push_back(listener.client());
     Recorder accepting;
     std::vector<Fd> accepted;
     accepting.then = [&](const Event& event) {
@@ -272,6 +275,32 @@ TEST(UringLoop, GoesOnWhenTheKernelEndsAMultishot) {
     EXPECT_FALSE(accepting.idle());
     loop->cancel(accepting.done);
     turn_until(*loop, [&] { return accepting.idle(); });
+}
+
+// The kernel wakes one of those that wait at a listener: here the first, which is about to go.
+TEST(UringLoop, AnAcceptThatEndsLeavesNoClientToAWaiterThatSleeps) {
+    TcpListener listener;
+    auto going = make_loop();
+    auto staying = make_loop();
+    std::vector<Fd> accepted;
+    Recorder goes;
+    Recorder stays;
+    for (Recorder* each : {&goes, &stays}) {
+        each->then = [&](const Event& event) {
+            if (event.result >= 0) accepted.emplace_back(event.result);
+        };
+    }
+    going->accept(goes.done, Socket{listener.fd.get()});
+    going->turn(0);
+    staying->accept(stays.done, Socket{listener.fd.get()});
+    staying->turn(0);
+    going->cancel(goes.done);
+    const Fd client = listener.client();
+    turn_until(*going, [&] { return goes.idle(); });
+    staying->turn(0);
+    EXPECT_EQ(accepted.size(), 1U);
+    staying->cancel(stays.done);
+    turn_until(*staying, [&] { return stays.idle(); });
 }
 
 TEST(UringLoop, SubmitsWhenItsQueueIsFullAndLosesNothing) {
