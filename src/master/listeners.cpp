@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
+#include <linux/filter.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -70,6 +72,20 @@ Result<Fd> unix_socket(const std::string& path, ServiceType type, mode_t mode) {
     if (type == ServiceType::unix_stream && ::listen(fd.get(), kBacklog) != 0)
         return os_error("listen");
     return fd;
+}
+
+// Socket number `random % count` of those that share the port of `socket`. The kernel numbers them as
+// they began to listen; one that closes gives its number to the last one, so that the numbers below
+// `count` stay with the sockets that stay. A number that nobody has means the kernel's own choice.
+bool share_out_among(int socket, size_t count) {
+    sock_filter program[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_RANDOM)},
+        {BPF_ALU | BPF_MOD | BPF_K, 0, 0, static_cast<uint32_t>(count)},
+        {BPF_RET | BPF_A, 0, 0, 0},
+    };
+    const sock_fprog attached = {static_cast<uint16_t>(std::size(program)), program};
+    return ::setsockopt(socket, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &attached, sizeof attached) ==
+           0;
 }
 
 }  // namespace
@@ -188,8 +204,14 @@ bool Listeners::open(const Plan& plan, std::string& fault) {
         into.name = opened.name;
         into.port = opened.port;
         for (Fd& fd : opened.descriptors) into.descriptors.push_back(std::move(fd));
+        if (into.is_steered) steer(into);
     }
     return true;
+}
+
+// Best effort: where it fails, a client of a socket that closes may have to connect again.
+void Listeners::steer(Open& open) {
+    open.is_steered = share_out_among(open.descriptors[0].get(), open.descriptors.size());
 }
 
 void Listeners::close_unneeded(const Plan& plan) {
@@ -202,8 +224,10 @@ void Listeners::close_unneeded(const Plan& plan) {
             it = open_.erase(it);
             continue;
         }
-        if (it->second.descriptors.size() > count->second)
+        if (it->second.descriptors.size() > count->second) {
             it->second.descriptors.resize(count->second);
+            steer(it->second);
+        }
         ++it;
     }
 }

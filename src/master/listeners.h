@@ -2,7 +2,8 @@
 // service may die and come back without a client's connection attempt being refused.
 //
 // inet: one socket a process, all bound to the same address (SO_REUSEPORT), so that the kernel
-// spreads the connections. unix: one socket, handed to every process of the service; below
+// spreads the connections: evenly by their addresses, or, once workers were taken away, at random
+// among those that stay. unix: one socket, handed to every process of the service; below
 // queue_directory/public or private.
 //
 // Before the first socket of an address is opened it is bound once without SO_REUSEPORT: otherwise
@@ -33,7 +34,9 @@ class Listeners {
     // Opens what the plan needs and does not have yet. On a fault nothing new stays open, what was
     // open stays, and `fault` says which address, where it was written and what to do.
     bool open(const Plan& plan, std::string& fault);
-    // Closes what the plan does not name (after open(), on reload).
+    // Closes what the plan does not name (after open(), on reload). The kernel gives no new client to
+    // the socket of a worker that is taken away, although the worker still has it open: what it has
+    // been given already can be accepted before it closes.
     void close_unneeded(const Plan& plan);
 
     // Those of one process; they stay ours.
@@ -44,8 +47,10 @@ class Listeners {
         std::string name;
         uint16_t port = 0;            // inet
         std::vector<Fd> descriptors;  // one a process, or one for all
+        bool is_steered = false;      // by a program of ours, which knows how many there are
     };
     struct Wanted;
+    static void steer(Open& open);
     static std::vector<Wanted> wanted_by(const Plan& plan, Diagnostics& diagnostics);
     bool open_one(const Wanted& wanted, Open& out, size_t already, std::string& fault) const;
     bool have_port(uint16_t port) const noexcept;

@@ -148,6 +148,49 @@ TEST_F(ListenersTest, AReloadMayMoveAPortToAnotherService) {
     EXPECT_GE(listeners.of(plan_.services[0], 0).size(), 1U);
 }
 
+// How many of `clients` new ones each of the sockets is given; the clients stay in their queues.
+std::vector<size_t> shares(const std::vector<Fd>& sockets, uint16_t port, size_t clients) {
+    std::vector<Fd> connected;
+    for (size_t i = 0; i < clients; ++i) {
+        Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const SocketAddress address =
+            to_socket_address(*Endpoint::parse("127.0.0.1:" + std::to_string(port)));
+        EXPECT_EQ(::connect(fd.get(), address.get(), address.length), 0);
+        connected.push_back(std::move(fd));
+    }
+    std::vector<size_t> out;
+    for (const Fd& socket : sockets) {
+        size_t given = 0;
+        while (Fd(::accept4(socket.get(), nullptr, nullptr, SOCK_CLOEXEC))) ++given;
+        out.push_back(given);
+    }
+    return out;
+}
+
+TEST_F(ListenersTest, NoNewClientComesToAWorkerThatIsTakenAway) {
+    const uint16_t port = free_port();
+    add(Role::smtpd, "smtpd", "127.0.0.1:" + std::to_string(port), ServiceType::inet, false, 4);
+    Listeners listeners;
+    ASSERT_TRUE(listeners.open(plan_, fault_)) << fault_;
+    std::vector<Fd> workers;  // as they have them open
+    const auto worker_starts = [&](unsigned worker) {
+        workers.emplace_back(::dup(listeners.of(plan_.services[0], worker)[0].descriptor));
+    };
+    for (unsigned worker = 0; worker < 4; ++worker) worker_starts(worker);
+    EXPECT_THAT(shares(workers, port, 400), testing::Each(testing::Gt(0U)));
+
+    plan_.services[0].process_count = 2;
+    listeners.close_unneeded(plan_);
+    EXPECT_THAT(shares(workers, port, 400), ElementsAre(testing::Gt(0U), testing::Gt(0U), 0U, 0U));
+    workers.resize(2);
+    EXPECT_THAT(shares(workers, port, 400), testing::Each(testing::Gt(0U)));
+
+    plan_.services[0].process_count = 3;
+    ASSERT_TRUE(listeners.open(plan_, fault_)) << fault_;
+    worker_starts(2);
+    EXPECT_THAT(shares(workers, port, 400), testing::Each(testing::Gt(0U)));
+}
+
 TEST_F(ListenersTest, UnixSocketsLieInPublicOrPrivate) {
     add(Role::qmgr, "qmgr", "qmgr", ServiceType::unix_stream, false, 1);
     add(Role::store, "store", "store", ServiceType::unix_stream, true, 1);

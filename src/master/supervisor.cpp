@@ -136,6 +136,8 @@ int64_t Supervisor::next_deadline_us() const {
         if (!slot.child && slot.wanted) deadline_us = std::min(deadline_us, slot.start_at_us);
         if (slot.child && slot.child->kill_at_us > 0)
             deadline_us = std::min(deadline_us, slot.child->kill_at_us);
+        if (slot.child && slot.child->retire_at_us > 0)
+            deadline_us = std::min(deadline_us, slot.child->retire_at_us);
     }
     for (const Wakeup& wakeup : wakeups_) deadline_us = std::min(deadline_us, wakeup.at_us);
     return deadline_us;
@@ -166,6 +168,7 @@ void Supervisor::on_time() {
         finish_start("not ready within start_time_limit: " + late);
     }
     for_each_child([&](Child& child) {
+        if (child.retire_at_us > 0 && now_us >= child.retire_at_us) retire(child);
         if (child.state == Child::State::retiring && now_us >= child.drain_at_us) {
             child.drain();
             child.kill_at_us = now_us + plan_.settings.time_us("stop_time_limit");

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "base/units.h"
 
@@ -10,6 +11,9 @@ namespace {
 
 // Longer than any client needs for a message.
 constexpr int64_t kRetireUsMax = 10 * kMinuteUs;
+// How long a handshake may take that began before new clients were turned away from a worker:
+// longer than until a lost packet is repeated.
+constexpr int64_t kLastClientsUs = 2 * kSecondUs;
 
 }  // namespace
 
@@ -42,9 +46,12 @@ void Supervisor::apply(Plan plan) {
     for (Slot& slot : slots_) {
         const PlannedService* service = plan_.find(slot.service_key);
         const PlannedService* old_service = before.find(slot.service_key);
-        if (service == nullptr || slot.worker >= service->process_count) {
+        if (service == nullptr) {
             slot.wanted = false;
             if (slot.child) retire(*slot.child);
+        } else if (slot.worker >= service->process_count) {
+            if (std::exchange(slot.wanted, false) && slot.child)
+                slot.child->retire_at_us = steady_us() + kLastClientsUs;
         } else if (old_service != nullptr && needs_restart(*old_service, *service)) {
             replace(slot);
         } else if (slot.child && !slot.child->reload(service->settings)) {
@@ -67,7 +74,9 @@ void Supervisor::apply(Plan plan) {
 
 // Its clients may finish, for a while.
 void Supervisor::retire(Child& child) {
+    child.retire_at_us = 0;
     if (child.state == Child::State::starting) return child.dismiss();
+    if (child.state != Child::State::ready) return;  // it is going
     child.retire();
     child.drain_at_us = steady_us() + kRetireUsMax;
 }

@@ -4,6 +4,7 @@ must be replaced is replaced while the old one finishes what it holds."""
 
 import os
 import signal
+import subprocess
 import threading
 
 from harness import Relay, Sink, Smtp, main, scratch_directory, source, wait_until
@@ -13,6 +14,11 @@ from receivers import AioReceiver
 def without_readers(children):
     """A reload replaces those that open files: postlogd its log, rewrite its tables."""
     return {name: pids for name, pids in children.items() if name not in ("postlogd", "trivial-rewrite")}
+
+
+def listeners_of(relay):
+    said = subprocess.run(["ss", "-Hltn", f"sport = :{relay.port}"], capture_output=True, text=True, check=True)
+    return len(said.stdout.splitlines())
 
 
 def test_an_open_session_goes_on_and_a_live_parameter_holds():
@@ -73,11 +79,28 @@ def test_nobody_waits_at_a_worker_that_has_retired():
     old = [Smtp(relay.port) for _ in range(40)]    # so that every worker has somebody to wait for
     for smtp in old:
         smtp.greet()
+    greeted = []
+    finished = threading.Event()
+
+    def knock():
+        while not finished.is_set():
+            try:
+                new = Smtp(relay.port)
+                greeted.append(new.hear().startswith("220 "))
+                new.close()
+            except OSError:
+                greeted.append(False)
+    clients = [threading.Thread(target=knock) for _ in range(4)]
+    for client in clients:
+        client.start()
     relay.reload({"worker_processes": "1"})
-    for _ in range(40):
-        new = Smtp(relay.port)
-        new.greet()
-        new.close()
+    wait_until(lambda: len(greeted) > 1000, what="new clients")
+    # All of them but the one: they have taken their last clients.
+    wait_until(lambda: listeners_of(relay) == 1, what="the retired workers to close the port")
+    finished.set()
+    for client in clients:
+        client.join()
+    assert all(greeted), f"{greeted.count(False)} of {len(greeted)} clients were cut off"
     for smtp in old:
         assert smtp.ask("NOOP").startswith("250")
         smtp.close()
