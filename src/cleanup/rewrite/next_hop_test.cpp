@@ -35,9 +35,29 @@ TEST(NextHop, IsWrittenAsDnsKnowsIt) {
 }
 
 TEST(NextHop, IsNotAnything) {
-    for (const std::string_view text :
-         {"", "[", "[]", "[a", "[a]x", "[a]:", "[a]:0", "[a]:65536", "[a]:gopher", "a:", "a:1:2",
-          "a b", "a/b", ".a", "a..b", "a..", "192.0.2.1", "2001:db8::1", "[IPv6:192.0.2.1]"}) {
+    for (const std::string_view text : {"",
+                                        "[",
+                                        "[]",
+                                        "[a",
+                                        "[a]x",
+                                        "[a]:",
+                                        "[a]:0",
+                                        "[a]:65536",
+                                        "[a]:gopher",
+                                        "a:",
+                                        "a:1:2",
+                                        "a b",
+                                        "a/b",
+                                        ".a",
+                                        "a..b",
+                                        "a..",
+                                        "192.0.2.1",
+                                        "192.0.2.1.",
+                                        "[192.0.2.1.]",
+                                        "１９２.0.2.1",
+                                        "a。",
+                                        "2001:db8::1",
+                                        "[IPv6:192.0.2.1]"}) {
         EXPECT_EQ(shown(text), "(none)") << text;
     }
 }
