@@ -213,6 +213,14 @@ void SimLoop::wake(int64_t at_us) {
     });
 }
 
+void SimLoop::hang(int64_t for_us) {
+    if (in_turn_) return stand_still(for_us);
+    busy_until_us_ = std::max(busy_until_us_, world_.now_us() + for_us);
+    if (turn_at_us_ >= busy_until_us_) return;
+    turn_at_us_ = kNeverUs;
+    wake(busy_until_us_);
+}
+
 void SimLoop::turn() {
     turn_at_us_ = kNeverUs;
     if (dead_ || stopped_) return;

@@ -57,6 +57,9 @@ class SimLoop final : public Loop {
     // said in the turn is heard that much later.
     void stand_still(int64_t for_us) noexcept { stands_still_us_ += for_us; }
 
+    // Somebody stops it for so long (SIGSTOP): no turn begins.
+    void hang(int64_t for_us);
+
     int64_t now_us() const noexcept override { return now_us_; }
 
     int64_t wall_us() const noexcept override { return wall_us_; }

@@ -208,6 +208,11 @@ bool House::kill_after(Role role, uint16_t instance, uint64_t steps, Fate instea
     return true;
 }
 
+void House::hang(Role role, uint16_t instance, int64_t for_us) {
+    SimProcess* const process = find(role, instance);
+    if (process != nullptr) process->loop_.hang(for_us);
+}
+
 void House::die(SimProcess& process) {
     say("KILL " + process.name() + (process.loop_.is_doomed() ? " in the middle of a turn" : ""));
     ++deaths_;

@@ -11,6 +11,7 @@
 //                 readable for those who map it
 //   kill_after()  the same at a step of its own, mostly in the middle of a turn: what the turn had
 //                 written to the disk is there, what it had not yet published nobody has seen
+//   hang()        stops it for a while, as SIGSTOP does; what it had not read waits
 //   power_cut()   kills everybody; the disk forgets what was not synced
 //   stop(), replace(), reload(), restart_gracefully()   as `posthaste` asks master for them
 //
@@ -73,6 +74,8 @@ class House {
     // one process by default.
     enum class Fate : uint8_t { death, power_cut };
     bool kill_after(Role role, uint16_t instance, uint64_t steps, Fate instead = Fate::death);
+
+    void hang(Role role, uint16_t instance, int64_t for_us);
 
     // The next store dies in the writes-th write to the disk of its opening.
     void kill_in_recovery(uint64_t writes) noexcept { recovery_writes_left_ = writes; }

@@ -9,11 +9,24 @@ namespace {
 
 constexpr Role kMortal[] = {Role::smtpd, Role::cleanup, Role::store,
                             Role::qmgr,  Role::smtp,    Role::rewrite};
-constexpr const char* kKindNames[] = {
-    "kill",      "kill both",           "kill twice", "kill store and its recovery",
-    "power cut", "power cut in a turn", "stop",       "replace",
-    "reload",    "restart all",         "disk EIO",   "disk ENOSPC",
-    "space low", "clock step",          "cut off",    "reset all"};
+constexpr const char* kKindNames[] = {"kill",
+                                      "kill both",
+                                      "kill near one that hangs",
+                                      "kill twice",
+                                      "kill store and its recovery",
+                                      "power cut",
+                                      "power cut in a turn",
+                                      "stop",
+                                      "hang",
+                                      "replace",
+                                      "reload",
+                                      "restart all",
+                                      "disk EIO",
+                                      "disk ENOSPC",
+                                      "space low",
+                                      "clock step",
+                                      "cut off",
+                                      "reset all"};
 constexpr const char* kMomentNames[] = {"time",     "message acked", "message taken",
                                         "deferral", "store sync",    "start"};
 static_assert(std::size(kKindNames) == static_cast<size_t>(Blow::Kind::reset_all) + 1);
@@ -158,6 +171,7 @@ void Drawing::draw_blows() {
             blow.kind = first.kind;
             blow.victim = first.victim;
             blow.other = first.other;
+            blow.us = first.us;
         }
     }
 }
@@ -166,14 +180,14 @@ Blow Drawing::draw_blow() {
     using Kind = Blow::Kind;
     // What is drawn often stands here often.
     static constexpr Kind kKinds[] = {
-        Kind::kill,          Kind::kill,       Kind::kill,           Kind::kill,
-        Kind::kill,          Kind::kill,       Kind::kill_both,      Kind::kill_both,
-        Kind::kill_both,     Kind::kill_again, Kind::kill_again,     Kind::kill_again,
-        Kind::kill_recovery, Kind::power_cut,  Kind::power_cut_step, Kind::power_cut_step,
-        Kind::stop,          Kind::stop,       Kind::stop,           Kind::replace,
-        Kind::reload,        Kind::restart,    Kind::disk_error,     Kind::disk_full,
-        Kind::space_low,     Kind::clock,      Kind::clock,          Kind::cut_off,
-        Kind::reset_all,
+        Kind::kill,          Kind::kill,           Kind::kill,           Kind::kill,
+        Kind::kill,          Kind::kill,           Kind::kill_both,      Kind::kill_both,
+        Kind::kill_both,     Kind::kill_again,     Kind::kill_again,     Kind::kill_again,
+        Kind::kill_recovery, Kind::power_cut,      Kind::power_cut_step, Kind::power_cut_step,
+        Kind::stop,          Kind::stop,           Kind::stop,           Kind::replace,
+        Kind::hang,          Kind::kill_near_hung, Kind::kill_near_hung, Kind::reload,
+        Kind::restart,       Kind::disk_error,     Kind::disk_full,      Kind::space_low,
+        Kind::clock,         Kind::clock,          Kind::cut_off,        Kind::reset_all,
     };
     Blow blow;
     blow.kind = kKinds[world_.random() % std::size(kKinds)];
@@ -190,6 +204,10 @@ Blow Drawing::draw_blow() {
     // The store is started again all the while.
     if (blow.kind == Kind::disk_error || blow.kind == Kind::disk_full)
         blow.us = world_.between(1, 1500) * kMsUs;
+    if (blow.kind == Kind::hang || blow.kind == Kind::kill_near_hung)
+        blow.us = world_.between(1, world_.chance(1, 2) ? 3000 : 100) * kMsUs;
+    // Everybody waits for the store.
+    if (blow.kind == Kind::kill_near_hung && world_.chance(1, 2)) blow.other = Role::store;
     aim(blow);
     return blow;
 }
@@ -226,9 +244,12 @@ std::string domain_of_destination(unsigned number) {
 std::string Blow::text() const {
     std::string out = kKindNames[static_cast<size_t>(kind)];
     if (kind <= Kind::kill_recovery || kind == Kind::power_cut_step || kind == Kind::stop ||
-        kind == Kind::replace)
+        kind == Kind::hang || kind == Kind::replace)
         out += " " + std::string(name_of(victim)) + "/" + std::to_string(instance);
     if (kind == Kind::kill_both) out += " and " + std::string(name_of(other));
+    if (kind == Kind::kill_near_hung) out += " near " + std::string(name_of(other));
+    if (kind == Kind::hang || kind == Kind::kill_near_hung)
+        out += " for " + std::to_string(us / kMsUs) + " ms";
     if (kind <= Kind::kill_recovery || kind == Kind::power_cut_step)
         out += " " + std::to_string(steps) + " steps";
     if (kind == Kind::clock) out += " by " + std::to_string(us / kSecondUs) + " s";

@@ -26,11 +26,13 @@ struct Blow {
     enum class Kind : uint8_t {
         kill,            // after `steps` steps of the victim
         kill_both,       // the same, and `other` with it
+        kill_near_hung,  // the same, while `other` hangs for a while
         kill_again,      // and its successor in its first steps
         kill_recovery,   // the store, and the next one in the middle of its opening
         power_cut,       // between turns
         power_cut_step,  // in the middle of a turn of the victim
         stop,            // gracefully; another takes its place
+        hang,            // SIGSTOP for a while
         replace,         // as a reload does that needs a new process
         reload,          // of everybody
         restart,         // graceful stop and start of everything

@@ -178,6 +178,10 @@ void Scenario::fall(const Blow& blow) {
     switch (blow.kind) {
         case Kind::kill_both:
             house_.kill_after(blow.other, instance(blow.other, blow.instance), blow.steps);
+            house_.kill_after(blow.victim, victim, blow.steps);
+            break;
+        case Kind::kill_near_hung:
+            house_.hang(blow.other, instance(blow.other, blow.instance), blow.us);
             [[fallthrough]];
         case Kind::kill:
             house_.kill_after(blow.victim, victim, blow.steps);
@@ -202,6 +206,9 @@ void Scenario::fall(const Blow& blow) {
             later([](Scenario& self, const Blow& it, uint16_t number) {
                 self.house_.stop(it.victim, number);
             });
+            break;
+        case Kind::hang:
+            house_.hang(blow.victim, victim, blow.us);
             break;
         case Kind::replace:
             later([](Scenario& self, const Blow& it, uint16_t number) {
