@@ -109,12 +109,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> family_descriptors(const QueueStore
     // What outlives its memtable waits for hours: it is written once, not at every compaction.
     content.enable_blob_files = true;
     content.min_blob_size = options.blob_bytes_min;
-    content.blob_file_size = 64 * kMiB;
-    // Turned on while it pays (QueueStore::collect_garbage): on, every compaction copies all the
-    // content it meets, which on a full disk would end the process.
+    content.blob_file_size = options.memtable_bytes;
+    // On, every compaction copies all the content it meets, which on a full disk would end the
+    // process. garbage_collector.h does it by the piece.
     content.enable_blob_garbage_collection = false;
-    content.blob_garbage_collection_age_cutoff = 1.0;
-    content.blob_garbage_collection_force_threshold = 0.5;
 
     rocksdb::ColumnFamilyOptions envelope = common;
     envelope.write_buffer_size = options.memtable_bytes / 2;

@@ -43,8 +43,10 @@ class FreeSpace {
         asked_at_us_ = INT64_MIN;
     }
 
-    bool is_enough(int64_t now_us) {
-        return left_bytes(now_us) >= std::max(floor_bytes_, floor_bytes_ / 2 + reserved_bytes_);
+    bool is_enough(int64_t now_us) { return left_bytes(now_us) >= wanted_bytes(); }
+
+    uint64_t wanted_bytes() const {
+        return std::max(floor_bytes_, floor_bytes_ / 2 + reserved_bytes_);
     }
 
     // What QueueStore::collect_garbage may take: half the floor remains. Nothing is accepted at the
@@ -64,9 +66,6 @@ class FreeSpace {
     // For what is only done to be faster.
     bool is_ample(int64_t now_us) { return left_bytes(now_us) / 2 >= floor_bytes_; }
 
-    void take(uint64_t bytes) { left_bytes_ -= std::min(bytes, left_bytes_); }
-
- private:
     uint64_t left_bytes(int64_t now_us) {
         if (asked_at_us_ == INT64_MIN || now_us - asked_at_us_ >= kAskEveryUs) {
             asked_at_us_ = now_us;
@@ -75,6 +74,9 @@ class FreeSpace {
         return left_bytes_;
     }
 
+    void take(uint64_t bytes) { left_bytes_ -= std::min(bytes, left_bytes_); }
+
+ private:
     Ask ask_;
     uint64_t floor_bytes_;
     int64_t asked_at_us_ = INT64_MIN;

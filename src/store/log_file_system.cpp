@@ -26,7 +26,8 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
 
     const char* Name() const override { return "PosthasteLogFileSystem"; }
 
-    // Called with RocksDB's mutex, by the writer when it turns to a new log.
+    // Called by whoever turns to a new log, the writer or the garbage collector's thread: RocksDB
+    // lets one at a time, while nobody writes.
     rocksdb::IOStatus NewWritableFile(const std::string& path,
                                       const rocksdb::FileOptions& file_options,
                                       std::unique_ptr<rocksdb::FSWritableFile>* result,

@@ -33,30 +33,6 @@ Result<void> QueueStore::Database::write(rocksdb::WriteBatch& what, const char* 
     return error_of(status, where);
 }
 
-uint64_t QueueStore::Database::collect_garbage(uint64_t bytes_max) {
-    const auto number = [&](const std::string& name) {
-        uint64_t value = 0;
-        db->GetIntProperty(families[kContent], name, &value);
-        return value;
-    };
-    const uint64_t all = number(rocksdb::DB::Properties::kLiveBlobFileSize);
-    const uint64_t garbage =
-        std::min(number(rocksdb::DB::Properties::kLiveBlobFileGarbageSize), all);
-    const uint64_t alive = all - garbage;
-    const bool pays = garbage > (collects ? all / 4 : alive) && alive <= bytes_max;
-    if (pays != collects) {
-        // RocksDB then begins with the oldest files, if half of them is garbage, and copies at every
-        // other merge it comes to. Should this fail, it may do so nevertheless.
-        collects = pays;
-        const auto status = db->SetOptions(
-            families[kContent], {{"enable_blob_garbage_collection", pays ? "true" : "false"}});
-        if (!status.ok()) log->warning("collect garbage: " + status.ToString());
-        if (collects) copy_bytes = alive;
-    }
-    if (!collects && number(rocksdb::DB::Properties::kNumRunningCompactions) == 0) copy_bytes = 0;
-    return copy_bytes;
-}
-
 Result<void> QueueStore::Database::read_meta() {
     rocksdb::PinnableSlice value;
     auto status = get(kMeta, kFormatKey, value);

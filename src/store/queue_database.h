@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/listener.h>
@@ -17,6 +18,7 @@
 #include "base/units.h"
 
 #include "store/database_options.h"
+#include "store/garbage_collector.h"
 #include "store/id_walk.h"
 #include "store/queue_store.h"
 #include "store/record.h"
@@ -67,6 +69,7 @@ struct QueueStore::Database {
     std::shared_ptr<FailureListener> listener;
     std::unique_ptr<rocksdb::DB> db;
     std::vector<rocksdb::ColumnFamilyHandle*> families;
+    std::optional<GarbageCollector> collector;  // while the database is open
     rocksdb::WriteBatch batch{kBatchReservedBytes};
     rocksdb::PinnableSlice envelope;
     rocksdb::PinnableSlice state;
@@ -80,14 +83,14 @@ struct QueueStore::Database {
     uint64_t quarantined = 0;
     bool leaves_unreadable = false;
     bool compacts = true;
-    bool collects = false;    // garbage, by copying what is alive
-    uint64_t copy_bytes = 0;  // at most, by compactions that began while it did
     bool failed = false;
 
     ~Database() { close(); }
 
     void close() {
         if (!db) return;
+        stop_collecting();
+        collector.reset();
         // They pin blocks of the database's cache.
         for (auto* pinned : {&envelope, &state, &content}) pinned->Reset();
         for (rocksdb::ColumnFamilyHandle* family : families) {
@@ -107,12 +110,21 @@ struct QueueStore::Database {
             rocksdb::DB::Open(database, directory, family_descriptors(options, !leaves_unreadable),
                               &families, &opened);
         db.reset(opened);
+        if (status.ok()) {
+            collector.emplace(*db, *families[kContent], *log);
+            if (!compacts) collector->stop();
+        }
         return status;
+    }
+
+    void stop_collecting() {
+        if (collector) collector->stop();
     }
 
     // A compaction that meets damage stops everything: nothing could be written any more.
     void stop_compacting() {
         if (std::exchange(compacts, false)) {
+            stop_collecting();
             for (rocksdb::ColumnFamilyHandle* family : families) {
                 const auto status = db->SetOptions(family, {{"disable_auto_compactions", "true"}});
                 if (!status.ok()) log->error("stop compaction: " + status.ToString());
@@ -161,7 +173,6 @@ struct QueueStore::Database {
         return error_of(status, "read message");
     }
 
-    uint64_t collect_garbage(uint64_t bytes_max);
     Result<void> write(rocksdb::WriteBatch& what, const char* where);
 
     // A new memtable brings a new log. What the old one holds is mostly delivered by now and leaves

@@ -23,6 +23,7 @@ QueueStore::QueueStore(std::unique_ptr<Database> database) : database_(std::move
 
 QueueStore::~QueueStore() {
     if (!has_failed()) return;
+    database_->stop_collecting();
     // Debian's RocksDB is built with assertions, and asserts that a file that failed is not closed
     // in order. The process ends anyway; a simulation, which goes on, keeps the remains reachable.
     static auto* const remains = new std::vector<std::unique_ptr<Database>>;
@@ -156,9 +157,9 @@ void QueueStore::make_room() {
     if (!status.ok()) database_->log->warning("make room in the queue: " + status.ToString());
 }
 
-uint64_t QueueStore::collect_garbage(uint64_t bytes_max) {
-    if (has_failed() || !database_->compacts) return 0;
-    return database_->collect_garbage(bytes_max);
+QueueGarbage QueueStore::collect_garbage(uint64_t bytes_max, bool is_short) {
+    if (has_failed()) return {};
+    return database_->collector->look(bytes_max, is_short);
 }
 
 MessageId QueueStore::id_mark() const noexcept { return database_->id_mark; }

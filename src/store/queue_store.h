@@ -53,6 +53,11 @@ struct QueueStoreOptions {
     uint64_t blob_bytes_min = 16 << 10;  // larger messages are kept beside the tables
 };
 
+struct QueueGarbage {
+    uint64_t bytes = 0;           // of removed messages, still on disk
+    uint64_t reserved_bytes = 0;  // for the copies that are being made
+};
+
 class QueueStore {
  public:
     // Creates the database in an existing directory when there is none. Repairs the log's tail;
@@ -81,12 +86,12 @@ class QueueStore {
     void allow_spare_log(bool allowed) noexcept;
     // The disk is short: has what was removed written and merged away, and returns at once.
     void make_room();
-    // What is removed leaves holes in the files of content; they go back to the disk when the rest
-    // of such a file is copied out of it, or removed as well. Has the copying done in the background
-    // from when the holes are the larger part until they are less than a quarter, as long as the
-    // copies, at worst all that is alive, fit into `bytes_max`. Returns what to reserve for it. To
-    // be called now and then: it begins and ends by this.
-    uint64_t collect_garbage(uint64_t bytes_max);
+    // What is removed leaves holes in the files of large messages, which go back to the disk when
+    // the rest of such a file is removed as well, or copied out of it. That is done here, piece by
+    // piece on a thread of its own, each piece at most `bytes_max` of copies: when the holes are the
+    // larger part and more than bytes_max, and when the disk `is_short` if they are more than an
+    // eighth. To be called now and then; returns at once.
+    QueueGarbage collect_garbage(uint64_t bytes_max, bool is_short);
     // Writes the batch and syncs the log. Empty: nothing is done.
     Result<void> commit();
     // Time that commits have spent in writing and syncing the log so far; with LogIo::posix and

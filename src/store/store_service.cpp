@@ -26,6 +26,8 @@ enum Row : size_t {
     kSyncTimeOfMessages,
     kBatchTimeOfMessages,
     kBlocksUsed,
+    kGarbage,
+    kCopies,
 };
 
 constexpr CounterRow kRows[] = {
@@ -44,6 +46,8 @@ constexpr CounterRow kRows[] = {
     {"batch_time_of_messages", "us",
      "From reading a batch's requests to its answers, as often as it brought messages."},
     {"arena_blocks_used", "blocks", "Holding lent messages when the last batch was written."},
+    {"garbage_bytes", "bytes", "Of removed large messages, on disk until their files go."},
+    {"garbage_copies", "bytes", "Being copied at most, so that such files can go."},
 };
 // New mail leaves a quarter of the arena to what qmgr loads: else a burst would starve retries.
 constexpr uint32_t kShareKeptForLoads = 4;
@@ -211,11 +215,7 @@ void StoreService::on_commit_request(AnswerQueue& answers, std::string_view body
 wire::CommitOutcome StoreService::add(AnswerQueue& answers, const wire::CommitRequest& request) {
     using enum wire::CommitOutcome;
     if (failed_) return busy;
-    if (!free_space_.is_enough(world_.loop.now_us())) {
-        make_room();
-        collect_garbage();  // what it had reserved may be free again
-        if (!free_space_.is_enough(world_.loop.now_us())) return no_space;
-    }
+    if (!has_room()) return no_space;
     const auto refuse = [&](std::string_view why) {
         world_.log.warning(answers.peer().name() + ": commit request refused: " + std::string(why));
         return refused;
@@ -265,6 +265,28 @@ wire::CommitOutcome StoreService::add(AnswerQueue& answers, const wire::CommitRe
     return durable;
 }
 
+// Postfix tells of a full disk in the log as well as to the client.
+bool StoreService::has_room() {
+    const int64_t now_us = world_.loop.now_us();
+    if (free_space_.is_enough(now_us)) {
+        if (std::exchange(told_short_, false))
+            world_.log.info("there is room on the disk again: mail is accepted");
+        return true;
+    }
+    make_room();
+    collect_garbage();
+    if (now_us >= tell_again_us_) {
+        tell_again_us_ = now_us + kTellEveryUs;
+        told_short_ = true;
+        world_.log.warning("not enough free space for the queue: " +
+                           std::to_string(free_space_.left_bytes(now_us) / kMiB) +
+                           " MiB, less than " + std::to_string(free_space_.wanted_bytes() / kMiB) +
+                           " MiB (store_free_space_floor): mail is refused with 452 4.3.1 until "
+                           "delivery makes room");
+    }
+    return false;
+}
+
 // What was delivered is removed on disk when RocksDB comes to it, which new mail brings about. Now
 // there is none.
 void StoreService::make_room() {
@@ -279,7 +301,11 @@ void StoreService::collect_garbage() {
     const int64_t now_us = world_.loop.now_us();
     if (now_us < collect_again_us_) return;
     collect_again_us_ = now_us + kCollectEveryUs;
-    free_space_.reserve(store_->collect_garbage(free_space_.copy_bytes_max(now_us)));
+    const QueueGarbage garbage =
+        store_->collect_garbage(free_space_.copy_bytes_max(now_us), !free_space_.is_enough(now_us));
+    free_space_.reserve(garbage.reserved_bytes);
+    counters_.set(kGarbage, garbage.bytes);
+    counters_.set(kCopies, garbage.reserved_bytes);
 }
 
 // Fills pieces_; false when an extent lies nowhere, the sizes differ, or there is more than any

@@ -39,6 +39,7 @@ class StoreService final : public Service, public TurnListener {
     static constexpr int64_t kOutcomeDelayUs = 4 * kMsUs;
     static constexpr int64_t kMakeRoomEveryUs = 1 * kSecondUs;
     static constexpr int64_t kCollectEveryUs = 1 * kSecondUs;
+    static constexpr int64_t kTellEveryUs = 1 * kMinuteUs;
     static constexpr size_t kBatchBytesMax = 4 * kMiB;
     static constexpr size_t kOutcomesWaitingMax = 1024;
 
@@ -89,6 +90,7 @@ class StoreService final : public Service, public TurnListener {
 
     void on_commit_request(AnswerQueue& answers, std::string_view body);
     wire::CommitOutcome add(AnswerQueue& answers, const wire::CommitRequest& request);
+    bool has_room();
     void make_room();
     void collect_garbage();
     bool gather(const wire::CommitRequest& request, uint64_t size_bytes);
@@ -131,6 +133,8 @@ class StoreService final : public Service, public TurnListener {
     bool removals_on_disk_ = false;  // since room was made last
     int64_t make_room_again_us_ = 0;
     int64_t collect_again_us_ = 0;
+    bool told_short_ = false;  // the log says that mail is refused
+    int64_t tell_again_us_ = 0;
 
     bool held_ = false;  // peers are not read until the answers are published
     bool turn_over_ = false;

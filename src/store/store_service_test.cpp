@@ -164,24 +164,36 @@ TEST_F(StoreServiceTest, ANearlyFullDiskTakesNoMailButRecordsOutcomes) {
     EXPECT_EQ(outcome_of(3), wire::CommitOutcome::durable);
 }
 
-TEST_F(StoreServiceTest, HolesInTheQueueAreCollectedAsMailIsCommitted) {
+TEST_F(StoreServiceTest, HolesInTheQueueAreGivenBackWhileMailIsRefusedForThem) {
     stop();
     {
         const auto store = on_.open();
-        ASSERT_NO_FATAL_FAILURE(leave_holes(*store, 300));
+        ASSERT_NO_FATAL_FAILURE(leave_holes(*store, 300, 2));
     }
     cleanup_ = FarEnd(1 << 20);
     qmgr_ = FarEnd(1 << 20);
+    free_bytes_ = free_space_floor(settings_) - 1;
     start();
     const auto blobs = [&] {
         return service_->queue().property("rocksdb.live-blob-file-size").value_or(0);
     };
     const uint64_t before = blobs();
-    submit(lease(), "h\r\n", "b\r\n", 1);
+    const MessageId id = lease();
+    uint64_t cookie = 0;
+    while (cookie < 1000 && blobs() > before * 6 / 10) {
+        submit(id, "h\r\n", "b\r\n", ++cookie);
+        run(StoreService::kCollectEveryUs);
+        ASSERT_EQ(outcome_of(cookie), wire::CommitOutcome::no_space);
+        ::usleep(1'000);
+    }
+    EXPECT_LT(blobs(), before * 6 / 10);
+    EXPECT_TRUE(on_.log.says("not enough free space for the queue: 1023 MiB, less than 1024 MiB"));
+    free_bytes_ = free_space_floor(settings_);
+    run(FreeSpace::kAskEveryUs);
+    submit(id, "h\r\n", "b\r\n", ++cookie);
     run();
-    EXPECT_EQ(outcome_of(1), wire::CommitOutcome::durable);
-    for (int i = 0; i < 1000 && blobs() > before / 2; ++i) ::usleep(10'000);
-    EXPECT_LT(blobs(), before / 2);
+    EXPECT_EQ(outcome_of(cookie), wire::CommitOutcome::durable);
+    EXPECT_TRUE(on_.log.says("there is room on the disk again"));
 }
 
 // Between two looks at the disk more may come than lies above the floor.

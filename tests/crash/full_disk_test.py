@@ -2,6 +2,7 @@
 """A disk that is really full: 452 4.3.1, nobody dies, delivery drains, and mail is taken again without anybody's help."""
 
 import os
+import time
 
 from loop_disk import LoopDisk
 from harness import Relay, Sink, Smtp, free_port, main, scratch_directory, source, wait_until
@@ -31,19 +32,23 @@ def relay_on(disk, port):
     return relay
 
 
+def fill(relay, disk, acked, *options):
+    for batch in range(100):
+        source(relay, "--acked", acked, "--messages", 40, "--size", 500_000, "--sessions", 8, "--tag", f"m{batch}",
+               "--timeout-s", 60, *options, check=False)
+        # Once is enough: RocksDB may give something back at any time.
+        if answer_to_mail(relay).startswith("452 4.3.1"):
+            return
+    raise AssertionError(f"mail is still taken, {disk.free_bytes()} bytes free")
+
+
 def test_mail_fills_the_disk():
     disk = LoopDisk(megabytes=500)
     port = free_port()
     relay = relay_on(disk, port)
     staff = relay.children()
     acked = os.path.join(scratch_directory(), "acked")
-    for batch in range(100):
-        source(relay, "--acked", acked, "--messages", 40, "--size", 500_000, "--sessions", 8, "--tag", f"m{batch}", "--timeout-s", 60, check=False)
-        # Once is enough: RocksDB may give something back at any time.
-        if answer_to_mail(relay).startswith("452 4.3.1"):
-            break
-    else:
-        raise AssertionError(f"mail is still taken, {disk.free_bytes()} bytes free")
+    fill(relay, disk, acked)
     queued = len(relay.queue())
     print(f"        {queued} messages of 500 kB in the queue, {disk.free_bytes() >> 20} MiB free")
     assert queued > 100
@@ -83,6 +88,45 @@ def test_somebody_else_fills_the_disk():
     assert relay.children() == staff, "somebody died of a full disk"
     os.unlink(glutton)
     wait_until(lambda: answer_to_mail(relay).startswith("250"), 30, "mail to be taken again")
+    assert relay.children() == staff, "somebody died of a full disk"
+
+
+def test_what_stays_does_not_keep_the_room_of_what_went():
+    disk = LoopDisk(megabytes=500)
+    port, later_port = free_port(), free_port()
+    relay = Relay(port, start=False, settings={**SETTINGS, "transport_maps": f"inline:{{d1.dest.test=smtp:[127.0.0.1]:{later_port}}}"})
+    disk.take_queue_of(relay)
+    relay.start()
+    staff = relay.children()
+    acked = os.path.join(scratch_directory(), "acked")
+    fill(relay, disk, acked, "--domain", "dest.test", "--domains", 2)
+    wait_until(lambda: all(m["queue_name"] == "deferred" for m in relay.queue()), 60, "every first attempt to be over")
+    queued = len(relay.queue())
+    sink = Sink(port=port)
+    relay.flush()
+    wait_until(lambda: 0 < len(relay.queue()) < queued * 6 / 10, 120, "the half that can be to be delivered")
+    stays = len(relay.queue())
+    print(f"        {queued - stays} of {queued} messages delivered between others, {disk.free_bytes() >> 20} MiB free")
+    assert stays > queued * 4 / 10
+    # As much again as has to stay too is more than what is free.
+    kept_again = os.path.join(scratch_directory(), "again")
+
+    def taken():
+        source(relay, "--acked", kept_again, "--messages", 20, "--size", 500_000, "--sessions", 4, "--tag", f"again{time.monotonic()}",
+               "--domain", "d1.dest.test", "--timeout-s", 60, check=False)
+        with open(kept_again) as f:
+            return sum(1 for _ in f)
+    wait_until(lambda: taken() > (queued - stays) / 2, 120, "mail to be taken where other mail was")
+    assert relay.children() == staff, "somebody died of a full disk"
+    later = Sink(port=later_port)
+    wait_until(lambda: all(m["queue_name"] == "deferred" for m in relay.queue()), 60, "every first attempt to be over")
+    relay.flush()
+    relay.wait_queue_empty()
+    answered = set()
+    for path in acked, kept_again:
+        with open(path) as f:
+            answered |= set(f.read().split())
+    wait_until(lambda: answered <= set(sink.tags()) | set(later.tags()), 60, "the sinks to have written down what was answered 250")
     assert relay.children() == staff, "somebody died of a full disk"
 
 
