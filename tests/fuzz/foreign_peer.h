@@ -21,6 +21,7 @@
 #include "mail/queue_state.h"
 #include "runtime/log.h"
 #include "runtime/peers.h"
+#include "runtime/ring_log.h"
 
 #include "tests/fuzz/fuzz.h"
 
@@ -106,12 +107,19 @@ class StillLoop final : public Loop {
     std::vector<TurnListener*> requested_;
 };
 
-// Every line a service logs is one, whatever its peers say.
+// Every line a service logs says something and is one line by the time it is written, whatever its
+// peers say.
 class CheckingLog final : public Log {
  public:
     void line(wire::Severity, std::string_view text) override {
-        ASSERT(!text.empty() && text.find('\n') == std::string_view::npos);
+        make_printable(text, kTextBytesMax, written_);
+        ASSERT(!written_.empty());
+        for (const char c : written_) ASSERT(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
     }
+
+ private:
+    static constexpr size_t kTextBytesMax = 4096;
+    std::string written_;
 };
 
 // Numbers that a peer has heard and may say again.
