@@ -93,7 +93,7 @@ class Child {
     bool is_given_up = false;  // hung, and killed for it
     int64_t started_us = 0;    // steady clock
     int64_t ready_us = 0;
-    int64_t retire_at_us = 0;    // its last clients are on their way; 0: none
+    int64_t retire_at_us = 0;    // its last clients are coming, then it retires; 0: none
     int64_t drain_at_us = 0;     // retiring: patience ends; 0: none
     int64_t kill_at_us = 0;      // 0: no limit
     std::string failure;         // what Failed said

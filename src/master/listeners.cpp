@@ -88,6 +88,11 @@ bool share_out_among(int socket, size_t count) {
            0;
 }
 
+void let_kernel_share_out(int socket) {
+    const int ignored = 0;
+    ::setsockopt(socket, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &ignored, sizeof ignored);
+}
+
 }  // namespace
 
 struct Listeners::Wanted {
@@ -204,31 +209,41 @@ bool Listeners::open(const Plan& plan, std::string& fault) {
         into.name = opened.name;
         into.port = opened.port;
         for (Fd& fd : opened.descriptors) into.descriptors.push_back(std::move(fd));
-        if (into.is_steered) steer(into);
     }
     return true;
 }
 
-// Best effort: where it fails, a client of a socket that closes may have to connect again.
-void Listeners::steer(Open& open) {
-    open.is_steered = share_out_among(open.descriptors[0].get(), open.descriptors.size());
-}
-
-void Listeners::close_unneeded(const Plan& plan) {
+std::map<std::string, size_t> Listeners::counts_of(const Plan& plan) {
     Diagnostics ignored;
     std::map<std::string, size_t> counts;
     for (const Wanted& each : wanted_by(plan, ignored)) counts[each.key] = each.count;
+    return counts;
+}
+
+void Listeners::close_unneeded(const Plan& plan) {
+    const auto counts = counts_of(plan);
     for (auto it = open_.begin(); it != open_.end();) {
+        Open& open = it->second;
         const auto count = counts.find(it->first);
         if (count == counts.end()) {
+            // Another service may have taken over the port, with sockets of its own.
+            if (open.is_steered) let_kernel_share_out(open.descriptors[0].get());
             it = open_.erase(it);
             continue;
         }
-        if (it->second.descriptors.size() > count->second) {
-            it->second.descriptors.resize(count->second);
-            steer(it->second);
-        }
+        // Best effort: where it fails, a client of a socket that closes may have to connect again.
+        if (open.is_steered || open.descriptors.size() > count->second)
+            open.is_steered = share_out_among(open.descriptors[0].get(), count->second);
         ++it;
+    }
+}
+
+void Listeners::close_surplus(const Plan& plan) {
+    const auto counts = counts_of(plan);
+    for (auto& [key, open] : open_) {
+        const auto count = counts.find(key);
+        if (count != counts.end() && open.descriptors.size() > count->second)
+            open.descriptors.resize(count->second);
     }
 }
 
@@ -239,7 +254,7 @@ std::vector<Listener> Listeners::of(const PlannedService& service, unsigned work
          ++it) {
         const auto& descriptors = it->second.descriptors;
         if (descriptors.empty()) continue;
-        const size_t index = descriptors.size() == 1 ? 0 : worker;
+        const size_t index = it->second.port == 0 ? 0 : worker;
         if (index < descriptors.size()) out.push_back({it->second.name, descriptors[index].get()});
     }
     return out;

@@ -34,10 +34,12 @@ class Listeners {
     // Opens what the plan needs and does not have yet. On a fault nothing new stays open, what was
     // open stays, and `fault` says which address, where it was written and what to do.
     bool open(const Plan& plan, std::string& fault);
-    // Closes what the plan does not name (after open(), on reload). The kernel gives no new client to
-    // the socket of a worker that is taken away, although the worker still has it open: what it has
-    // been given already can be accepted before it closes.
+    // Closes what the plan does not name (after open(), on reload). Sockets of workers that are
+    // taken away stay open and are given no new clients, so that those they have been given already
+    // can be accepted; a later plan may use them again.
     void close_unneeded(const Plan& plan);
+    // Closes those of workers that the plan does not have: these go now.
+    void close_surplus(const Plan& plan);
 
     // Those of one process; they stay ours.
     std::vector<Listener> of(const PlannedService& service, unsigned worker) const;
@@ -46,11 +48,11 @@ class Listeners {
     struct Open {
         std::string name;
         uint16_t port = 0;            // inet
-        std::vector<Fd> descriptors;  // one a process, or one for all
-        bool is_steered = false;      // by a program of ours, which knows how many there are
+        std::vector<Fd> descriptors;  // one a process, or one for all; behind them the surplus
+        bool is_steered = false;      // new clients are given out by a program of ours
     };
     struct Wanted;
-    static void steer(Open& open);
+    static std::map<std::string, size_t> counts_of(const Plan& plan);
     static std::vector<Wanted> wanted_by(const Plan& plan, Diagnostics& diagnostics);
     bool open_one(const Wanted& wanted, Open& out, size_t already, std::string& fault) const;
     bool have_port(uint16_t port) const noexcept;

@@ -182,12 +182,40 @@ TEST_F(ListenersTest, NoNewClientComesToAWorkerThatIsTakenAway) {
     plan_.services[0].process_count = 2;
     listeners.close_unneeded(plan_);
     EXPECT_THAT(shares(workers, port, 400), ElementsAre(testing::Gt(0U), testing::Gt(0U), 0U, 0U));
-    workers.resize(2);
-    EXPECT_THAT(shares(workers, port, 400), testing::Each(testing::Gt(0U)));
-
+    // Before they have gone one of them is wanted again.
     plan_.services[0].process_count = 3;
     ASSERT_TRUE(listeners.open(plan_, fault_)) << fault_;
-    worker_starts(2);
+    listeners.close_unneeded(plan_);
+    EXPECT_EQ(shares(workers, port, 400)[3], 0U);
+    listeners.close_surplus(plan_);
+    workers.resize(3);
+    EXPECT_THAT(shares(workers, port, 400), testing::Each(testing::Gt(0U)));
+    // And behind that.
+    plan_.services[0].process_count = 4;
+    ASSERT_TRUE(listeners.open(plan_, fault_)) << fault_;
+    listeners.close_unneeded(plan_);
+    worker_starts(3);
+    EXPECT_THAT(shares(workers, port, 400), testing::Each(testing::Gt(0U)));
+}
+
+TEST_F(ListenersTest, APortThatLostWorkersIsWholeForTheServiceThatTakesItOver) {
+    const uint16_t port = free_port();
+    const std::string number = std::to_string(port);
+    add(Role::smtpd, "smtpd", "127.0.0.1:" + number, ServiceType::inet, false, 4);
+    Listeners listeners;
+    ASSERT_TRUE(listeners.open(plan_, fault_)) << fault_;
+    plan_.services[0].process_count = 2;
+    listeners.close_unneeded(plan_);
+    listeners.close_surplus(plan_);
+    plan_.services.clear();
+    plan_.settings = Settings::initial("queue_directory = " + queue_ +
+                                       "\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n");
+    add(Role::smtpd, "smtpd", number, ServiceType::inet, false, 4);
+    ASSERT_TRUE(listeners.open(plan_, fault_)) << fault_;
+    listeners.close_unneeded(plan_);
+    std::vector<Fd> workers;
+    for (unsigned worker = 0; worker < 4; ++worker)
+        workers.emplace_back(::dup(listeners.of(plan_.services[0], worker).at(0).descriptor));
     EXPECT_THAT(shares(workers, port, 400), testing::Each(testing::Gt(0U)));
 }
 

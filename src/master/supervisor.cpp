@@ -168,7 +168,10 @@ void Supervisor::on_time() {
         finish_start("not ready within start_time_limit: " + late);
     }
     for_each_child([&](Child& child) {
-        if (child.retire_at_us > 0 && now_us >= child.retire_at_us) retire(child);
+        if (child.retire_at_us > 0 && now_us >= child.retire_at_us) {
+            listeners_.close_surplus(plan_);
+            retire(child);
+        }
         if (child.state == Child::State::retiring && now_us >= child.drain_at_us) {
             child.drain();
             child.kill_at_us = now_us + plan_.settings.time_us("stop_time_limit");

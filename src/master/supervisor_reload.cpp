@@ -58,6 +58,11 @@ void Supervisor::apply(Plan plan) {
             replace(slot);
         }
     }
+    // One whose successor never came to work has nobody left to wait for.
+    for (auto& old : retired_) {
+        const PlannedService* service = plan_.find(old->identity().service_key);
+        if (service == nullptr || old->identity().worker >= service->process_count) retire(*old);
+    }
     for (const PlannedService& service : plan_.services)
         for (unsigned worker = 0; worker < service.process_count; ++worker) {
             const bool known = std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {

@@ -340,6 +340,24 @@ TEST_F(SupervisorTest, AReplacementIsReadyBeforeTheOldOneIsToldToGo) {
     EXPECT_EQ(count([](const auto& h) { return h.what == "drain" && h.role() == "smtpd"; }), 4U);
 }
 
+TEST_F(SupervisorTest, AnOldOneWhosePlaceIsNoLongerWantedGoesWithoutASuccessor) {
+    ASSERT_EQ(start(), "ready\n");
+    behave("smtpd", "linger");
+    std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_arena_size = 32M\n";
+    ASSERT_EQ(::kill(master_, SIGHUP), 0);
+    // Everybody else is told: the reload has happened.
+    ASSERT_TRUE(eventually([&] {
+        return count([](const auto& h) { return h.what == "reload" && h.role() == "qmgr"; }) == 1;
+    }));
+    std::ofstream(directory_ + "/main.cf", std::ios::app) << "worker_processes = 1\n";
+    ASSERT_EQ(::kill(master_, SIGHUP), 0);
+    EXPECT_TRUE(eventually([&] {
+        return count([](const auto& h) {
+                   return h.what == "retire" && h.instance() == "smtpd/1";
+               }) == 1;
+    }));
+}
+
 TEST_F(SupervisorTest, WakesWhoAsksForIt) {
     ASSERT_EQ(start(), "ready\n");
     EXPECT_TRUE(eventually([&] {
