@@ -163,6 +163,7 @@ void UringLoop::finish(uint64_t key, Slot& slot, const Event& event) {
 void UringLoop::accept_the_rest(Slot& slot) {
     for (int count = 0; count < kBacklogMax; ++count) {
         const int fd = ::accept4(slot.fd, nullptr, nullptr, SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED)) continue;
         if (fd < 0) return;
         slot.completion->deliver({fd, false, {}});
     }

@@ -3,8 +3,8 @@
 // Create it in the thread that runs it, after privileges were dropped and before seccomp forbids
 // io_uring_setup and io_uring_register. After creation it makes these system calls and no others:
 // io_uring_enter, close, shutdown, getpeername, getsockname, setsockopt (first accept of a
-// listener, connect), accept4 (end of an accept), clock_gettime where the vDSO has none; with options.connect also socket and
-// bind.
+// listener, connect), accept4 (end of an accept), clock_gettime where the vDSO has none; with
+// options.connect also socket and bind.
 //
 // An operation is a slot in a table; its completion entries carry slot, part and generation, so
 // that one that arrives late, for a slot that has gone on, means nobody. Entries are collected

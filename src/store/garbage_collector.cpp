@@ -35,15 +35,45 @@ const Table* keeper_of(const Blob& oldest, const rocksdb::ColumnFamilyMetaData& 
     return nullptr;
 }
 
-uint64_t bytes_between(const std::string& first_key, const std::string& last_key,
-                       const rocksdb::ColumnFamilyMetaData& content) {
-    uint64_t bytes = 0;
-    for (const auto& level : content.levels) {
-        for (const Table& table : level.files) {
-            if (table.largestkey >= first_key && table.smallestkey <= last_key) bytes += table.size;
+bool overlaps(const Table& table, const GarbageRound& round) {
+    return table.largestkey >= round.first_key && table.smallestkey <= round.last_key;
+}
+
+// Tables of the first level overlap each other, and are merged with all that do.
+void widen_over_first_level(const rocksdb::ColumnFamilyMetaData& content, GarbageRound& round) {
+    if (content.levels.empty()) return;
+    for (bool wider = true; wider;) {
+        wider = false;
+        for (const Table& table : content.levels.front().files) {
+            if (!overlaps(table, round)) continue;
+            wider =
+                wider || table.smallestkey < round.first_key || table.largestkey > round.last_key;
+            round.first_key = std::min(round.first_key, table.smallestkey);
+            round.last_key = std::max(round.last_key, table.largestkey);
         }
     }
-    return bytes;
+}
+
+struct Tables {
+    uint64_t bytes = 0;
+    size_t merges = 0;  // at most
+};
+
+Tables tables_of(const GarbageRound& round, const rocksdb::ColumnFamilyMetaData& content) {
+    Tables out;
+    size_t levels_below = 0;
+    for (const auto& level : content.levels) {
+        bool any = false;
+        for (const Table& table : level.files) {
+            if (!overlaps(table, round)) continue;
+            out.bytes += table.size;
+            any = true;
+        }
+        levels_below += any && level.level > 0 ? 1 : 0;
+    }
+    // Into each level below the first, and within the last of them.
+    out.merges = std::max<size_t>(levels_below, 1) + 1;
+    return out;
 }
 
 }  // namespace
@@ -59,11 +89,18 @@ std::optional<GarbageRound> next_round(const rocksdb::ColumnFamilyMetaData& cont
     round.files_total = blobs.size();
     round.first_key = keeper->smallestkey;
     round.last_key = keeper->largestkey;
-    round.bytes = bytes_between(round.first_key, round.last_key, content);
-    for (const Blob& blob : blobs) {
-        if (round.bytes + alive_in(blob) > bytes_max) break;
-        round.bytes += alive_in(blob);
-        ++round.files;
+    widen_over_first_level(content, round);
+    const Tables tables = tables_of(round, content);
+    uint64_t copies = 0;
+    size_t counted = 0;
+    for (size_t files = 1; files <= blobs.size(); ++files) {
+        // One more a merge: files may come and go before RocksDB counts.
+        const size_t reached = std::min(blobs.size(), tables.merges * (files + 1));
+        for (; counted < reached; ++counted) copies += alive_in(blobs[counted]);
+        const uint64_t bytes = copies + tables.merges * tables.bytes;
+        if (bytes > bytes_max) break;
+        round.bytes = bytes;
+        round.files = files;
     }
     if (round.files == 0) return std::nullopt;
     return round;
@@ -101,7 +138,7 @@ void GarbageCollector::begin(GarbageRound round) {
     done_.store(false, std::memory_order_relaxed);
     thread_ = std::thread([this] {
         rocksdb::CompactRangeOptions options;
-        options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+        options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
         options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
         // RocksDB counts the files anew, and rounds down.
         options.blob_garbage_collection_age_cutoff =

@@ -27,7 +27,8 @@
 namespace posthaste::store {
 
 // One round: what is alive in the `files` oldest of `files_total` blob files and referred to by the
-// tables between the keys.
+// tables between the keys. RocksDB merges level by level, and at each counts the files anew: a round
+// may copy that often.
 struct GarbageRound {
     uint64_t oldest = 0;  // number of a blob file
     size_t files = 0;
@@ -44,7 +45,7 @@ std::optional<GarbageRound> next_round(const rocksdb::ColumnFamilyMetaData& cont
 
 class GarbageCollector {
  public:
-    static constexpr uint64_t kRoundBytesMax = 256 * kMiB;
+    static constexpr uint64_t kRoundBytesMax = 512 * kMiB;
     // A round that has to be repeated was in vain, and waits for so many looks.
     static constexpr unsigned kLooksInVain = 60;
 

@@ -1,11 +1,12 @@
-// store/queue_database.h: RocksDB as QueueStore uses it. Private to queue_database.cpp, queue_store.cpp (life and
-// writing) and queue_store_read.cpp (reading and quarantine).
+// store/queue_database.h: RocksDB as QueueStore uses it. Private to queue_database.cpp,
+// queue_store.cpp (life and writing) and queue_store_read.cpp (reading and quarantine).
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/listener.h>
@@ -89,6 +90,8 @@ struct QueueStore::Database {
 
     void close() {
         if (!db) return;
+        // Else a round would be waited for, and whatever RocksDB merges beside it.
+        rocksdb::CancelAllBackgroundWork(db.get(), false);
         stop_collecting();
         collector.reset();
         // They pin blocks of the database's cache.

@@ -275,6 +275,7 @@ bool StoreService::has_room() {
     }
     make_room();
     collect_garbage();
+    if (free_space_.is_enough(now_us)) return true;  // what was reserved for copies is free again
     if (now_us >= tell_again_us_) {
         tell_again_us_ = now_us + kTellEveryUs;
         told_short_ = true;

@@ -57,7 +57,8 @@ class SimLoop final : public Loop {
     // said in the turn is heard that much later.
     void stand_still(int64_t for_us) noexcept { stands_still_us_ += for_us; }
 
-    // Somebody stops it for so long (SIGSTOP): no turn begins.
+    // Somebody stops it for so long (SIGSTOP): no turn begins, and what it says in this one is heard
+    // that much later.
     void hang(int64_t for_us);
 
     int64_t now_us() const noexcept override { return now_us_; }

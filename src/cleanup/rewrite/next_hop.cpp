@@ -99,7 +99,8 @@ std::optional<NextHop> parse_next_hop(std::string_view text, uint16_t port_defau
     if (host.ends_with('.')) host.remove_suffix(1);
     if (!is_plausible_host(host)) return std::nullopt;
     auto name = dns_name(host);
-    // Looked at again: other scripts have digits and full stops that become ours.
+    // An address is not a name, with a dot behind it neither; other scripts have digits and full stops
+    // that become ours.
     if (!name || !is_plausible_host(*name) || parse_literal(*name)) return std::nullopt;
     out.host = std::move(*name);
     return out;

@@ -58,8 +58,7 @@ std::span<const ParameterRow> ours() {
          "DNSKEY or DS records from which DNSSEC is validated; empty: it is not."},
         {"store_free_space_floor", size, "0", 0, kSizeMax, live,
          "Free bytes below which nothing is accepted, so that the queue can still be worked off; "
-         "more "
-         "while what is left of half-empty files is being copied together. "
+         "below 1 GiB more is wanted while what is left of half-empty files is being copied. "
          "0: 16 times store_write_buffer_size."},
         {"store_write_buffer_size", size, "64M", 1 << 20, int64_t{1} << 36, restart,
          "Memory for new entries before they are flushed; what is delivered before that never "
