@@ -21,7 +21,8 @@ struct Client final : smtpd::Submissions::Submitter, smtpd::ClientNames::Asker {
     void on_answer(uint16_t code, std::string_view dsn, std::string_view text) override {
         ASSERT(std::exchange(waits, false));
         ASSERT(code == 250 || (code >= 400 && code <= 559));
-        ASSERT(dsn.empty() ? code == 250 : enhanced_status_of(dsn) == dsn);
+        ASSERT(dsn.empty() ? code == 250
+                           : enhanced_status_of(dsn) == dsn && dsn[0] - '0' == code / 100);
         ASSERT(!fuzz::has_control(text) && text.size() <= 500);
     }
 

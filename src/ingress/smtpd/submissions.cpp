@@ -107,8 +107,11 @@ bool Submissions::on_result(Peer& cleanup, const wire::SubmitResult& result) {
     }
     const unsigned kind = result.code / 100;
     const bool is_good = (kind == 2 || kind == 4 || kind == 5) && result.code % 100 < 60;
-    const bool is_good_dsn = !result.dsn.empty() && enhanced_status_of(result.dsn) == result.dsn;
-    if (!is_good || (kind != 2 && !is_good_dsn)) return false;
+    const bool is_good_dsn = result.dsn.empty()
+                                 ? kind == 2
+                                 : enhanced_status_of(result.dsn) == result.dsn &&
+                                       static_cast<unsigned>(result.dsn[0] - '0') == kind;
+    if (!is_good || !is_good_dsn) return false;
     memory_.on_answer(result.code);
     // Whoever is told of the room may submit, and take this slot: nothing of it is used behind
     // that.
