@@ -18,10 +18,8 @@ namespace {
 
 std::string_view take_record(std::string_view& input) {
     const size_t high = fuzz::take_choice(input);
-    const size_t size = std::min((high << 8 | fuzz::take_choice(input)) % 600, input.size());
-    const auto out = input.substr(0, size);
-    input.remove_prefix(size);
-    return out;
+    const size_t low = fuzz::take_choice(input);
+    return fuzz::take_bytes(input, (high << 8 | low) % 600);
 }
 
 void check_name(std::string_view name) {

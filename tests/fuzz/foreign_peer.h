@@ -180,9 +180,7 @@ class Filler {
         } else if (choice < 200) {
             out = kTexts[choice % std::size(kTexts)];
         } else {
-            const size_t size = std::min<size_t>(take_choice(input_), input_.size());
-            out = input_.substr(0, size);
-            input_.remove_prefix(size);
+            out = take_bytes(input_, take_choice(input_));
         }
         out.resize(std::min(out.size(), bytes_max));
         value = kept_.emplace_back(std::move(out));
@@ -275,9 +273,7 @@ class ForeignPeer {
         const uint8_t choice = take_choice(input);
         if (choice % 16 != 15) return says_[choice % says_.size()](*this, input);
         const auto type = static_cast<uint16_t>(take_choice(input) % 32);
-        const size_t size = std::min<size_t>(take_choice(input), input.size());
-        say_bytes(type, input.substr(0, size));
-        input.remove_prefix(size);
+        say_bytes(type, take_bytes(input, take_choice(input)));
     }
 
     void say_bytes(uint16_t type, std::string_view body) {

@@ -27,6 +27,13 @@ inline uint8_t take_choice(std::string_view& input) {
     return choice;
 }
 
+// The next bytes, as many as there are of those.
+inline std::string_view take_bytes(std::string_view& input, size_t wanted) {
+    const std::string_view out = input.substr(0, wanted);
+    input.remove_prefix(out.size());
+    return out;
+}
+
 // The same bytes in pieces of 0 to 15 bytes; the seed says where the cuts are.
 inline std::vector<std::string_view> cut(std::string_view bytes, uint8_t seed) {
     std::vector<std::string_view> pieces;
