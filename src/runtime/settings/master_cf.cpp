@@ -59,6 +59,12 @@ class LineReader {
                 " columns; write service, type, private, unpriv, chroot, wakeup, maxproc, command");
         service_.name = (*words)[0].text;
         service_.program = (*words)[7].text;
+        for (const std::string& name : {service_.name, service_.program}) {
+            if (!is_plain(name))
+                return fault("\"" + printable(name, 60) +
+                             "\" is no name; write one without blanks, braces and control "
+                             "characters");
+        }
         if (service_.program.find('/') != std::string::npos)
             return fault("command \"" + service_.program +
                          "\" holds a \"/\"; write the program's name, it is found in "
@@ -80,6 +86,12 @@ class LineReader {
     }
 
  private:
+    static bool is_plain(std::string_view name) {
+        return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+            return c > ' ' && c < 0x7f && c != '{' && c != '}';
+        });
+    }
+
     std::nullopt_t fault(std::string text) {
         diagnostics_.error(service_.place, std::move(text));
         return std::nullopt;

@@ -81,6 +81,9 @@ TEST(MasterCf, NamesFileAndLineOfEveryFault) {
     EXPECT_THAT(read("smtp inet n - y - many smtpd\n").remarks,
                 HasSubstr("maxproc column \"many\""));
     EXPECT_THAT(read("smtp inet n - y - - ../smtpd\n").remarks, HasSubstr("holds a \"/\""));
+    EXPECT_THAT(read("{} unix n - y - - smtpd\n").remarks,
+                HasSubstr("master.cf:1: \"\" is no name"));
+    EXPECT_THAT(read("smtp unix n - y - - \r}\n").remarks, HasSubstr("is no name"));
     EXPECT_THAT(read("smtp inet n - y - - smtpd -o\n").remarks, HasSubstr("-o without name=value"));
     EXPECT_THAT(read("smtp inet n - y - - smtpd -o a b\n").remarks,
                 HasSubstr("-o a: write -o name=value"));
