@@ -38,8 +38,8 @@ struct GarbageRound {
     std::string last_key;
 };
 
-// The next one that writes at most bytes_max; nothing if there is none: no garbage, or the tables
-// concerned are being merged, or are too large.
+// The next one that writes at most bytes_max, whether or not it would free anything; nothing if
+// there is none: no such files, or the tables concerned are being merged, or are too large.
 std::optional<GarbageRound> next_round(const rocksdb::ColumnFamilyMetaData& content,
                                        uint64_t bytes_max);
 
