@@ -38,8 +38,12 @@ std::string written(const MasterCfService& service) {
     out += " " + std::to_string(service.wakeup_s) + (service.wakeup_if_used ? "?" : "");
     out += service.process_limit ? " " + std::to_string(*service.process_limit) : " -";
     out += " " + word(service.program);
-    for (const MainCfEntry& entry : service.overrides)
-        out += " -o { " + entry.name + " = " + entry.value + " }";
+    // A brace without its other one is safe in a bare word only.
+    for (const MainCfEntry& entry : service.overrides) {
+        const bool bare = entry.value.find_first_of(" \t") == std::string::npos;
+        out += bare ? " -o " + entry.name + "=" + entry.value
+                    : " -o { " + entry.name + " = " + entry.value + " }";
+    }
     return out + "\n";
 }
 

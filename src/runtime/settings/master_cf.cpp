@@ -171,6 +171,11 @@ class LineReader {
             return fault("-o " + printable(text, 60) +
                          ": write -o name=value, or -o { name = value with blanks }"),
                    false;
+        if (!is_plain(name))
+            return fault("-o " + printable(text, 60) +
+                         ": a parameter's name has no braces and control characters; write "
+                         "-o name=value"),
+                   false;
         service_.overrides.push_back(
             {std::string(name), std::string(trimmed(text.substr(equals + 1))), service_.place});
         return true;

@@ -87,6 +87,8 @@ TEST(MasterCf, NamesFileAndLineOfEveryFault) {
     EXPECT_THAT(read("smtp inet n - y - - smtpd -o\n").remarks, HasSubstr("-o without name=value"));
     EXPECT_THAT(read("smtp inet n - y - - smtpd -o a b\n").remarks,
                 HasSubstr("-o a: write -o name=value"));
+    EXPECT_THAT(read("smtp inet n - y - - smtpd -o my}name=a\n").remarks,
+                HasSubstr("no braces and control characters"));
     EXPECT_THAT(read("smtp inet n - y - - smtpd -o { a = b\n").remarks,
                 HasSubstr("\"{\" without its \"}\""));
     EXPECT_THAT(read("smtp inet n - y - - smtpd -q\n").remarks,
