@@ -27,10 +27,31 @@ constexpr uint64_t round_up(uint64_t value) noexcept {
 
 }  // namespace
 
-LogFile::LogFile(Fd file, std::shared_ptr<LogRing> ring, std::shared_ptr<LogProgress> progress)
+void ClosedLogs::add(const std::string& path, uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    bytes_[path] = bytes;
+}
+
+void ClosedLogs::forget(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    bytes_.erase(path);
+}
+
+void ClosedLogs::cut() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [path, bytes] : bytes_) {
+        if (::truncate(path.c_str(), static_cast<off_t>(bytes)) != 0) continue;
+    }
+    bytes_.clear();
+}
+
+LogFile::LogFile(Fd file, std::string path, std::shared_ptr<LogRing> ring,
+                 std::shared_ptr<LogProgress> progress, std::shared_ptr<ClosedLogs> closed)
     : file_(std::move(file)),
+      path_(std::move(path)),
       ring_(std::move(ring)),
       progress_(std::move(progress)),
+      closed_(std::move(closed)),
       buffer_(static_cast<char*>(std::aligned_alloc(kAlignment, kBufferBytes))) {
     ASSERT(buffer_ != nullptr);
 }
@@ -104,9 +125,7 @@ rocksdb::IOStatus LogFile::Close(const rocksdb::IOOptions& options,
                                  rocksdb::IODebugContext* debug) {
     if (!file_) return rocksdb::IOStatus::OK();
     auto status = Sync(options, debug);
-    if (status.ok() && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {
-        status = status_of(os_error("cut queue log"));
-    }
+    if (status.ok()) closed_->add(path_, size_);
     file_.reset();
     return status;
 }

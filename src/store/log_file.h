@@ -10,14 +10,21 @@
 // with the next batch: its old bytes do not change. Beyond the zeroed end the file grows and each
 // sync costs more; nothing else changes.
 //
+// Close() leaves the zeros where they are: a log that is not needed any more is zeroed anew and used
+// again (zeroed_files.h), and cutting it would only give the file system work. ClosedLogs says where
+// the others end.
+//
 // Bytes that were appended and not synced are lost with the process: whoever needs an answer asks
 // for Sync().
 #pragma once
 
 #include <atomic>
 #include <cstdlib>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <rocksdb/file_system.h>
+#include <string>
 
 #include "base/fd.h"
 
@@ -32,6 +39,20 @@ struct LogProgress {
     std::atomic<uint64_t> sync_us{0};  // spent in Sync(), all logs together
 };
 
+// Logs that were closed with zeros behind them.
+class ClosedLogs {
+ public:
+    void add(const std::string& path, uint64_t bytes);
+    void forget(const std::string& path);
+    // For who looks at the queue while it is closed. (What is missed is cut at the next start,
+    // log_repair.h.)
+    void cut();
+
+ private:
+    std::mutex mutex_;
+    std::map<std::string, uint64_t> bytes_;
+};
+
 class LogFile final : public rocksdb::FSWritableFile {
  public:
     static constexpr size_t kAlignment = 4096;
@@ -39,7 +60,8 @@ class LogFile final : public rocksdb::FSWritableFile {
 
     // `file` is open for writing, with O_DIRECT when the file system has it. `ring` may be null:
     // plain system calls.
-    LogFile(Fd file, std::shared_ptr<LogRing> ring, std::shared_ptr<LogProgress> progress);
+    LogFile(Fd file, std::string path, std::shared_ptr<LogRing> ring,
+            std::shared_ptr<LogProgress> progress, std::shared_ptr<ClosedLogs> closed);
     ~LogFile() override;
 
     rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions&,
@@ -55,7 +77,6 @@ class LogFile final : public rocksdb::FSWritableFile {
     rocksdb::IOStatus Sync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override;
     rocksdb::IOStatus Truncate(uint64_t size, const rocksdb::IOOptions&,
                                rocksdb::IODebugContext*) override;
-    // Cuts the zeros off.
     rocksdb::IOStatus Close(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override;
 
     uint64_t GetFileSize(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
@@ -76,8 +97,10 @@ class LogFile final : public rocksdb::FSWritableFile {
     rocksdb::IOStatus write_out(LogRing::Sync sync);
 
     Fd file_;
+    const std::string path_;
     std::shared_ptr<LogRing> ring_;
     std::shared_ptr<LogProgress> progress_;
+    std::shared_ptr<ClosedLogs> closed_;
     std::unique_ptr<char, Free> buffer_;
     uint64_t start_ = 0;
     uint64_t size_ = 0;

@@ -1,5 +1,6 @@
 #include "store/log_file_system.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <optional>
@@ -20,9 +21,14 @@ namespace {
 
 class LogFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-    LogFileSystem(const std::shared_ptr<rocksdb::FileSystem>& target, const LogFileOptions& options,
-                  std::shared_ptr<LogRing> ring, Log& log)
-        : FileSystemWrapper(target), options_(options), ring_(std::move(ring)), log_(log) {}
+    LogFileSystem(const std::shared_ptr<rocksdb::FileSystem>& target, const std::string& directory,
+                  const LogFileOptions& options, std::shared_ptr<LogRing> ring, Log& log)
+        : FileSystemWrapper(target), options_(options), ring_(std::move(ring)), log_(log) {
+        if (options.zeroed_bytes > 0)
+            zeroed_.emplace(directory, options.zeroed_bytes, options.direct, removal_);
+    }
+
+    ~LogFileSystem() override { closed_->cut(); }
 
     const char* Name() const override { return "PosthasteLogFileSystem"; }
 
@@ -32,20 +38,26 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
                                       const rocksdb::FileOptions& file_options,
                                       std::unique_ptr<rocksdb::FSWritableFile>* result,
                                       rocksdb::IODebugContext* debug) override {
-        const size_t slash = path.rfind('/');
-        if (!path.ends_with(".log") || slash == std::string::npos) {
+        if (!path.ends_with(".log"))
             return FileSystemWrapper::NewWritableFile(path, file_options, result, debug);
-        }
-        if (options_.zeroed_bytes > 0) {
-            take_zeroed(path, path.substr(0, slash));
-        }
+        if (zeroed_) take_zeroed(path);
         Fd file = open_log(path);
         if (!file) return rocksdb::IOStatus::IOError(os_error("make queue log").text());
         // Without a spare, because logs turn over faster than the disk takes zeros: at least the
         // size stays the same from sync to sync. Refused: it grows.
         (void)::fallocate(file.get(), 0, 0, static_cast<off_t>(options_.zeroed_bytes));
-        *result = std::make_unique<LogFile>(std::move(file), ring_, progress_);
+        *result = std::make_unique<LogFile>(std::move(file), path, ring_, progress_, closed_);
         return rocksdb::IOStatus::OK();
+    }
+
+    // Any thread of RocksDB's.
+    rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
+                                 rocksdb::IODebugContext* debug) override {
+        const bool is_log = path.ends_with(".log");
+        if (is_log) closed_->forget(path);
+        if ((is_log && zeroed_ && zeroed_->keep(path)) || removal_.take(path))
+            return rocksdb::IOStatus::OK();
+        return FileSystemWrapper::DeleteFile(path, options, debug);
     }
 
     // RocksDB would copy every log byte into a buffer of its own first. Fragments larger than its
@@ -61,9 +73,13 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
     bool new_log_pays() {
         if (!zeroed_) return false;
         const uint64_t synced = progress_->synced_bytes.load(std::memory_order_relaxed);
-        if (synced >= kWantAfterBytes) zeroed_->want();
+        if (synced >= std::min(kWantAfterBytes, options_.zeroed_bytes / 4)) zeroed_->want();
         return synced > progress_->zeroed_bytes.load(std::memory_order_relaxed) &&
                zeroed_->is_ready();
+    }
+
+    void allow_spares(bool allowed) {
+        if (zeroed_) zeroed_->allow(allowed);
     }
 
     uint64_t sync_us() const noexcept { return progress_->sync_us.load(std::memory_order_relaxed); }
@@ -73,17 +89,10 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
     static constexpr uint64_t kWantAfterBytes = 2 << 20;
 
     // Puts a zeroed file in the place of the log, if there is one.
-    void take_zeroed(const std::string& path, const std::string& directory) {
+    void take_zeroed(const std::string& path) {
         progress_->synced_bytes = 0;
         progress_->zeroed_bytes = 0;
-        std::optional<ZeroedFiles::File> spare;
-        if (zeroed_) {
-            spare = zeroed_->take();
-        } else {
-            zeroed_ =
-                std::make_unique<ZeroedFiles>(directory, options_.zeroed_bytes, options_.direct);
-            spare = zeroed_->make_first();
-        }
+        const auto spare = std::exchange(first_, false) ? zeroed_->make_first() : zeroed_->take();
         if (!spare) return;
         if (::rename(spare->path.c_str(), path.c_str()) == 0) {
             progress_->zeroed_bytes = spare->zeroed_bytes;
@@ -107,14 +116,18 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
     std::shared_ptr<LogRing> ring_;
     // Of the newest log.
     std::shared_ptr<LogProgress> progress_ = std::make_shared<LogProgress>();
-    std::unique_ptr<ZeroedFiles> zeroed_;
+    std::shared_ptr<ClosedLogs> closed_ = std::make_shared<ClosedLogs>();
+    SlowRemoval removal_;
+    std::optional<ZeroedFiles> zeroed_;
+    bool first_ = true;
     Log& log_;
 };
 
 }  // namespace
 
 LogFiles make_log_file_system(const std::shared_ptr<rocksdb::FileSystem>& target,
-                              const LogFileOptions& options, Log& log) {
+                              const std::string& directory, const LogFileOptions& options,
+                              Log& log) {
     std::shared_ptr<LogRing> ring;
     if (auto made = LogRing::create()) {
         ring = std::move(*made);
@@ -123,8 +136,10 @@ LogFiles make_log_file_system(const std::shared_ptr<rocksdb::FileSystem>& target
                     "): plain system calls do its work");
     }
     auto made = std::make_shared<LogFileSystem>(target ? target : rocksdb::FileSystem::Default(),
-                                                options, std::move(ring), log);
-    return {made, [made] { return made->new_log_pays(); }, [made] { return made->sync_us(); }};
+                                                directory, options, std::move(ring), log);
+    return {made, [made] { return made->new_log_pays(); },
+            [made](bool allowed) { made->allow_spares(allowed); },
+            [made] { return made->sync_us(); }};
 }
 
 }  // namespace posthaste::store

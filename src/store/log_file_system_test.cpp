@@ -7,8 +7,10 @@
 #include <iterator>
 #include <rocksdb/file_system.h>
 #include <string>
+#include <sys/stat.h>
 #include <thread>
 
+#include "store/slow_removal.h"
 #include "store/store_testing.h"
 
 namespace posthaste::store {
@@ -46,6 +48,20 @@ class LogFileSystem : public testing::Test {
         return to;
     }
 
+    static size_t spares_in(const std::string& directory) {
+        size_t count = 0;
+        for (const auto& entry : fs::directory_iterator(directory)) {
+            count += entry.path().extension() == ".spare" ? 1 : 0;
+        }
+        return count;
+    }
+
+    static ino_t inode_of(const std::string& path) {
+        struct stat found {};
+
+        return ::stat(path.c_str(), &found) == 0 ? found.st_ino : 0;
+    }
+
     static std::string bytes_of(const std::string& path) {
         std::ifstream in(path, std::ios::binary);
         return {std::istreambuf_iterator<char>(in), {}};
@@ -54,6 +70,11 @@ class LogFileSystem : public testing::Test {
     std::string directory_;
     RecordingLog log_;
 };
+
+void write_synced(rocksdb::FSWritableFile& file, size_t bytes) {
+    ASSERT_TRUE(file.Append(std::string(bytes, 'x'), {}, nullptr).ok());
+    ASSERT_TRUE(file.Sync({}, nullptr).ok());
+}
 
 TEST_F(LogFileSystem, TheTimeOfSyncsIsCounted) {
     const auto store = open(directory_);
@@ -74,7 +95,7 @@ TEST_F(LogFileSystem, TheTimeOfSyncsIsCounted) {
 TEST_F(LogFileSystem, BytesOfASyncedLogAreOnDiskAndThoseBehindThemAreZeros) {
     LogFileOptions options;
     options.zeroed_bytes = 1 << 20;
-    const auto file_system = make_log_file_system(nullptr, options, log_).file_system;
+    auto file_system = make_log_file_system(nullptr, directory_, options, log_).file_system;
     std::unique_ptr<rocksdb::FSWritableFile> file;
     const std::string path = directory_ + "/000001.log";
     ASSERT_TRUE(file_system->NewWritableFile(path, {}, &file, nullptr).ok());
@@ -92,7 +113,9 @@ TEST_F(LogFileSystem, BytesOfASyncedLogAreOnDiskAndThoseBehindThemAreZeros) {
         EXPECT_EQ(file->GetFileSize({}, nullptr), written.size());
     }
     ASSERT_TRUE(file->Close({}, nullptr).ok());
-    EXPECT_EQ(bytes_of(path), written);
+    file.reset();
+    file_system.reset();
+    EXPECT_EQ(bytes_of(path), written) << "whoever looks at a closed queue sees no zeros";
 }
 
 TEST_F(LogFileSystem, AQueueCopiedWhileItRunsIsWholeAndQuiet) {
@@ -136,47 +159,97 @@ TEST_F(LogFileSystem, LogsTurnOverAndNothingIsLost) {
 TEST_F(LogFileSystem, TurnsToAZeroedFileWhenTheLogHasOutgrownItsZeros) {
     LogFileOptions options;
     options.zeroed_bytes = 16 << 20;
-    const LogFiles files = make_log_file_system(nullptr, options, log_);
+    const LogFiles files = make_log_file_system(nullptr, directory_, options, log_);
     std::unique_ptr<rocksdb::FSWritableFile> file;
     ASSERT_TRUE(
         files.file_system->NewWritableFile(directory_ + "/000001.log", {}, &file, nullptr).ok());
-    const auto write = [&](size_t bytes) {
-        ASSERT_TRUE(file->Append(std::string(bytes, 'x'), {}, nullptr).ok());
-        ASSERT_TRUE(file->Sync({}, nullptr).ok());
-    };
-    const auto spares = [&] {
-        size_t count = 0;
-        for (const auto& entry : fs::directory_iterator(directory_)) {
-            count += entry.path().extension() == ".spare" ? 1 : 0;
-        }
-        return count;
-    };
-    write(1 << 20);
+    write_synced(*file, 1 << 20);
     EXPECT_FALSE(files.new_log_pays());
-    EXPECT_EQ(spares(), 0u);  // an idle relay costs no disk
-    write(9 << 20);           // past the 8 MiB that a first log is given
+    EXPECT_EQ(spares_in(directory_), 0u);  // an idle relay costs no disk
+    write_synced(*file, 9 << 20);          // past the 8 MiB that a first log is given
     while (!files.new_log_pays()) std::this_thread::yield();
-    EXPECT_EQ(spares(), 1u);
+    EXPECT_EQ(spares_in(directory_), 1u);
     ASSERT_TRUE(
         files.file_system->NewWritableFile(directory_ + "/000002.log", {}, &file, nullptr).ok());
-    EXPECT_EQ(spares(), 0u);
-    write(12 << 20);
+    EXPECT_EQ(spares_in(directory_), 0u);
+    write_synced(*file, 12 << 20);
     EXPECT_EQ(bytes_of(directory_ + "/000002.log").size(), 16u << 20);
     EXPECT_FALSE(files.new_log_pays());
     file.reset();
 }
 
-TEST_F(LogFileSystem, TakesNoDiskForSpeedWhenItIsScarce) {
-    const auto spares = [&] {
-        size_t count = 0;
-        for (const auto& entry : fs::directory_iterator(directory_)) {
-            count += entry.path().extension() == ".spare" ? 1 : 0;
+TEST_F(LogFileSystem, AnOldLogIsZeroedAndUsedAgain) {
+    LogFileOptions options;
+    options.zeroed_bytes = 4 << 20;
+    const LogFiles files = make_log_file_system(nullptr, directory_, options, log_);
+    rocksdb::FileSystem& file_system = *files.file_system;
+    const std::string first = directory_ + "/000001.log";
+    const std::string second = directory_ + "/000002.log";
+    const std::string third = directory_ + "/000003.log";
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    ASSERT_TRUE(file_system.NewWritableFile(first, {}, &file, nullptr).ok());
+    write_synced(*file, 5 << 20);
+    const auto inode = inode_of(first);
+    while (!files.new_log_pays()) std::this_thread::yield();
+    ASSERT_TRUE(file_system.NewWritableFile(second, {}, &file, nullptr).ok());
+    EXPECT_EQ(spares_in(directory_), 0u);
+    ASSERT_TRUE(file_system.DeleteFile(first, {}, nullptr).ok());
+    EXPECT_FALSE(fs::exists(first));
+    EXPECT_EQ(spares_in(directory_), 1u);
+    write_synced(*file, 5 << 20);
+    while (!files.new_log_pays()) std::this_thread::yield();
+    ASSERT_TRUE(file_system.NewWritableFile(third, {}, &file, nullptr).ok());
+    EXPECT_EQ(inode_of(third), inode);
+    EXPECT_EQ(bytes_of(third).find_first_not_of('\0'), std::string::npos);
+    EXPECT_GE(bytes_of(third).size(), 5u << 20);
+}
+
+TEST_F(LogFileSystem, KeepsNoMoreThanAFewOldLogsAndNoneWhenTheDiskIsScarce) {
+    LogFileOptions options;
+    options.zeroed_bytes = 4 << 20;
+    const LogFiles files = make_log_file_system(nullptr, directory_, options, log_);
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    for (int number = 1; number <= 8; ++number) {
+        const std::string path = directory_ + "/00000" + std::to_string(number) + ".log";
+        ASSERT_TRUE(files.file_system->NewWritableFile(path, {}, &file, nullptr).ok());
+        file.reset();
+        ASSERT_TRUE(files.file_system->DeleteFile(path, {}, nullptr).ok());
+    }
+    while (spares_in(directory_) > 3) std::this_thread::yield();
+    EXPECT_EQ(spares_in(directory_), 3u);
+    files.allow_spares(false);
+    while (spares_in(directory_) > 0) std::this_thread::yield();
+}
+
+TEST_F(LogFileSystem, LargeFilesAreOutOfTheWayAtOnceAndGoneLittleByLittle) {
+    const LogFiles files = make_log_file_system(nullptr, directory_, {}, log_);
+    const std::string large = directory_ + "/000007.blob";
+    std::ofstream(large) << std::string(3 * SlowRemoval::kStepBytes, 'l');
+    const std::string small = directory_ + "/000008.sst";
+    std::ofstream(small) << "small";
+    ASSERT_TRUE(files.file_system->DeleteFile(large, {}, nullptr).ok());
+    EXPECT_FALSE(fs::exists(large));
+    ASSERT_TRUE(files.file_system->DeleteFile(small, {}, nullptr).ok());
+    EXPECT_FALSE(fs::exists(small));
+    while (spares_in(directory_) > 0) std::this_thread::yield();
+    EXPECT_FALSE(files.file_system->DeleteFile(large, {}, nullptr).ok()) << "it is not there";
+}
+
+TEST_F(LogFileSystem, AStopLeavesNothingHalfRemoved) {
+    {
+        const LogFiles files = make_log_file_system(nullptr, directory_, {}, log_);
+        for (const char* name : {"/1.sst", "/2.sst", "/3.sst"}) {
+            std::ofstream(directory_ + name) << std::string(3 * SlowRemoval::kStepBytes, 'l');
+            ASSERT_TRUE(files.file_system->DeleteFile(directory_ + name, {}, nullptr).ok());
         }
-        return count;
-    };
+    }
+    EXPECT_TRUE(fs::is_empty(directory_));
+}
+
+TEST_F(LogFileSystem, TakesNoDiskForSpeedWhenItIsScarce) {
     std::ofstream(directory_ + "/zeroed-9.spare") << "left by a process that was killed";
     auto store = open(directory_, LogIo::posix);
-    EXPECT_EQ(spares(), 0u);
+    EXPECT_EQ(spares_in(directory_), 0u);
     store.reset();
     store = open(directory_, LogIo::uring, 16 << 20);
     const auto write = [&](MessageId id) {
@@ -187,7 +260,7 @@ TEST_F(LogFileSystem, TakesNoDiskForSpeedWhenItIsScarce) {
     // A spare would be made from the fourth one on, by a thread.
     for (MessageId id = 1; id <= 12; ++id) {
         write(id);
-        EXPECT_EQ(spares(), 0u);
+        EXPECT_EQ(spares_in(directory_), 0u);
     }
 }
 
@@ -195,7 +268,7 @@ TEST_F(LogFileSystem, WorksWithoutDirectIoAndWithoutZeroedFiles) {
     LogFileOptions options;
     options.zeroed_bytes = 0;
     options.direct = false;
-    const auto file_system = make_log_file_system(nullptr, options, log_).file_system;
+    auto file_system = make_log_file_system(nullptr, directory_, options, log_).file_system;
     std::unique_ptr<rocksdb::FSWritableFile> file;
     const std::string path = directory_ + "/000002.log";
     ASSERT_TRUE(file_system->NewWritableFile(path, {}, &file, nullptr).ok());
@@ -203,6 +276,7 @@ TEST_F(LogFileSystem, WorksWithoutDirectIoAndWithoutZeroedFiles) {
     ASSERT_TRUE(file->Sync({}, nullptr).ok());
     ASSERT_TRUE(file->Append(" world", {}, nullptr).ok());
     file.reset();
+    file_system.reset();
     EXPECT_EQ(bytes_of(path), "hello world");
 }
 

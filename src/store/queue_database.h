@@ -78,6 +78,7 @@ struct QueueStore::Database {
     std::vector<rocksdb::Slice> parts;
     std::string scratch;
     std::function<bool()> new_log_pays;
+    std::function<void(bool)> allow_spares;
     std::function<uint64_t()> log_sync_us;
     bool may_prepare_log = true;
     MessageId id_mark = kNoMessage;

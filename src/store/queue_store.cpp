@@ -37,7 +37,7 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
     auto file_system = options.file_system;
     if (!file_system) file_system = rocksdb::FileSystem::Default();
     // Before recovery writes its tables: on a full disk it needs the room.
-    if (!options.file_system) remove_spare_logs(directory);
+    if (!options.file_system) remove_spares(directory);
     // Whatever the setting says now: the log may have been written the other way before.
     RETURN_IF_ERROR(check_manifest(*file_system, directory, log));
     ASSIGN_OR_RETURN(const bool damaged, repair_logs(*file_system, directory, log));
@@ -45,9 +45,10 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
         LogFileOptions log_options;
         // Content fills its memtable, and the log with it; envelopes and the rest add some.
         log_options.zeroed_bytes = options.memtable_bytes + options.memtable_bytes / 4;
-        LogFiles made = make_log_file_system(file_system, log_options, log);
+        LogFiles made = make_log_file_system(file_system, directory, log_options, log);
         file_system = std::move(made.file_system);
         database->new_log_pays = std::move(made.new_log_pays);
+        database->allow_spares = std::move(made.allow_spares);
         database->log_sync_us = std::move(made.sync_us);
     }
     database->env = rocksdb::NewCompositeEnv(file_system);
@@ -134,7 +135,11 @@ bool QueueStore::batch_empty() const noexcept { return database_->batch.Count() 
 
 void QueueStore::discard_batch() { database_->batch.Clear(); }
 
-void QueueStore::allow_spare_log(bool allowed) noexcept { database_->may_prepare_log = allowed; }
+void QueueStore::allow_spare_log(bool allowed) {
+    if (database_->may_prepare_log == allowed) return;
+    database_->may_prepare_log = allowed;
+    if (database_->allow_spares) database_->allow_spares(allowed);
+}
 
 Result<void> QueueStore::commit() {
     if (batch_empty()) return {};

@@ -82,8 +82,9 @@ class QueueStore {
     size_t batch_bytes() const noexcept;
     bool batch_empty() const noexcept;
     void discard_batch();
-    // Whether a log may be zeroed beforehand, which takes disk for speed. From the start: yes.
-    void allow_spare_log(bool allowed) noexcept;
+    // Whether logs may be zeroed beforehand and old ones kept for it, which takes disk for speed.
+    // From the start: yes.
+    void allow_spare_log(bool allowed);
     // The disk is short: has what was removed written and merged away, and returns at once.
     void make_room();
     // What is removed leaves holes in the files of large messages, which go back to the disk when

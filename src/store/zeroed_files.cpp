@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <string_view>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -25,23 +26,25 @@ constexpr uint64_t kFirstZeroedBytes = 8 * 1024 * 1024;
 
 }  // namespace
 
-void remove_spare_logs(const std::string& directory) {
+void remove_spares(const std::string& directory) {
     DIR* const entries = ::opendir(directory.c_str());
     if (entries == nullptr) return;
     while (const dirent* entry = ::readdir(entries)) {
         const std::string_view name = entry->d_name;
-        if (name.starts_with("zeroed-") && name.ends_with(".spare")) {
+        if ((name.starts_with("zeroed-") || name.starts_with("removed-")) &&
+            name.ends_with(".spare")) {
             ::unlinkat(::dirfd(entries), entry->d_name, 0);
         }
     }
     ::closedir(entries);
 }
 
-ZeroedFiles::ZeroedFiles(std::string directory, uint64_t file_bytes, bool direct)
+ZeroedFiles::ZeroedFiles(std::string directory, uint64_t file_bytes, bool direct,
+                         SlowRemoval& removal)
     : directory_(std::move(directory)),
       file_bytes_((file_bytes + kChunkBytes - 1) / kChunkBytes * kChunkBytes),
-      direct_(direct) {
-    remove_spare_logs(directory_);
+      direct_(direct),
+      removal_(removal) {
     thread_ = std::thread([this] { run(); });
 }
 
@@ -53,10 +56,14 @@ ZeroedFiles::~ZeroedFiles() {
     changed_.notify_one();
     thread_.join();
     if (ready_) ::unlink(ready_->path.c_str());
+    for (const std::string& path : old_logs_) ::unlink(path.c_str());
 }
 
 std::optional<ZeroedFiles::File> ZeroedFiles::make_first() {
-    auto made = make_one(std::min(file_bytes_, kFirstZeroedBytes));
+    std::unique_lock lock(mutex_);
+    const std::string path = next_path();
+    lock.unlock();
+    auto made = zero(path, std::min(file_bytes_, kFirstZeroedBytes));
     if (!made) return std::nullopt;
     return std::move(*made);
 }
@@ -64,7 +71,7 @@ std::optional<ZeroedFiles::File> ZeroedFiles::make_first() {
 void ZeroedFiles::want() {
     {
         const std::lock_guard lock(mutex_);
-        if (wanted_ || ready_ || failed_) return;
+        if (wanted_ || ready_ || failed_ || !allowed_) return;
         wanted_ = true;
     }
     changed_.notify_one();
@@ -80,50 +87,96 @@ std::optional<ZeroedFiles::File> ZeroedFiles::take() {
     return std::exchange(ready_, std::nullopt);
 }
 
+bool ZeroedFiles::keep(const std::string& old_log) {
+    struct stat found {};
+
+    if (::stat(old_log.c_str(), &found) != 0 ||
+        static_cast<uint64_t>(found.st_size) > 2 * file_bytes_)
+        return false;
+    const std::lock_guard lock(mutex_);
+    if (failed_ || !allowed_ || old_logs_.size() >= kOldLogsMax) return false;
+    const std::string path = next_path();
+    if (::rename(old_log.c_str(), path.c_str()) != 0) return false;
+    old_logs_.push_back(path);
+    return true;
+}
+
+void ZeroedFiles::allow(bool allowed) {
+    const std::lock_guard lock(mutex_);
+    allowed_ = allowed;
+    if (allowed) return;
+    if (ready_) old_logs_.push_back(std::exchange(ready_, std::nullopt)->path);
+    for (const std::string& path : old_logs_) give_back(path);
+    old_logs_.clear();
+}
+
 void ZeroedFiles::run() {
     std::unique_lock lock(mutex_);
     while (true) {
         changed_.wait(lock, [this] { return stopping_ || wanted_; });
         if (stopping_) return;
+        std::string path;
+        if (old_logs_.empty()) {
+            path = next_path();
+        } else {
+            path = std::move(old_logs_.back());
+            old_logs_.pop_back();
+        }
         lock.unlock();
-        auto made = make_one(file_bytes_);
+        auto made = zero(path, file_bytes_);
         lock.lock();
         wanted_ = false;
-        if (made) {
+        if (!made) {
+            failed_ = true;
+        } else if (allowed_) {
             ready_ = std::move(*made);
         } else {
-            failed_ = true;
+            give_back(made->path);
         }
     }
 }
 
-Result<ZeroedFiles::File> ZeroedFiles::make_one(uint64_t zeroed_bytes) {
-    uint64_t number = 0;
-    {
-        const std::lock_guard lock(mutex_);
-        number = next_number_++;
-    }
-    const std::string path = directory_ + "/zeroed-" + std::to_string(number) + ".spare";
-    const int flags = O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC | (direct_ ? O_DIRECT : 0);
+void ZeroedFiles::give_back(const std::string& path) {
+    if (!removal_.take(path)) ::unlink(path.c_str());
+}
+
+std::string ZeroedFiles::next_path() {
+    return directory_ + "/zeroed-" + std::to_string(next_number_++) + ".spare";
+}
+
+Result<ZeroedFiles::File> ZeroedFiles::zero(const std::string& path, uint64_t zeroed_bytes) {
+    const int flags = O_CREAT | O_WRONLY | O_CLOEXEC | (direct_ ? O_DIRECT : 0);
     const Fd file(::open(path.c_str(), flags, 0600));
     if (!file) return os_error("make zeroed log");
     const std::unique_ptr<char, decltype(&std::free)> zeros(
         static_cast<char*>(std::aligned_alloc(kAlignment, kChunkBytes)), &std::free);
     ASSERT(zeros != nullptr);
     std::memset(zeros.get(), 0, kChunkBytes);
+
+    struct stat found {};
+
+    // An old log must have lost its name for good before it loses its bytes: at the next start a
+    // log that begins with zeros would look damaged.
+    bool written = ::fstat(file.get(), &found) == 0 && (found.st_size == 0 || sync_directory());
     // One extent if the file system can.
-    bool written =
-        ::fallocate(file.get(), 0, 0, static_cast<off_t>(file_bytes_)) == 0 || errno == EOPNOTSUPP;
-    for (uint64_t at = 0; written && at < zeroed_bytes; at += kChunkBytes) {
+    written = written && (::fallocate(file.get(), 0, 0, static_cast<off_t>(file_bytes_)) == 0 ||
+                          errno == EOPNOTSUPP);
+    const uint64_t end = std::max(zeroed_bytes, static_cast<uint64_t>(found.st_size));
+    for (uint64_t at = 0; written && at < end; at += kChunkBytes) {
         written = ::pwrite(file.get(), zeros.get(), kChunkBytes, static_cast<off_t>(at)) ==
                   static_cast<ssize_t>(kChunkBytes);
         const std::lock_guard lock(mutex_);
         written = written && !stopping_;
     }
-    if (written && ::fsync(file.get()) == 0) return File{path, zeroed_bytes};
+    if (written && ::fsync(file.get()) == 0) return File{path, end};
     const Error error = os_error("zero log");
     ::unlink(path.c_str());
     return error;
+}
+
+bool ZeroedFiles::sync_directory() const {
+    const Fd directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return directory && ::fsync(directory.get()) == 0;
 }
 
 }  // namespace posthaste::store

@@ -2,8 +2,13 @@
 //
 // A thread of its own writes the zeros: for each logged byte another one goes to the disk and about
 // half a microsecond of CPU for each 4 KiB; in return a sync takes half the time. So nothing is
-// made before somebody wants it: an idle relay costs no disk. take() never waits. Files are called
-// zeroed-N.spare; what an earlier process left is removed.
+// made before somebody wants it: an idle relay costs no disk. take() never waits.
+//
+// Old logs are zeroed anew rather than removed and made again: the file system has nothing to
+// allocate and the disk nothing to discard (slow_removal.h says what that costs). Some of them are
+// kept for it, as many as come back at once when a memtable has been written out.
+//
+// Files are called zeroed-N.spare; what an earlier process left is removed.
 #pragma once
 
 #include <condition_variable>
@@ -12,13 +17,16 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/result.h"
 
+#include "store/slow_removal.h"
+
 namespace posthaste::store {
 
-// What an earlier process left.
-void remove_spare_logs(const std::string& directory);
+// What an earlier process left, of slow_removal.h too.
+void remove_spares(const std::string& directory);
 
 class ZeroedFiles {
  public:
@@ -27,8 +35,8 @@ class ZeroedFiles {
         uint64_t zeroed_bytes = 0;  // the rest is reserved, which is worth less
     };
 
-    // `direct`: past the page cache.
-    ZeroedFiles(std::string directory, uint64_t file_bytes, bool direct);
+    // `direct`: past the page cache. `removal` outlives this.
+    ZeroedFiles(std::string directory, uint64_t file_bytes, bool direct, SlowRemoval& removal);
     ~ZeroedFiles();
     ZeroedFiles(const ZeroedFiles&) = delete;
     ZeroedFiles& operator=(const ZeroedFiles&) = delete;
@@ -40,19 +48,32 @@ class ZeroedFiles {
     bool is_ready();
     // The caller's now (rename it).
     std::optional<File> take();
+    // A log that nobody needs or has open. True: it is ours now. False: it is not wanted.
+    bool keep(const std::string& old_log);
+    // When the disk is short: false gives back what lies here, and nothing more is kept.
+    void allow(bool allowed);
 
  private:
+    static constexpr size_t kOldLogsMax = 3;
+
     void run();
-    Result<File> make_one(uint64_t zeroed_bytes);
+    void give_back(const std::string& path);
+    std::string next_path();  // under mutex_
+    // `path` is made, or is an old log.
+    Result<File> zero(const std::string& path, uint64_t zeroed_bytes);
+    bool sync_directory() const;
 
     const std::string directory_;
     const uint64_t file_bytes_;
     const bool direct_;
+    SlowRemoval& removal_;
     std::mutex mutex_;
     std::condition_variable changed_;
     // All under mutex_.
     std::optional<File> ready_;
+    std::vector<std::string> old_logs_;
     bool wanted_ = false;
+    bool allowed_ = true;
     bool stopping_ = false;
     bool failed_ = false;  // no more of them
     uint64_t next_number_ = 1;
