@@ -69,7 +69,8 @@ void BM_store_commit(benchmark::State& state) {
     if (state.range(1) == 2) {
         LogFileOptions log_options;
         log_options.zeroed_bytes = 0;
-        options.file_system = make_log_file_system(nullptr, directory, log_options, log).file_system;
+        options.file_system =
+            make_log_file_system(nullptr, directory, log_options, log).file_system;
     }
     auto opened = QueueStore::open(directory, options, log);
     if (!opened) return state.SkipWithError(opened.error().where);
