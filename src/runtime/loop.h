@@ -92,6 +92,15 @@ class TurnListener {
     bool turn_end_requested_ = false;
 };
 
+enum class FileSync : uint8_t {
+    none,
+    // All the file's pages begin to go to the disk; nobody waits, and whether they arrive is not
+    // told. Left to itself the kernel saves them up for half a minute, and then keeps the disk from
+    // everybody's syncs.
+    begin,
+    durable,  // fdatasync
+};
+
 class Loop {
  public:
     virtual ~Loop() = default;
@@ -122,10 +131,10 @@ class Loop {
     // A descriptor becomes readable (event doorbells, control sockets, pipes). Multishot, edge:
     // result = poll mask.
     virtual void watch(Completion& done, int descriptor) = 0;
-    // Writes at `offset` and, when asked, makes the data durable (fdatasync), as one submission.
-    // result = bytes.
+    // Writes at `offset` and does with the pages what `sync` says, as one submission. result =
+    // bytes.
     virtual void write_file(Completion& done, int descriptor, std::span<const iovec> pieces,
-                            uint64_t offset, bool sync) = 0;
+                            uint64_t offset, FileSync sync) = 0;
     virtual void cancel(Completion& done) = 0;
     // After every completion on it is idle. Flushes what the kernel holds; never blocks.
     virtual void close(Socket socket) = 0;

@@ -33,7 +33,7 @@ class TestingLoop final : public Loop {
 
     void send(Completion&, Socket, std::span<const iovec>) override { ASSERT(false); }
 
-    void write_file(Completion&, int, std::span<const iovec>, uint64_t, bool) override {
+    void write_file(Completion&, int, std::span<const iovec>, uint64_t, FileSync) override {
         ASSERT(false);
     }
 

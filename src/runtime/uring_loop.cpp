@@ -227,7 +227,7 @@ void UringLoop::watch(Completion& done, int descriptor) {
 }
 
 void UringLoop::write_file(Completion& done, int descriptor, std::span<const iovec> pieces,
-                           uint64_t offset, bool sync) {
+                           uint64_t offset, FileSync sync) {
     Slot& slot = begin(done, Kind::write_file, descriptor);
     slot.offset = offset;
     slot.sync = sync;
@@ -236,7 +236,8 @@ void UringLoop::write_file(Completion& done, int descriptor, std::span<const iov
 }
 
 void UringLoop::start(uint64_t key, Slot& slot) {
-    io_uring_sqe& sqe = ring_->sqe(slot.kind == Kind::write_file && slot.sync ? 2 : 1);
+    io_uring_sqe& sqe =
+        ring_->sqe(slot.kind == Kind::write_file && slot.sync != FileSync::none ? 2 : 1);
     switch (slot.kind) {
         case Kind::accept:
             io_uring_prep_multishot_accept(&sqe, slot.fd, nullptr, nullptr, SOCK_CLOEXEC);
@@ -269,10 +270,14 @@ void UringLoop::start(uint64_t key, Slot& slot) {
                                  static_cast<unsigned>(slot.message.msg_iovlen),
                                  slot.offset + slot.done_bytes);
             slot.parts_in_kernel = 1;
-            if (slot.sync) {
+            if (slot.sync != FileSync::none) {
                 sqe.flags |= IOSQE_IO_LINK;
                 io_uring_sqe& sync = ring_->sqe();
-                io_uring_prep_fsync(&sync, slot.fd, IORING_FSYNC_DATASYNC);
+                if (slot.sync == FileSync::durable) {
+                    io_uring_prep_fsync(&sync, slot.fd, IORING_FSYNC_DATASYNC);
+                } else {
+                    io_uring_prep_sync_file_range(&sync, slot.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+                }
                 io_uring_sqe_set_data64(&sync, with_part(key, part_sync));
                 slot.parts_in_kernel = 2;
             }
@@ -473,12 +478,13 @@ void UringLoop::on_write_file(uint64_t key, Slot& slot, unsigned part, int32_t r
     if (slot.write_result < 0) return finish(key, slot, {slot.write_result, true, {}});
     slot.done_bytes += static_cast<uint64_t>(slot.write_result);
     if (slot.done_bytes < slot.total_bytes) {
-        // A short write cut the link: its fdatasync did not run.
+        // A short write cut the link: its sync did not run.
         if (slot.write_result == 0) return finish(key, slot, {-ENOSPC, true, {}});
         cut_pieces(slot, static_cast<size_t>(slot.write_result));
         return start(key, slot);
     }
-    if (slot.sync && slot.sync_result < 0) return finish(key, slot, {slot.sync_result, true, {}});
+    if (slot.sync == FileSync::durable && slot.sync_result < 0)
+        return finish(key, slot, {slot.sync_result, true, {}});
     finish(key, slot, {static_cast<int32_t>(slot.total_bytes), true, {}});
 }
 

@@ -73,7 +73,7 @@ class UringLoop final : public Loop {
     void send(Completion& done, Socket socket, std::span<const iovec> pieces) override;
     void watch(Completion& done, int descriptor) override;
     void write_file(Completion& done, int descriptor, std::span<const iovec> pieces,
-                    uint64_t offset, bool sync) override;
+                    uint64_t offset, FileSync sync) override;
     // A file write under way is not called back: it completes as if cancel() had not been asked.
     void cancel(Completion& done) override;
     void close(Socket socket) override;
@@ -113,8 +113,8 @@ class UringLoop final : public Loop {
         Kind kind = Kind::free;
         bool in_kernel = false;
         bool cancelled = false;
-        bool sync = false;
-        uint8_t parts_in_kernel = 0;  // write_file: write, fdatasync
+        FileSync sync = FileSync::none;
+        uint8_t parts_in_kernel = 0;  // write_file: write, sync
         int32_t write_result = 0;
         int32_t sync_result = 0;
         uint64_t done_bytes = 0;

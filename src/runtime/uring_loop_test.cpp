@@ -471,16 +471,34 @@ TEST(UringLoop, WritesAFileAndSyncsIt) {
     const std::string text = pattern(100'000);
     const auto pieces = pieces_of(text, 999);
     Recorder writing;
-    loop->write_file(writing.done, file.get(), pieces, 10, true);
+    loop->write_file(writing.done, file.get(), pieces, 10, FileSync::durable);
     turn_until(*loop, [&] { return writing.idle(); });
     EXPECT_EQ(writing.results, std::vector<int32_t>{static_cast<int32_t>(text.size())});
     std::string read_back(text.size(), '\0');
     EXPECT_EQ(::pread(file.get(), read_back.data(), read_back.size(), 10),
               static_cast<ssize_t>(text.size()));
     EXPECT_TRUE(read_back == text);
-    loop->write_file(writing.done, -1, pieces, 0, true);
+    loop->write_file(writing.done, -1, pieces, 0, FileSync::durable);
     turn_until(*loop, [&] { return writing.idle(); });
     EXPECT_EQ(writing.results.back(), -EBADF);
+}
+
+TEST(UringLoop, WhatBeginsToGoToTheDiskIsWrittenEvenWhereNothingCanBegin) {
+    auto loop = make_loop();
+    const Fd file(::memfd_create("file", MFD_CLOEXEC));
+    int pipe_ends[2];
+    ASSERT_EQ(::pipe2(pipe_ends, O_CLOEXEC), 0);
+    const Fd out(pipe_ends[0]), in(pipe_ends[1]);
+    std::string text = "line\n";
+    const iovec piece{text.data(), text.size()};
+    for (const int descriptor : {file.get(), in.get()}) {
+        Recorder writing;
+        loop->write_file(writing.done, descriptor, {&piece, 1}, 0, FileSync::begin);
+        turn_until(*loop, [&] { return writing.idle(); });
+        EXPECT_EQ(writing.results, std::vector<int32_t>{5});
+    }
+    char read_back[8] = {};
+    EXPECT_EQ(::read(out.get(), read_back, sizeof(read_back)), 5);
 }
 
 TEST(UringLoop, TheKernelRefusesAnOperationThatWasNotListed) {
@@ -494,7 +512,7 @@ TEST(UringLoop, TheKernelRefusesAnOperationThatWasNotListed) {
     const Fd file(::memfd_create("file", MFD_CLOEXEC));
     std::string text = "x";
     const iovec piece{text.data(), 1};
-    loop->write_file(writing.done, file.get(), {&piece, 1}, 0, false);
+    loop->write_file(writing.done, file.get(), {&piece, 1}, 0, FileSync::none);
     turn_until(*loop, [&] { return connecting.idle() && writing.idle(); });
     EXPECT_EQ(connecting.results, std::vector<int32_t>{-EACCES});
     EXPECT_EQ(writing.results, std::vector<int32_t>{-EACCES});

@@ -46,7 +46,7 @@ std::vector<io_uring_restriction> restrictions_of(const UringOptions& options) {
     allow(options.connect, {IORING_OP_CONNECT});
     allow(options.receive, {IORING_OP_RECV});
     allow(options.send, {IORING_OP_SEND, IORING_OP_SENDMSG});
-    allow(options.files, {IORING_OP_WRITEV, IORING_OP_FSYNC});
+    allow(options.files, {IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_SYNC_FILE_RANGE});
     io_uring_restriction flags{};
     flags.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
     flags.sqe_flags = IOSQE_BUFFER_SELECT | IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_LINK;

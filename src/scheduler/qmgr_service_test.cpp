@@ -37,7 +37,7 @@ class HandLoop final : public Loop {
 
     void watch(Completion&, int) override { ASSERT(false); }
 
-    void write_file(Completion&, int, std::span<const iovec>, uint64_t, bool) override {
+    void write_file(Completion&, int, std::span<const iovec>, uint64_t, FileSync) override {
         ASSERT(false);
     }
 

@@ -51,7 +51,7 @@ class StillLoop final : public Loop {
 
     void watch(Completion&, int) override { ASSERT(false); }
 
-    void write_file(Completion&, int, std::span<const iovec>, uint64_t, bool) override {
+    void write_file(Completion&, int, std::span<const iovec>, uint64_t, FileSync) override {
         ASSERT(false);
     }
 

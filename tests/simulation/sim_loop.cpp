@@ -99,12 +99,13 @@ void SimLoop::watch(Completion& done, int descriptor) {
 }
 
 void SimLoop::write_file(Completion& done, int descriptor, std::span<const iovec> pieces,
-                         uint64_t offset, bool sync) {
+                         uint64_t offset, FileSync sync) {
     if (dead_) return;
     const uint64_t key = begin(done, Kind::write_file, descriptor);
     if (doomed_) return;
     const std::vector<iovec> kept(pieces.begin(), pieces.end());
-    const int64_t delay_us = world_.between(1, sync ? kSyncUsMax : kWriteUsMax);
+    const int64_t delay_us =
+        world_.between(1, sync == FileSync::durable ? kSyncUsMax : kWriteUsMax);
     world_.after(delay_us, [this, key, descriptor, kept, offset, sync] {
         if (!is_pending(key)) return;
         SimFile& file = world_.file(descriptor);
@@ -115,7 +116,7 @@ void SimLoop::write_file(Completion& done, int descriptor, std::span<const iovec
                         file.bytes.begin() + static_cast<ptrdiff_t>(at));
             at += piece.iov_len;
         }
-        if (sync) file.synced_bytes = file.bytes;
+        if (sync == FileSync::durable) file.synced_bytes = file.bytes;
         post(key, static_cast<int32_t>(at - offset), true, {});
     });
 }

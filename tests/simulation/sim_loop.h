@@ -77,7 +77,7 @@ class SimLoop final : public Loop {
     void watch(Completion& done, int descriptor) override;
     // A file of the world.
     void write_file(Completion& done, int descriptor, std::span<const iovec> pieces,
-                    uint64_t offset, bool sync) override;
+                    uint64_t offset, FileSync sync) override;
     void cancel(Completion& done) override;
     void close(Socket socket) override;
     void shutdown_send(Socket socket) override;

@@ -149,9 +149,9 @@ TEST(SimLoop, AFileKeepsWhatWasSynced) {
     Recorder writing;
     std::string text = "0123";
     const iovec piece{text.data(), text.size()};
-    loop.write_file(writing.done, descriptor, {&piece, 1}, 0, true);
+    loop.write_file(writing.done, descriptor, {&piece, 1}, 0, FileSync::durable);
     world.run_until([&] { return writing.idle(); }, kSteps);
-    loop.write_file(writing.done, descriptor, {&piece, 1}, 4, false);
+    loop.write_file(writing.done, descriptor, {&piece, 1}, 4, FileSync::begin);
     world.run_until([&] { return writing.idle(); }, kSteps);
     EXPECT_EQ(writing.results, (std::vector<int32_t>{4, 4}));
     EXPECT_EQ(world.file(descriptor).bytes, "01230123");

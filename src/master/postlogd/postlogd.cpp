@@ -9,12 +9,13 @@ namespace posthaste {
 
 namespace {
 
-enum Count : size_t { lines_written, bytes_written, writes, lines_lost, peers_paused };
+enum Count : size_t { lines_written, bytes_written, writes, syncs_begun, lines_lost, peers_paused };
 
 constexpr CounterRow kCounters[] = {
     {"lines_written", "lines", "Log lines written to the file or handed to the system's log."},
     {"bytes_written", "bytes", "Their size."},
     {"writes", "writes", "Writes they took: lines of a turn share one."},
+    {"syncs_begun", "syncs", "How often what was written began to go to the disk at our word."},
     {"lines_lost", "lines", "Lines the target did not take: the disk is full, or syslogd is gone."},
     {"peers_paused", "times", "How often lines came faster than they could be written."},
 };
@@ -114,8 +115,15 @@ void Postlogd::start_write() {
     if (target_.is_syslog) {
         loop_.send(write_done_, static_cast<Socket>(target_.descriptor.get()), {&piece_, 1});
     } else {
+        not_begun_bytes_ += in_flight_.size();
+        const bool enough = not_begun_bytes_ >= kBeginSyncBytes;
+        if (enough) {
+            not_begun_bytes_ = 0;
+            counters_.add(syncs_begun);
+        }
         // The file is open for appending: the offset is the kernel's to choose.
-        loop_.write_file(write_done_, target_.descriptor.get(), {&piece_, 1}, 0, false);
+        loop_.write_file(write_done_, target_.descriptor.get(), {&piece_, 1}, 0,
+                         enough ? FileSync::begin : FileSync::none);
     }
 }
 

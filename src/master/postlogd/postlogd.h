@@ -34,6 +34,8 @@ struct LogTarget {
 class Postlogd final : public Service, private TurnListener {
  public:
     static constexpr size_t kCollectedBytesMax = 1 << 20;
+    // So much goes to the disk at a time, lest a large write-out get in the way of the queue's.
+    static constexpr size_t kBeginSyncBytes = 256 << 10;
 
     Postlogd(World& world, LogTarget target, LogText text);
     ~Postlogd() override;
@@ -72,7 +74,8 @@ class Postlogd final : public Service, private TurnListener {
     std::string in_flight_;
     size_t lines_collected_ = 0;
     size_t lines_in_flight_ = 0;
-    uint64_t lines_lost_ = 0;  // not yet told
+    size_t not_begun_bytes_ = 0;  // written, left to the kernel so far
+    uint64_t lines_lost_ = 0;     // not yet told
     int lost_errno_ = 0;
     bool paused_ = false;
     bool draining_ = false;

@@ -98,6 +98,22 @@ TEST_F(PostlogdTest, WhatComesDuringAWriteIsTheNextOne) {
     EXPECT_LT(written().find("one\n"), written().find("two\n"));
 }
 
+TEST_F(PostlogdTest, WhatIsWrittenGoesToTheDiskByPieces) {
+    run(file());
+    const std::string text(1000, 'x');
+    for (size_t bytes = 0; bytes < Postlogd::kBeginSyncBytes / 2; bytes += text.size()) {
+        postlogd_->on_own_line(a_line(text));
+        until_idle();
+    }
+    EXPECT_EQ(counter("syncs_begun"), 0U);
+    for (size_t bytes = 0; bytes < Postlogd::kBeginSyncBytes; bytes += text.size()) {
+        postlogd_->on_own_line(a_line(text));
+        until_idle();
+    }
+    EXPECT_EQ(counter("syncs_begun"), 1U);
+    EXPECT_EQ(counter("bytes_written"), written().size());
+}
+
 TEST_F(PostlogdTest, AppendsToWhatIsThere) {
     std::ofstream(path_) << "yesterday\n";
     run(file());
