@@ -100,6 +100,8 @@ const char* name_of_operation(int number) {
             return "FSYNC";
         case IORING_OP_POLL_ADD:
             return "POLL_ADD";
+        case IORING_OP_SYNC_FILE_RANGE:
+            return "SYNC_FILE_RANGE";
         case IORING_OP_SENDMSG:
             return "SENDMSG";
         case IORING_OP_ACCEPT:
