@@ -32,9 +32,9 @@ void ClosedLogs::add(const std::string& path, uint64_t bytes) {
     bytes_[path] = bytes;
 }
 
-void ClosedLogs::forget(const std::string& path) {
+bool ClosedLogs::forget(const std::string& path) {
     const std::lock_guard lock(mutex_);
-    bytes_.erase(path);
+    return bytes_.erase(path) > 0;
 }
 
 void ClosedLogs::cut() {

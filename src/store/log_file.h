@@ -43,7 +43,8 @@ struct LogProgress {
 class ClosedLogs {
  public:
     void add(const std::string& path, uint64_t bytes);
-    void forget(const std::string& path);
+    // Whether it was one.
+    bool forget(const std::string& path);
     // For who looks at the queue while it is closed. (What is missed is cut at the next start,
     // log_repair.h.)
     void cut();

@@ -53,9 +53,9 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
     // Any thread of RocksDB's.
     rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
                                  rocksdb::IODebugContext* debug) override {
-        const bool is_log = path.ends_with(".log");
-        if (is_log) closed_->forget(path);
-        if ((is_log && zeroed_ && zeroed_->keep(path)) || removal_.take(path))
+        // What somebody may still write into must not become a spare: only what was closed.
+        const bool may_be_kept = closed_->forget(path) && zeroed_;
+        if ((may_be_kept && zeroed_->keep(path)) || removal_.take(path))
             return rocksdb::IOStatus::OK();
         return FileSystemWrapper::DeleteFile(path, options, debug);
     }

@@ -193,6 +193,7 @@ TEST_F(LogFileSystem, AnOldLogIsZeroedAndUsedAgain) {
     while (!files.new_log_pays()) std::this_thread::yield();
     ASSERT_TRUE(file_system.NewWritableFile(second, {}, &file, nullptr).ok());
     EXPECT_EQ(spares_in(directory_), 0u);
+    // (The assignment above has closed it.)
     ASSERT_TRUE(file_system.DeleteFile(first, {}, nullptr).ok());
     EXPECT_FALSE(fs::exists(first));
     EXPECT_EQ(spares_in(directory_), 1u);
@@ -202,6 +203,17 @@ TEST_F(LogFileSystem, AnOldLogIsZeroedAndUsedAgain) {
     EXPECT_EQ(inode_of(third), inode);
     EXPECT_EQ(bytes_of(third).find_first_not_of('\0'), std::string::npos);
     EXPECT_GE(bytes_of(third).size(), 5u << 20);
+}
+
+TEST_F(LogFileSystem, ALogThatIsStillOpenIsNotUsedAgain) {
+    LogFileOptions options;
+    options.zeroed_bytes = 4 << 20;
+    const LogFiles files = make_log_file_system(nullptr, directory_, options, log_);
+    const std::string path = directory_ + "/000001.log";
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    ASSERT_TRUE(files.file_system->NewWritableFile(path, {}, &file, nullptr).ok());
+    ASSERT_TRUE(files.file_system->DeleteFile(path, {}, nullptr).ok());
+    while (spares_in(directory_) > 0) std::this_thread::yield();
 }
 
 TEST_F(LogFileSystem, KeepsNoMoreThanAFewOldLogsAndNoneWhenTheDiskIsScarce) {

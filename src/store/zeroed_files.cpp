@@ -106,8 +106,7 @@ void ZeroedFiles::allow(bool allowed) {
     allowed_ = allowed;
     if (allowed) return;
     if (ready_) old_logs_.push_back(std::exchange(ready_, std::nullopt)->path);
-    for (const std::string& path : old_logs_) give_back(path);
-    old_logs_.clear();
+    give_back_old_logs();
 }
 
 void ZeroedFiles::run() {
@@ -128,12 +127,17 @@ void ZeroedFiles::run() {
         wanted_ = false;
         if (!made) {
             failed_ = true;
+            give_back_old_logs();
         } else if (allowed_) {
             ready_ = std::move(*made);
         } else {
             give_back(made->path);
         }
     }
+}
+
+void ZeroedFiles::give_back_old_logs() {
+    for (const std::string& path : std::exchange(old_logs_, {})) give_back(path);
 }
 
 void ZeroedFiles::give_back(const std::string& path) {

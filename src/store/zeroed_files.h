@@ -58,7 +58,8 @@ class ZeroedFiles {
 
     void run();
     void give_back(const std::string& path);
-    std::string next_path();  // under mutex_
+    void give_back_old_logs();  // under mutex_
+    std::string next_path();    // under mutex_
     // `path` is made, or is an old log.
     Result<File> zero(const std::string& path, uint64_t zeroed_bytes);
     bool sync_directory() const;
