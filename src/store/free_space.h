@@ -63,8 +63,12 @@ class FreeSpace {
     // of it has been delivered by then, and is not written at all.
     bool is_some(int64_t now_us) { return left_bytes(now_us) >= floor_bytes_ / 8; }
 
-    // For what is only done to be faster.
-    bool is_ample(int64_t now_us) { return left_bytes(now_us) / 2 >= floor_bytes_; }
+    // For what is only done to be faster. What is given back when it ends (four logs, ten write
+    // buffers at most) does not make it begin again.
+    bool is_ample(int64_t now_us) {
+        const uint64_t wanted = ample_ ? floor_bytes_ + floor_bytes_ / 2 : 3 * floor_bytes_;
+        return ample_ = left_bytes(now_us) >= wanted;
+    }
 
     uint64_t left_bytes(int64_t now_us) {
         if (asked_at_us_ == INT64_MIN || now_us - asked_at_us_ >= kAskEveryUs) {
@@ -82,6 +86,7 @@ class FreeSpace {
     int64_t asked_at_us_ = INT64_MIN;
     uint64_t left_bytes_ = UINT64_MAX;  // at the last look, less what was taken since
     uint64_t reserved_bytes_ = 0;
+    bool ample_ = true;
 };
 
 // Of the file system that holds `directory`, as seen by an ordinary user. The directory stays open.

@@ -39,14 +39,15 @@ struct LogProgress {
     std::atomic<uint64_t> sync_us{0};  // spent in Sync(), all logs together
 };
 
-// Logs that were closed with zeros behind them.
+// Logs that were closed with zeros behind them: what may be used again when it is deleted, and what
+// is cut when the queue is closed. Any thread.
 class ClosedLogs {
  public:
     void add(const std::string& path, uint64_t bytes);
     // Whether it was one.
     bool forget(const std::string& path);
-    // For who looks at the queue while it is closed. (What is missed is cut at the next start,
-    // log_repair.h.)
+    // For who looks at the queue while it is closed; what fails is cut at the next start
+    // (log_repair.h).
     void cut();
 
  private:

@@ -40,6 +40,7 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
                                       rocksdb::IODebugContext* debug) override {
         if (!path.ends_with(".log"))
             return FileSystemWrapper::NewWritableFile(path, file_options, result, debug);
+        closed_->forget(path);
         if (zeroed_) take_zeroed(path);
         Fd file = open_log(path);
         if (!file) return rocksdb::IOStatus::IOError(os_error("make queue log").text());
@@ -72,6 +73,9 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
 
     bool new_log_pays() {
         if (!zeroed_) return false;
+        if (const auto failure = zeroed_->failure())
+            log_.warning("queue log: " + failure->text() +
+                         ": until the next start each sync of the queue takes longer");
         const uint64_t synced = progress_->synced_bytes.load(std::memory_order_relaxed);
         if (synced >= std::min(kWantAfterBytes, options_.zeroed_bytes / 4)) zeroed_->want();
         return synced > progress_->zeroed_bytes.load(std::memory_order_relaxed) &&
@@ -92,7 +96,8 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
     void take_zeroed(const std::string& path) {
         progress_->synced_bytes = 0;
         progress_->zeroed_bytes = 0;
-        const auto spare = std::exchange(first_, false) ? zeroed_->make_first() : zeroed_->take();
+        const auto spare =
+            std::exchange(first_log_, false) ? zeroed_->make_first() : zeroed_->take();
         if (!spare) return;
         if (::rename(spare->path.c_str(), path.c_str()) == 0) {
             progress_->zeroed_bytes = spare->zeroed_bytes;
@@ -119,7 +124,7 @@ class LogFileSystem final : public rocksdb::FileSystemWrapper {
     std::shared_ptr<ClosedLogs> closed_ = std::make_shared<ClosedLogs>();
     SlowRemoval removal_;
     std::optional<ZeroedFiles> zeroed_;
-    bool first_ = true;
+    bool first_log_ = true;
     Log& log_;
 };
 

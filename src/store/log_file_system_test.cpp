@@ -231,6 +231,13 @@ TEST_F(LogFileSystem, KeepsNoMoreThanAFewOldLogsAndNoneWhenTheDiskIsScarce) {
     EXPECT_EQ(spares_in(directory_), 3u);
     files.allow_spares(false);
     while (spares_in(directory_) > 0) std::this_thread::yield();
+    const std::string path = directory_ + "/000009.log";
+    ASSERT_TRUE(files.file_system->NewWritableFile(path, {}, &file, nullptr).ok());
+    write_synced(*file, 5 << 20);
+    EXPECT_FALSE(files.new_log_pays());
+    EXPECT_EQ(spares_in(directory_), 0u);
+    files.allow_spares(true);
+    while (!files.new_log_pays()) std::this_thread::yield();
 }
 
 TEST_F(LogFileSystem, LargeFilesAreOutOfTheWayAtOnceAndGoneLittleByLittle) {
@@ -245,6 +252,26 @@ TEST_F(LogFileSystem, LargeFilesAreOutOfTheWayAtOnceAndGoneLittleByLittle) {
     EXPECT_FALSE(fs::exists(small));
     while (spares_in(directory_) > 0) std::this_thread::yield();
     EXPECT_FALSE(files.file_system->DeleteFile(large, {}, nullptr).ok()) << "it is not there";
+}
+
+TEST_F(LogFileSystem, AFileWithAnotherNameKeepsItsBytes) {
+    LogFileOptions options;
+    options.zeroed_bytes = 4 << 20;
+    const LogFiles files = make_log_file_system(nullptr, directory_, options, log_);
+    const std::string table = directory_ + "/000007.sst";
+    std::ofstream(table) << std::string(3 * SlowRemoval::kStepBytes, 'l');
+    const std::string log = directory_ + "/000001.log";
+    std::unique_ptr<rocksdb::FSWritableFile> file;
+    ASSERT_TRUE(files.file_system->NewWritableFile(log, {}, &file, nullptr).ok());
+    write_synced(*file, 2 << 20);
+    file.reset();
+    for (const std::string& path : {table, log}) {
+        fs::create_hard_link(path, path + "-backup");
+        const std::string bytes = bytes_of(path);
+        ASSERT_TRUE(files.file_system->DeleteFile(path, {}, nullptr).ok());
+        EXPECT_EQ(spares_in(directory_), 0u);
+        EXPECT_TRUE(bytes_of(path + "-backup") == bytes);
+    }
 }
 
 TEST_F(LogFileSystem, AStopLeavesNothingHalfRemoved) {
@@ -268,7 +295,7 @@ TEST_F(LogFileSystem, TakesNoDiskForSpeedWhenItIsScarce) {
         add(*store, id, std::string(700'000, 'x'));
         ASSERT_TRUE(store->commit());
     };
-    store->allow_spare_log(false);
+    store->allow_spares(false);
     // A spare would be made from the fourth one on, by a thread.
     for (MessageId id = 1; id <= 12; ++id) {
         write(id);

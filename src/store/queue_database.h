@@ -80,7 +80,6 @@ struct QueueStore::Database {
     std::function<bool()> new_log_pays;
     std::function<void(bool)> allow_spares;
     std::function<uint64_t()> log_sync_us;
-    bool may_prepare_log = true;
     MessageId id_mark = kNoMessage;
     uint64_t quarantined = 0;
     bool leaves_unreadable = false;

@@ -135,17 +135,14 @@ bool QueueStore::batch_empty() const noexcept { return database_->batch.Count() 
 
 void QueueStore::discard_batch() { database_->batch.Clear(); }
 
-void QueueStore::allow_spare_log(bool allowed) {
-    if (database_->may_prepare_log == allowed) return;
-    database_->may_prepare_log = allowed;
+void QueueStore::allow_spares(bool allowed) {
     if (database_->allow_spares) database_->allow_spares(allowed);
 }
 
 Result<void> QueueStore::commit() {
     if (batch_empty()) return {};
     RETURN_IF_ERROR(database_->write(database_->batch, "write to queue"));
-    if (database_->new_log_pays && database_->may_prepare_log && database_->new_log_pays())
-        return database_->turn_to_new_log();
+    if (database_->new_log_pays && database_->new_log_pays()) return database_->turn_to_new_log();
     return {};
 }
 

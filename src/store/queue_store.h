@@ -84,7 +84,7 @@ class QueueStore {
     void discard_batch();
     // Whether logs may be zeroed beforehand and old ones kept for it, which takes disk for speed.
     // From the start: yes.
-    void allow_spare_log(bool allowed);
+    void allow_spares(bool allowed);
     // The disk is short: has what was removed written and merged away, and returns at once.
     void make_room();
     // What is removed leaves holes in the files of large messages, which go back to the disk when

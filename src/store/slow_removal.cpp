@@ -28,7 +28,15 @@ bool cut_once(const std::string& path) {
 
 }  // namespace
 
-SlowRemoval::SlowRemoval() : thread_([this] { run(); }) {}
+bool sync_directory_of(const std::string& path) {
+    const std::string directory = path.substr(0, path.rfind('/') + 1);
+    const Fd file(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return file && ::fsync(file.get()) == 0;
+}
+
+SlowRemoval::SlowRemoval() {
+    thread_ = std::thread([this] { run(); });
+}
 
 SlowRemoval::~SlowRemoval() {
     {
@@ -37,25 +45,35 @@ SlowRemoval::~SlowRemoval() {
     }
     changed_.notify_one();
     thread_.join();
-    for (const std::string& path : waiting_) ::unlink(path.c_str());
+    for (const File& file : waiting_) ::unlink(file.path.c_str());
 }
 
 bool SlowRemoval::take(const std::string& path) {
     struct stat found {};
 
-    if (::stat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode) ||
-        static_cast<uint64_t>(found.st_size) <= kStepBytes)
+    if (::stat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode) || found.st_nlink != 1)
         return false;
+    const auto bytes = static_cast<uint64_t>(found.st_size);
+    if (bytes <= kStepBytes) return false;
+    std::string renamed = path.substr(0, path.rfind('/') + 1) + "removed-";
     {
         const std::lock_guard lock(mutex_);
-        const std::string spare = path.substr(0, path.rfind('/') + 1) + "removed-" +
-                                  std::to_string(next_number_) + ".spare";
-        if (::rename(path.c_str(), spare.c_str()) != 0) return false;
-        ++next_number_;
-        waiting_.push_back(spare);
+        if (waiting_bytes_ + bytes > kWaitingBytesMax) return false;
+        renamed += std::to_string(next_number_++) + ".spare";
+    }
+    if (::rename(path.c_str(), renamed.c_str()) != 0) return false;
+    {
+        const std::lock_guard lock(mutex_);
+        waiting_.push_back({renamed, bytes});
+        waiting_bytes_ += bytes;
     }
     changed_.notify_one();
     return true;
+}
+
+void SlowRemoval::hurry(bool hurries) {
+    const std::lock_guard lock(mutex_);
+    hurries_ = hurries;
 }
 
 void SlowRemoval::run() {
@@ -63,13 +81,21 @@ void SlowRemoval::run() {
     while (true) {
         changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
         if (stopping_) return;
-        const std::string path = waiting_.front();
+        const File file = waiting_.front();
         lock.unlock();
-        const bool more = cut_once(path);
-        if (!more) ::unlink(path.c_str());
+        // A log must have lost its name for good before it loses its end: with that name and
+        // without that end it would look damaged at the next start.
+        bool more = sync_directory_of(file.path);
+        while (more && cut_once(file.path)) {
+            lock.lock();
+            if (!hurries_) changed_.wait_for(lock, kPause, [this] { return stopping_; });
+            more = !stopping_;
+            lock.unlock();
+        }
+        ::unlink(file.path.c_str());
         lock.lock();
-        if (!more) waiting_.pop_front();
-        changed_.wait_for(lock, kPause, [this] { return stopping_; });
+        waiting_.pop_front();
+        waiting_bytes_ -= file.bytes;
     }
 }
 

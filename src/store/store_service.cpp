@@ -273,6 +273,7 @@ bool StoreService::has_room() {
             world_.log.info("there is room on the disk again: mail is accepted");
         return true;
     }
+    store_->allow_spares(false);
     make_room();
     collect_garbage();
     if (free_space_.is_enough(now_us)) return true;  // what was reserved for copies is free again
@@ -344,7 +345,7 @@ void StoreService::commit() {
     if (failed_) return;
     if (!leases_.empty()) store_->put_id_mark(ids_.mark());
     const size_t outcomes = qmgr_.outcomes_waiting();
-    store_->allow_spare_log(free_space_.is_ample(world_.loop.now_us()));
+    store_->allow_spares(free_space_.is_ample(world_.loop.now_us()));
     batch_began_us_ = world_.loop.now_us();
     batch_messages_ = added_.size();
     const uint64_t sync_us_before = store_->log_sync_us();

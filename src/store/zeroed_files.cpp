@@ -63,9 +63,10 @@ std::optional<ZeroedFiles::File> ZeroedFiles::make_first() {
     std::unique_lock lock(mutex_);
     const std::string path = next_path();
     lock.unlock();
-    auto made = zero(path, std::min(file_bytes_, kFirstZeroedBytes));
-    if (!made) return std::nullopt;
-    return std::move(*made);
+    auto made = zero(path, true, std::min(file_bytes_, kFirstZeroedBytes));
+    if (made) return std::move(*made);
+    ::unlink(path.c_str());
+    return std::nullopt;
 }
 
 void ZeroedFiles::want() {
@@ -79,7 +80,7 @@ void ZeroedFiles::want() {
 
 bool ZeroedFiles::is_ready() {
     const std::lock_guard lock(mutex_);
-    return ready_.has_value();
+    return ready_ && allowed_;
 }
 
 std::optional<ZeroedFiles::File> ZeroedFiles::take() {
@@ -90,54 +91,72 @@ std::optional<ZeroedFiles::File> ZeroedFiles::take() {
 bool ZeroedFiles::keep(const std::string& old_log) {
     struct stat found {};
 
-    if (::stat(old_log.c_str(), &found) != 0 ||
+    // With another name it is in somebody's backup as well.
+    if (::stat(old_log.c_str(), &found) != 0 || found.st_nlink != 1 ||
         static_cast<uint64_t>(found.st_size) > 2 * file_bytes_)
         return false;
-    const std::lock_guard lock(mutex_);
-    if (failed_ || !allowed_ || old_logs_.size() >= kOldLogsMax) return false;
+    std::unique_lock lock(mutex_);
+    if (failed_ || !allowed_ || old_logs_.size() + being_kept_ >= kOldLogsMax) return false;
     const std::string path = next_path();
-    if (::rename(old_log.c_str(), path.c_str()) != 0) return false;
-    old_logs_.push_back(path);
-    return true;
+    ++being_kept_;
+    lock.unlock();
+    const bool renamed = ::rename(old_log.c_str(), path.c_str()) == 0;
+    lock.lock();
+    --being_kept_;
+    if (renamed) old_logs_.push_back(path);
+    lock.unlock();
+    changed_.notify_one();
+    return renamed;
 }
 
 void ZeroedFiles::allow(bool allowed) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (allowed_ == allowed) return;
+        allowed_ = allowed;
+    }
+    removal_.hurry(!allowed);
+    changed_.notify_one();
+}
+
+std::optional<Error> ZeroedFiles::failure() {
     const std::lock_guard lock(mutex_);
-    allowed_ = allowed;
-    if (allowed) return;
-    if (ready_) old_logs_.push_back(std::exchange(ready_, std::nullopt)->path);
-    give_back_old_logs();
+    return std::exchange(failure_, std::nullopt);
+}
+
+bool ZeroedFiles::has_unwanted() const {
+    return (failed_ || !allowed_) && (ready_ || !old_logs_.empty());
 }
 
 void ZeroedFiles::run() {
     std::unique_lock lock(mutex_);
     while (true) {
-        changed_.wait(lock, [this] { return stopping_ || wanted_; });
+        changed_.wait(lock, [this] { return stopping_ || wanted_ || has_unwanted(); });
         if (stopping_) return;
-        std::string path;
-        if (old_logs_.empty()) {
-            path = next_path();
-        } else {
-            path = std::move(old_logs_.back());
-            old_logs_.pop_back();
+        if (failed_ || !allowed_) {
+            wanted_ = false;
+            std::vector<std::string> unwanted = std::exchange(old_logs_, {});
+            if (ready_) unwanted.push_back(std::exchange(ready_, std::nullopt)->path);
+            lock.unlock();
+            for (const std::string& path : unwanted) give_back(path);
+            lock.lock();
+            continue;
         }
+        const bool is_new = old_logs_.empty();
+        std::string path = is_new ? next_path() : std::move(old_logs_.back());
+        if (!is_new) old_logs_.pop_back();
         lock.unlock();
-        auto made = zero(path, file_bytes_);
+        auto made = zero(path, is_new, file_bytes_);
+        if (!made) give_back(path);
         lock.lock();
         wanted_ = false;
-        if (!made) {
-            failed_ = true;
-            give_back_old_logs();
-        } else if (allowed_) {
+        if (made) {
             ready_ = std::move(*made);
-        } else {
-            give_back(made->path);
+        } else if (!stopping_) {
+            failed_ = true;
+            failure_ = made.error();
         }
     }
-}
-
-void ZeroedFiles::give_back_old_logs() {
-    for (const std::string& path : std::exchange(old_logs_, {})) give_back(path);
 }
 
 void ZeroedFiles::give_back(const std::string& path) {
@@ -148,8 +167,10 @@ std::string ZeroedFiles::next_path() {
     return directory_ + "/zeroed-" + std::to_string(next_number_++) + ".spare";
 }
 
-Result<ZeroedFiles::File> ZeroedFiles::zero(const std::string& path, uint64_t zeroed_bytes) {
-    const int flags = O_CREAT | O_WRONLY | O_CLOEXEC | (direct_ ? O_DIRECT : 0);
+Result<ZeroedFiles::File> ZeroedFiles::zero(const std::string& path, bool is_new,
+                                            uint64_t zeroed_bytes) {
+    const int flags =
+        O_WRONLY | O_CLOEXEC | (is_new ? O_CREAT | O_EXCL : 0) | (direct_ ? O_DIRECT : 0);
     const Fd file(::open(path.c_str(), flags, 0600));
     if (!file) return os_error("make zeroed log");
     const std::unique_ptr<char, decltype(&std::free)> zeros(
@@ -161,7 +182,7 @@ Result<ZeroedFiles::File> ZeroedFiles::zero(const std::string& path, uint64_t ze
 
     // An old log must have lost its name for good before it loses its bytes: at the next start a
     // log that begins with zeros would look damaged.
-    bool written = ::fstat(file.get(), &found) == 0 && (found.st_size == 0 || sync_directory());
+    bool written = ::fstat(file.get(), &found) == 0 && (is_new || sync_directory_of(path));
     // One extent if the file system can.
     written = written && (::fallocate(file.get(), 0, 0, static_cast<off_t>(file_bytes_)) == 0 ||
                           errno == EOPNOTSUPP);
@@ -173,14 +194,7 @@ Result<ZeroedFiles::File> ZeroedFiles::zero(const std::string& path, uint64_t ze
         written = written && !stopping_;
     }
     if (written && ::fsync(file.get()) == 0) return File{path, end};
-    const Error error = os_error("zero log");
-    ::unlink(path.c_str());
-    return error;
-}
-
-bool ZeroedFiles::sync_directory() const {
-    const Fd directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return directory && ::fsync(directory.get()) == 0;
+    return os_error("zero log");
 }
 
 }  // namespace posthaste::store

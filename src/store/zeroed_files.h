@@ -50,33 +50,38 @@ class ZeroedFiles {
     std::optional<File> take();
     // A log that nobody needs or has open. True: it is ours now. False: it is not wanted.
     bool keep(const std::string& old_log);
-    // When the disk is short: false gives back what lies here, and nothing more is kept.
+    // While the disk is short: false. What lies here is given back, and nothing is made or kept.
     void allow(bool allowed);
+    // Why no more are made, once.
+    std::optional<Error> failure();
 
  private:
     static constexpr size_t kOldLogsMax = 3;
 
     void run();
+    // Under mutex_.
+    std::string next_path();
+    bool has_unwanted() const;
+    // Without it.
     void give_back(const std::string& path);
-    void give_back_old_logs();  // under mutex_
-    std::string next_path();    // under mutex_
-    // `path` is made, or is an old log.
-    Result<File> zero(const std::string& path, uint64_t zeroed_bytes);
-    bool sync_directory() const;
+    // What is there already is an old log. Never removes.
+    Result<File> zero(const std::string& path, bool is_new, uint64_t zeroed_bytes);
 
     const std::string directory_;
     const uint64_t file_bytes_;
     const bool direct_;
     SlowRemoval& removal_;
-    std::mutex mutex_;
+    std::mutex mutex_;  // never held while the file system works
     std::condition_variable changed_;
     // All under mutex_.
     std::optional<File> ready_;
     std::vector<std::string> old_logs_;
+    size_t being_kept_ = 0;  // on their way into old_logs_
     bool wanted_ = false;
     bool allowed_ = true;
     bool stopping_ = false;
     bool failed_ = false;  // no more of them
+    std::optional<Error> failure_;
     uint64_t next_number_ = 1;
     std::thread thread_;
 };
