@@ -1,10 +1,12 @@
 #include "scheduler/retry_wheel.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace posthaste {
 
-RetryWheel::RetryWheel(MessageTable& table, uint32_t now_s) : table_(table), next_s_(now_s) {
+RetryWheel::RetryWheel(MessageTable& table, uint32_t now_s)
+    : table_(table), next_s_(now_s), moving_(table.make_list()) {
     for (uint32_t& list : slots_) list = table.make_list();
 }
 
@@ -73,6 +75,16 @@ void RetryWheel::advance(uint32_t now_s, uint32_t out) {
 void RetryWheel::flush(uint32_t out) {
     for (const uint32_t list : slots_) table_.splice_back(out, list);
     occupied_.fill(0);
+}
+
+void RetryWheel::set_back(uint32_t now_s, uint32_t due_s_max) {
+    flush(moving_);
+    next_s_ = now_s;
+    for (uint32_t node = table_.front(moving_); node != kNone; node = table_.front(moving_)) {
+        table_.unlink(node);
+        table_[node].due_s = std::min(table_[node].due_s, due_s_max);
+        place(node);
+    }
 }
 
 uint32_t RetryWheel::next_due_s() const noexcept {

@@ -7,8 +7,8 @@
 //       [..][..][..][..]   a slot is a list of the MessageTable; a bitmap a level finds the next one that holds something
 //
 // Exact: what is due at second s comes out at the first advance() with now_s ≥ s, and never before.
-// Wall-clock seconds, since that is what is on disk; a clock set back delays, a clock set forward
-// brings what has become due.
+// Wall-clock seconds, since that is what is on disk; a clock set forward brings what has become due;
+// of one that was set back the wheel must be told.
 #pragma once
 
 #include <array>
@@ -28,6 +28,12 @@ class RetryWheel {
     void advance(uint32_t now_s, uint32_t out);
     // Everything, whatever its time, in no order.
     void flush(uint32_t out);
+    // The clock was set back to now_s: times begin there again, and none is later than due_s_max.
+    void set_back(uint32_t now_s, uint32_t due_s_max);
+
+    // The first second that has not been given out.
+    uint64_t next_s() const noexcept { return next_s_; }
+
     // When to call advance() next; may be early (a level is brought down), never late. kNone when
     // nothing waits.
     uint32_t next_due_s() const noexcept;
@@ -51,7 +57,8 @@ class RetryWheel {
     void move_to(uint64_t second);
 
     MessageTable& table_;
-    uint64_t next_s_;  // the first second that has not been given out
+    uint64_t next_s_;
+    uint32_t moving_;  // a list: what set_back() is at
     std::array<uint32_t, kLevels * kSlots> slots_;
     // A bit may be set for a list that was emptied by unlinking; never the other way round.
     std::array<uint64_t, kLevels * kSlots / 64> occupied_{};

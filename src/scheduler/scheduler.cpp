@@ -11,6 +11,8 @@ namespace {
 constexpr int64_t kRegroupUs =
     kSecondUs;  // how long resolved recipients wait for their message's others
 constexpr int64_t kClockCheckUs = kMinuteUs;  // the wall clock may have been set
+// A clock that is set back by less delays by as much.
+constexpr uint32_t kSetBackS = 60;
 
 }  // namespace
 
@@ -85,6 +87,8 @@ size_t Scheduler::active_memory_bytes() const noexcept {
 void Scheduler::place_by_due(uint32_t node) {
     MessageNode& it = table_[node];
     it.place = Place::listed;
+    look_at_clock();
+    it.due_s = std::min(it.due_s, latest_due_s());
     if (it.due_s <= now_s()) {
         table_.push_back(it.fresh ? incoming_ : due_, node);
         outside_.want_dispatch();
@@ -97,6 +101,16 @@ void Scheduler::place_by_due(uint32_t node) {
     if (!due_timer_.is_set() || deadline_us < due_timer_.deadline_us()) arm_due_timer();
 }
 
+// Nobody was told to wait longer: a later time was written before the clock was set back.
+uint32_t Scheduler::latest_due_s() const {
+    const int64_t longest_us = config_.backoff.maximal_us + config_.backoff.minimal_us;
+    return now_s() + static_cast<uint32_t>(longest_us / kSecondUs) + 1;
+}
+
+void Scheduler::look_at_clock() {
+    if (now_s() + kSetBackS < retry_wheel_.next_s()) retry_wheel_.set_back(now_s(), latest_due_s());
+}
+
 void Scheduler::arm_due_timer() {
     const uint32_t next_s = retry_wheel_.next_due_s();
     if (next_s == kNone) return due_timer_.cancel();
@@ -105,6 +119,7 @@ void Scheduler::arm_due_timer() {
 }
 
 void Scheduler::on_due() {
+    look_at_clock();
     retry_wheel_.advance(now_s(), due_);
     arm_due_timer();
     outside_.want_dispatch();

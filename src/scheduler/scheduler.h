@@ -188,6 +188,8 @@ class Scheduler final : private RateListener {
     uint32_t now_s() const { return static_cast<uint32_t>(outside_.wall_us() / kSecondUs); }
 
     void on_due();
+    uint32_t latest_due_s() const;
+    void look_at_clock();
     void arm_due_timer();
     void on_destination_rate(uint32_t destination) override;
     void on_transport_rate(uint32_t transport) override;

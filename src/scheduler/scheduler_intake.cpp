@@ -251,11 +251,11 @@ void Scheduler::set_fates(Message& message, const QueueState* state, bool all_du
             RecipientState& recipient = message.recipients[number];
             recipient.due_s = group.due_s;
             recipient.attempts = group.attempts;
-            recipient.fate =
-                group.due_s == kNeverDue ? Fate::held
-                : all_due || group.due_s <= second || has_bug(DeliberateBug::skip_due_time)
-                    ? Fate::unsettled
-                    : Fate::waiting;
+            recipient.fate = group.due_s == kNeverDue ? Fate::held
+                             : all_due || group.due_s <= second || group.due_s > latest_due_s() ||
+                                     has_bug(DeliberateBug::skip_due_time)
+                                 ? Fate::unsettled
+                                 : Fate::waiting;
         }
     }
 }

@@ -255,6 +255,22 @@ TEST(Scheduler, RetriesAtTheVerySecondAndBacksOff) {
     EXPECT_EQ(world.store_.at(id).reasons.at(0), "451 4.3.0 later");
 }
 
+TEST(Scheduler, AClockThatIsSetBackDelaysNobodyByThat) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"] = {false, false, Outcome::deferred, kMsUs, "451 4.3.0 later"};
+    world.submit("a@x.example", {"b@y.example"});
+    world.run_for(10 * kSecondUs);
+    ASSERT_EQ(world.starts_.size(), 1U);
+    world.step_clock(-24 * kHourUs);
+    world.run_for((4000 + 300 + 120) * kSecondUs);
+    EXPECT_GE(world.starts_.size(), 2U) << "what waited before";
+    const size_t before = world.starts_.size();
+    world.submit("a@x.example", {"c@y.example"});
+    world.run_for(700 * kSecondUs);
+    EXPECT_GE(world.starts_.size(), before + 2) << "what came after, once again after its backoff";
+}
+
 TEST(Scheduler, HoldsWhatIsOutOfTimeAfterALastAttempt) {
     SchedulerConfig config;
     config.lifetime_us = kHourUs;

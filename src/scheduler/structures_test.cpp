@@ -188,6 +188,20 @@ TEST_F(RetryWheelTest, FlushesAndForgetsTheUnlinked) {
     EXPECT_EQ(wheel_->next_due_s(), kNone);
 }
 
+TEST_F(RetryWheelTest, AClockSetBackKeepsNobodyLongerThanTheLongestWait) {
+    begin(1'700'000'000);
+    add(1, 1'700'000'300);
+    add(2, 1'700'070'000);
+    EXPECT_TRUE(due_at(1'700'000'100).empty());
+    wheel_->set_back(1'699'980'000, 1'699'984'300);
+    EXPECT_EQ(wheel_->next_s(), 1'699'980'000U);
+    add(3, 1'699'980'005);
+    EXPECT_EQ(due_at(1'699'980'005), std::vector<MessageId>{3});
+    EXPECT_TRUE(due_at(1'699'984'299).empty());
+    const auto got = due_at(1'699'984'300);
+    EXPECT_EQ(std::set<MessageId>(got.begin(), got.end()), (std::set<MessageId>{1, 2}));
+}
+
 TEST(Gcra, SpacesEventsAndForgivesNoIdleTime) {
     Gcra rate;
     EXPECT_LE(rate.allowed_at_us(), 0);

@@ -205,10 +205,12 @@ class TestingWorld : public Outside {
         return kNeverUs;
     }
 
+    void step_clock(int64_t us) { clock_step_us_ += us; }
+
     // Outside
     int64_t now_us() const override { return now_us_; }
 
-    int64_t wall_us() const override { return kStartWallUs + now_us_; }
+    int64_t wall_us() const override { return kStartWallUs + now_us_ + clock_step_us_; }
 
     uint64_t random() override { return hash_of(seed_++); }
 
@@ -488,6 +490,8 @@ class TestingWorld : public Outside {
     }
 
     int64_t now_us_ = 0;
+
+    int64_t clock_step_us_ = 0;  // of the wall clock
     TimerWheel timers_;
     uint64_t seed_;
     SchedulerConfig config_;

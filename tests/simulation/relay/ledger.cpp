@@ -157,6 +157,11 @@ std::optional<Ledger::Key> Ledger::on_attempt(std::string_view address, const Ip
     return Key{name->message, name->recipient, recipient.attempts.size() - 1};
 }
 
+void Ledger::before_clock_step() {
+    clock_stepped_us_ = house_.world().now_us();
+    wall_high_us_ = std::max(wall_high_us_, house_.world().wall_us());
+}
+
 void Ledger::check_time(const Row& row, const Recipient& recipient, const House::Durable* durable) {
     const int64_t now_us = house_.world().now_us();
     const int64_t wall_us = house_.world().wall_us();
@@ -164,7 +169,8 @@ void Ledger::check_time(const Row& row, const Recipient& recipient, const House:
         const PendingGroup* const group = group_of(*durable, recipient.address);
         if (group != nullptr && group->due_s == UINT32_MAX)
             fault(recipient.address + " was attempted, though it is held");
-        else if (group != nullptr && group->due_s * kSecondUs > wall_high_us_ + kSecondUs)
+        else if (group != nullptr && group->due_s * kSecondUs > wall_high_us_ + kSecondUs &&
+                 !is_of_another_clock(group->due_s * kSecondUs))
             fault(recipient.address + " was attempted before the time that is on disk");
     }
     for (const Attempt& before : recipient.attempts) {
@@ -183,6 +189,12 @@ void Ledger::check_time(const Row& row, const Recipient& recipient, const House:
             before.wall_us > row.arrived_wall_us + limits_.lifetime_us + kSlackUs)
             fault(recipient.address + " was attempted again after its lifetime");
     }
+}
+
+// Further ahead than anybody is told to wait: written before the clock was set back.
+bool Ledger::is_of_another_clock(int64_t due_wall_us) const {
+    const int64_t longest_us = limits_.maximal_backoff_us + limits_.minimal_backoff_us;
+    return clock_stepped_us_ >= 0 && due_wall_us > house_.world().wall_us() + longest_us;
 }
 
 void Ledger::on_content(const std::vector<Key>& recipients, std::string_view bytes) {

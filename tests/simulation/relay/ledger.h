@@ -51,6 +51,7 @@ class Ledger {
  public:
     struct Limits {
         int64_t minimal_backoff_us;
+        int64_t maximal_backoff_us;
         int64_t lifetime_us;
     };
 
@@ -85,7 +86,7 @@ class Ledger {
     void on_ending(SimProcess& process, bool crashed);
     void on_store_up();
 
-    void on_clock_step() { clock_stepped_us_ = house_.world().now_us(); }
+    void before_clock_step();
 
     // ---- the end
     // Everything that was stored is done, or held for good.
@@ -128,6 +129,7 @@ class Ledger {
     void fault(std::string what);
     void learn_ids();
     void learn_id(uint64_t message, MessageId id);
+    bool is_of_another_clock(int64_t due_wall_us) const;
     void check_time(const Row& row, const Recipient& recipient, const House::Durable* durable);
     bool is_recorded(Row& row, uint32_t number, const Attempt& attempt);
     void look_at_disk(uint32_t agent);

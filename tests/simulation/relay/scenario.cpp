@@ -24,7 +24,8 @@ class Scenario final : private HouseWatcher, private Destination::Watcher {
         : world_(seed),
           plan_(Plan::draw(world_)),
           house_(world_, plan_.house, static_cast<HouseWatcher&>(*this)),
-          ledger_(house_, {plan_.minimal_backoff_us, plan_.lifetime_us}) {
+          ledger_(house_,
+                  {plan_.minimal_backoff_us, 13 * plan_.minimal_backoff_us, plan_.lifetime_us}) {
         if (trace)
             world_.set_trace(
                 [this](std::string_view line) { house_.keep_line(std::string(line)); });
@@ -230,8 +231,8 @@ void Scenario::fall(const Blow& blow) {
             world_.after(blow.us, [this] { house_.free_bytes = 64 * kGiB; });
             break;
         case Kind::clock:
+            ledger_.before_clock_step();
             world_.step_wall_clock(blow.us);
-            ledger_.on_clock_step();
             break;
         case Kind::cut_off:
         case Kind::reset_all: {
