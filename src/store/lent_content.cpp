@@ -114,10 +114,10 @@ const Place* LentContent::lend_again(MessageId id, uint32_t borrower) {
     return &it->second.place;
 }
 
-void LentContent::release(MessageId id) {
+void LentContent::release(MessageId id, uint32_t borrower) {
     const auto it = lent_.find(id);
     if (it == lent_.end()) return;
-    if (it->second.earlier && !proven_) {
+    if ((it->second.earlier || it->second.borrower != borrower) && !proven_) {
         it->second.released = true;
         return;
     }

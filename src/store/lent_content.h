@@ -84,7 +84,9 @@ class LentContent {
 
     bool is_lent(MessageId id) const { return lent_.contains(id); }
 
-    void release(MessageId id);
+    // The qmgr `borrower` needs it no more. What an earlier one lent out as well stays until it is
+    // proven that nobody else reads it.
+    void release(MessageId id, uint32_t borrower);
     // The proof that of what was lent before this borrower came, only `held` is still read. The
     // rest comes back, but for what this borrower has now. Returns how many.
     size_t keep_only(const std::unordered_set<MessageId>& held, uint32_t borrower);

@@ -38,7 +38,7 @@ void QmgrLink::announce(MessageId id, std::string_view envelope, Place place) {
         const bool lent = !place.empty() && content_.lend(id, std::move(place), incarnation());
         if (!lent) message_.content.clear();
         if (answers_->peer().send(message_)) return;
-        if (lent) content_.release(id);
+        if (lent) content_.release(id, incarnation());
     } else {
         content_.give_back(place);
     }
@@ -132,7 +132,9 @@ QmgrLink::Handled QmgrLink::on_load(std::string_view body) {
 QmgrLink::Handled QmgrLink::on_release(std::string_view body) {
     wire::ReleaseContent request;
     if (!wire::decode(body, request)) return Handled::wrong;
-    content_.release(request.id);
+    content_.release(request.id, incarnation());
+    // Agents that said they held it have reported: else qmgr would not say so.
+    held_.erase(request.id);
     return Handled::ok;
 }
 

@@ -373,6 +373,30 @@ TEST_F(StoreServiceTest, GivesNothingOfAFormerQmgrAwayBeforeEveryOlderAgentHasSp
     EXPECT_EQ(arena_.blocks_free(), free_before);
 }
 
+TEST_F(StoreServiceTest, WhatAnAgentHeldAndHasReportedComesBackWhenTheLastOneSpeaks) {
+    const uint32_t free_before = arena_.blocks_free();
+    const uint32_t quick = kQmgr + 1;
+    const uint32_t slow = kQmgr + 2;
+    const MessageId first = lease();
+    for (uint64_t i = 0; i < 2; ++i) submit(first + i, "h\r\n", "body " + std::to_string(i), i);
+    run();
+    for (const uint32_t agent : {quick, slow}) add_reader(agent);
+    peers_->remove(kQmgr);
+    FarEnd next(1 << 20);
+    link(next, Role::qmgr, kQmgr + 10, std::nullopt);
+    run();
+    next.say(wire::HeldContent{{first, first + 1}, true, quick});
+    // The agent's reports have come: one message was loaded to record it, the other needed no load.
+    next.say(wire::LoadMessage{first, true});
+    next.say(wire::ReleaseContent{first});
+    next.say(wire::ReleaseContent{first + 1});
+    run(kMinuteUs);
+    EXPECT_EQ(arena_.blocks_free(), free_before - 2) << "the slow one may be sending from both";
+    next.say(wire::HeldContent{{}, true, slow});
+    run(kMinuteUs);
+    EXPECT_EQ(arena_.blocks_free(), free_before);
+}
+
 TEST_F(StoreServiceTest, ANewQmgrSaysWhatAgentsStillHold) {
     const uint32_t free_before = arena_.blocks_free();
     add_reader(kQmgr + 1);
