@@ -34,7 +34,8 @@ Scheduler::Scheduler(Outside& outside, TimerWheel& timers, const SchedulerConfig
       progress_timer_(timer_calls<&Scheduler::on_progress_timer, Scheduler>(), this),
       rest_timer_(timer_calls<&Scheduler::on_rest_timer, Scheduler>(), this),
       idle_timer_(timer_calls<&Scheduler::on_idle_timer, Scheduler>(), this),
-      load_timer_(timer_calls<&Scheduler::load_more, Scheduler>(), this) {}
+      load_timer_(timer_calls<&Scheduler::load_more, Scheduler>(), this),
+      last_serial_(static_cast<uint32_t>(outside.random())) {}
 
 Scheduler::~Scheduler() = default;
 

@@ -322,7 +322,6 @@ class Scheduler final : private RateListener {
     uint32_t parked_count_ = 0;
     EntrySlab entries_;
     uint32_t jobs_out_ = 0;
-    uint32_t last_serial_ = 0;
 
     TransportTable transports_;
     DestinationTable destinations_;
@@ -348,6 +347,9 @@ class Scheduler final : private RateListener {
     Timer rest_timer_;
     Timer idle_timer_;
     Timer load_timer_;
+    // Of the jobs' numbers. Begins anywhere: an agent may keep reports for several qmgrs that have
+    // died, and they must not be taken for each other.
+    uint32_t last_serial_;
 
     // Reused memory.
     std::vector<std::pair<uint32_t, uint32_t>> grouping_;

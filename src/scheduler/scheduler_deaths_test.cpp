@@ -97,6 +97,29 @@ TEST(Scheduler, DoesNotStartTwiceWhatAnAgentHoldsForTheQmgrBefore) {
     EXPECT_EQ(world.scheduler().messages(), 0U);
 }
 
+// Agents keep reports for each of them until the next one takes them.
+TEST(Scheduler, NumbersItsJobsUnlikeTheQmgrBeforeIt) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"].delay_us = kMinuteUs;
+    const auto numbers = [&] {
+        std::set<uint64_t> all;
+        for (const auto& [id, lane] : world.lanes_)
+            for (const auto& job : lane.jobs) all.insert(job.first);
+        return all;
+    };
+    world.submit("a@x.example", {"b@y.example"});
+    world.run_for(50 * kMsUs);
+    const std::set<uint64_t> before = numbers();
+    ASSERT_EQ(before.size(), 1U);
+    world.restart_scheduler();
+    world.submit("a@x.example", {"c@y.example"});
+    world.run_for(10 * kSecondUs);
+    std::set<uint64_t> both = numbers();
+    both.insert(before.begin(), before.end());
+    EXPECT_EQ(both.size(), 2U);
+}
+
 TEST(Scheduler, TakesUpHeldJobsOfAnAgentThatDiesAfterTheRestart) {
     TestingWorld world;
     world.start(2);
