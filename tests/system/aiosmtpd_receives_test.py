@@ -3,7 +3,7 @@
 
 import random
 
-from harness import Relay, main
+from harness import Relay, main, wait_until
 from receivers import AioReceiver
 
 HEADER = b"From: sender@sender.test\r\nSubject: to the byte\r\nMessage-ID: <1@sender.test>\r\nDate: Sun, 22 Nov 2026 07:30:00 +0000\r\n"
@@ -83,7 +83,9 @@ def test_overlong_lines_are_broken_unless_told_otherwise():
     lines = receiver.wait()[0].body.split(b"\r\n")
     assert max(map(len, lines)) <= 998, [len(line) for line in lines]
     assert b"".join(lines[:1] + [line[1:] for line in lines[1:]]) == body.strip(), "what was broken does not add up"
+    old = set(relay.children()["smtp"])
     relay.reload({"smtp_line_length_limit": "0"})
+    wait_until(lambda: set(relay.children().get("smtp", [])) and not old & set(relay.children()["smtp"]), 30, "the old smtp to end")
     relay.send(HEADER + b"\r\n" + body)
     assert receiver.wait(2)[1].body == body
 
