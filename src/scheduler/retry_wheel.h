@@ -7,8 +7,8 @@
 //       [..][..][..][..]   a slot is a list of the MessageTable; a bitmap a level finds the next one that holds something
 //
 // Exact: what is due at second s comes out at the first advance() with now_s ≥ s, and never before.
-// Wall-clock seconds, since that is what is on disk; a clock set forward brings what has become due;
-// of one that was set back the wheel must be told.
+// Wall-clock seconds, since that is what is on disk; a clock set forward brings what has become
+// due, and of one that was set back the wheel must be told.
 #pragma once
 
 #include <array>

@@ -10,9 +10,9 @@
 // with the next batch: its old bytes do not change. Beyond the zeroed end the file grows and each
 // sync costs more; nothing else changes.
 //
-// Close() leaves the zeros where they are: a log that is not needed any more is zeroed anew and used
-// again (zeroed_files.h), and cutting it would only give the file system work. ClosedLogs says where
-// the others end.
+// Close() leaves the zeros where they are: a log that is not needed any more is zeroed anew and
+// used again (zeroed_files.h), and cutting it would only give the file system work. ClosedLogs says
+// where the others end.
 //
 // Bytes that were appended and not synced are lost with the process: whoever needs an answer asks
 // for Sync().

@@ -38,8 +38,8 @@ struct LogFiles {
     std::function<uint64_t()> sync_us;
 };
 
-// `target` null: the operating system's; `directory`: the queue's. Falls back step by step, saying so: without io_uring plain
-// system calls, without O_DIRECT the page cache.
+// `target` null: the operating system's; `directory`: the queue's. Falls back step by step, saying
+// so: without io_uring plain system calls, without O_DIRECT the page cache.
 LogFiles make_log_file_system(const std::shared_ptr<rocksdb::FileSystem>& target,
                               const std::string& directory, const LogFileOptions& options,
                               Log& log);

@@ -6,7 +6,7 @@
 // own cuts such a file shorter step by step, syncing each step (or the journal would save them all
 // up for its next commit) and leaving the disk to others in between.
 //
-// The name is free at once; the room comes back at some 200 MiB a second. Where much waits already,
+// The name is free at once; the room comes back at 250 MiB a second at most. Where much waits already,
 // or the disk is short, nobody has time for this. What a process leaves behind is called
 // removed-N.spare and goes at the next start (zeroed_files.h).
 //
