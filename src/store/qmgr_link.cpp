@@ -18,7 +18,6 @@ void QmgrLink::on_up(AnswerQueue& answers) {
     answers_ = &answers;
     gap_from_ = kNoMessage;
     recorded_.reset();
-    outcomes_waiting_ = 0;
     if (qmgr_ == incarnation()) return;  // it goes on where its old channel ended
     qmgr_ = incarnation();
     told_.clear();

@@ -102,6 +102,9 @@ void StoreService::on_peer_up(Peer& peer) {
     peer.service_data = &answers;
     if (held_) peer.pause();
     if (peer.role() != Role::qmgr) return;
+    // What the one before it said last may still be in the batch: this one is not to be told of the
+    // queue as it was before that.
+    if (qmgr_.outcomes_waiting() > 0) end_batch();
     qmgr_.on_up(answers);
     take_back_loans(nullptr);
 }
@@ -149,9 +152,13 @@ void StoreService::on_record(Peer& peer, uint16_t type, std::string_view body) {
     } else {
         peers_->misbehaved(peer, "unknown record");
     }
-    if (!batch_is_full()) return;
+    if (batch_is_full()) end_batch();
+}
+
+// It is written at the end of the turn; the rest of the rings is the next one.
+void StoreService::end_batch() {
     commit_now_ = true;
-    hold_peers();  // the rest of the rings is the next batch
+    hold_peers();
     world_.loop.request_turn_end(*this);
 }
 

@@ -101,6 +101,7 @@ class StoreService final : public Service, public TurnListener {
     void commit();
     void answer_all(wire::CommitOutcome outcome);
     void fail(const char* why);
+    void end_batch();
     void hold_peers();
     void resume_peers();
 

@@ -296,6 +296,33 @@ TEST_F(StoreServiceTest, OutcomesAreRecordedSoonWithoutMailAndWithTheNextBatchOt
     EXPECT_FALSE(store->has_message(first + 1));
 }
 
+// The store was stopped, qmgr died meanwhile, and the next one has asked already.
+TEST_F(StoreServiceTest, TheNextQmgrReadsWhatTheOneBeforeItSaidLast) {
+    const MessageId id = lease();
+    submit(id, "h\r\n", "b\r\n", 1);
+    run();
+    const std::string state = deferred_state(1'800'000'000);
+    wire::RecordOutcome outcome;
+    outcome.sequence = 1;
+    outcome.id = id;
+    outcome.state = state;
+    qmgr_.say(outcome);
+    FarEnd next(1 << 20);
+    next.say(wire::ScanRequest{kNoMessage, 10});
+    next.say(wire::LoadMessage{id, true});
+    peers_->remove(kQmgr);
+    link(next, Role::qmgr, kQmgr + 10, std::nullopt);
+    run();
+    const auto loaded = next.hear<wire::QueuedMessage>();
+    ASSERT_EQ(loaded.size(), 1u);
+    EXPECT_EQ(loaded[0].state, state);
+    const auto pages = next.hear<wire::ScanPage>();
+    ASSERT_EQ(pages.size(), 1u);
+    ASSERT_EQ(pages[0].entries.size(), 1u);
+    EXPECT_EQ(pages[0].entries[0].due_s, 1'800'000'000u);
+    EXPECT_TRUE(next.hear<wire::OutcomeRecorded>().empty()) << "it has said nothing yet";
+}
+
 TEST_F(StoreServiceTest, AnOutcomeRepeatedAfterTheRemovalLeavesNothingBehind) {
     const MessageId id = lease();
     submit(id, "h\r\n", "b\r\n", 1);
