@@ -216,6 +216,8 @@ void SimLoop::wake(int64_t at_us) {
 
 void SimLoop::hang(int64_t for_us) {
     if (in_turn_) return stand_still(for_us);
+    if (still_until_us_ < world_.now_us()) still_since_us_ = world_.now_us();
+    still_until_us_ = std::max(still_until_us_, world_.now_us() + for_us);
     busy_until_us_ = std::max(busy_until_us_, world_.now_us() + for_us);
     if (turn_at_us_ >= busy_until_us_) return;
     turn_at_us_ = kNeverUs;
@@ -240,6 +242,10 @@ void SimLoop::turn() {
     listeners_.run();
     step();
     const int64_t heard_after_us = std::exchange(stands_still_us_, 0);
+    if (heard_after_us > 0) {
+        still_since_us_ = now_us_;
+        still_until_us_ = now_us_ + heard_after_us;
+    }
     for (const int doorbell : to_ring_) {
         if (!doomed_) world_.ring(doorbell, heard_after_us);
     }

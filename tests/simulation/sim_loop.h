@@ -61,6 +61,11 @@ class SimLoop final : public Loop {
     // that much later.
     void hang(int64_t for_us);
 
+    // No turn of it began in all that time. `from_us` is not long ago, `until_us` may be to come.
+    bool stands_still(int64_t from_us, int64_t until_us) const noexcept {
+        return still_since_us_ <= from_us && until_us <= still_until_us_;
+    }
+
     int64_t now_us() const noexcept override { return now_us_; }
 
     int64_t wall_us() const noexcept override { return wall_us_; }
@@ -145,6 +150,8 @@ class SimLoop final : public Loop {
     uint64_t turns_ = 0;
     uint64_t steps_to_death_ = 0;
     int64_t stands_still_us_ = 0;
+    int64_t still_since_us_ = 0;  // the last time that it stood still, or does
+    int64_t still_until_us_ = -1;
     bool doomed_ = false;
     bool in_turn_ = false;
     bool asleep_ = false;

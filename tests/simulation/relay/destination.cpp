@@ -27,8 +27,8 @@ class Destination::Session final : private Connection::Handler, private ByteSink
     Session(Destination& home, Socket socket)
         : home_(home),
           socket_(socket),
-          agent_(home.loop_.peer_of(socket).ip),
-          heard_bytes_(home.world_.network().taken_by_peer(socket)),
+          origin_{home.loop_.peer_of(socket).ip, home.world_.now_us(),
+                  home.world_.network().taken_by_peer(socket)},
           connection_(home.loop_, socket, static_cast<Connection::Handler&>(*this)),
           delay_(timer_calls<&Session::say, Session>(), this) {
         connection_.start();
@@ -58,7 +58,7 @@ class Destination::Session final : private Connection::Handler, private ByteSink
 
     // For the story.
     void note(std::string_view what) const {
-        home_.ledger_.note(home_.address_.text() + " to " + agent_.text() + " " +
+        home_.ledger_.note(home_.address_.text() + " to " + origin_.agent.text() + " " +
                            std::to_string(static_cast<int32_t>(socket_)) + ": " +
                            std::string(what));
     }
@@ -79,8 +79,7 @@ class Destination::Session final : private Connection::Handler, private ByteSink
 
     Destination& home_;
     Socket socket_;
-    IpAddress agent_;
-    std::shared_ptr<const uint64_t> heard_bytes_;
+    Ledger::Origin origin_;
     Connection connection_;
     Timer delay_;
     std::string line_;
@@ -196,7 +195,7 @@ void Destination::Session::on_rcpt(std::string_view line) {
             ? std::string_view()
             : line.substr(begin + 1, end - begin - 1);
     const auto key = home_.ledger_.on_attempt(
-        address, agent_, home_.world_.network().peer_holds(socket_), heard_bytes_, mail_mark_);
+        address, origin_, home_.world_.network().peer_holds(socket_), mail_mark_);
     if (!key) return answer("550 5.1.1 who?");
     const auto end_with = [&](Attempt::End how, const char* reply) {
         home_.ledger_.at(*key).end = how;

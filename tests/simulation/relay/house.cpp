@@ -53,7 +53,7 @@ void House::keep_line(std::string line) {
     char stamp[32];
     std::snprintf(stamp, sizeof stamp, "%10.6f ", static_cast<double>(now_us) / 1e6);
     log_.push_back(stamp + std::move(line));
-    if (log_.size() > kLogLinesMax) log_.pop_front();
+    if (log_.size() > options_.log_lines_max) log_.pop_front();
 }
 
 void House::say(const std::string& what) { keep_line("== " + what); }

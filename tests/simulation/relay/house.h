@@ -46,6 +46,7 @@ struct HouseOptions {
     Endpoint listen{IpAddress::v4(10, 0, 0, 1), 25};
     uint64_t arena_bytes = 4 * kMiB;       // of each owner: small, so that bounds are met
     uint32_t ring_bytes_max = 256 * 1024;  // the same
+    size_t log_lines_max = 8000;           // the last of them are kept
 };
 
 // Told of what happens, as it happens; may kill.
@@ -135,7 +136,6 @@ class House {
 
  private:
     friend class SimProcess;
-    static constexpr size_t kLogLinesMax = 8000;
 
     void spawn(Role role, uint16_t instance);
     void respawn_later(Role role, uint16_t instance);

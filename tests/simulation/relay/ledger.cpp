@@ -5,12 +5,16 @@
 
 #include "mail/queue_id.h"
 
+#include "scheduler/qmgr_service.h"
+
 namespace posthaste::simulation {
 
 namespace {
 
 // Network, turns and rounding between the moment a server speaks and the moment qmgr counts from.
 constexpr int64_t kSlackUs = 2 * kSecondUs;
+// To be introduced, and to say something.
+constexpr int64_t kJustInTimeUs = 10 * kMsUs;
 
 struct Name {
     uint64_t message = 0;
@@ -120,10 +124,8 @@ const PendingGroup* Ledger::group_of(const House::Durable& durable,
     return nullptr;
 }
 
-std::optional<Ledger::Key> Ledger::on_attempt(std::string_view address, const IpAddress& agent,
-                                              bool is_held,
-                                              std::shared_ptr<const uint64_t> heard_bytes,
-                                              uint64_t mail_mark) {
+std::optional<Ledger::Key> Ledger::on_attempt(std::string_view address, const Origin& origin,
+                                              bool is_held, uint64_t mail_mark) {
     const auto name = parse(address);
     const auto found = name ? rows_.find(name->message) : rows_.end();
     if (found == rows_.end() || name->recipient >= found->second.recipients.size()) {
@@ -134,22 +136,21 @@ std::optional<Ledger::Key> Ledger::on_attempt(std::string_view address, const Ip
     Row& row = found->second;
     Recipient& recipient = row.recipients[name->recipient];
     if (row.id == kNoMessage) learn_ids();
-    SimProcess* const process = house_.at(agent);
+    SimProcess* const process = house_.at(origin.agent);
     Attempt attempt;
     attempt.at_us = house_.world().now_us();
     attempt.wall_us = house_.world().wall_us();
     attempt.agent = process == nullptr ? 0 : process->incarnation();
-    attempt.heard_bytes = std::move(heard_bytes);
+    attempt.heard_bytes = origin.heard_bytes;
     attempt.mail_mark = mail_mark;
     const auto durable = row.id == kNoMessage ? std::nullopt : house_.durable(row.id);
-    if (durable) {
-        row.arrived_wall_us = durable->arrived_wall_us;
-        const PendingGroup* const group = group_of(*durable, recipient.address);
-        if (group != nullptr) attempt.attempts_before = group->attempts;
-    }
+    if (durable) row.arrived_wall_us = durable->arrived_wall_us;
+    attempt.attempts_before = attempts_on_disk(row, name->recipient);
     // Words of the dead, or of a connection that was given up, are no attempt of now: whoever sent
     // them has counted it as failed, long ago perhaps.
-    attempt.stale = process == nullptr || !is_held;
+    const auto unheard = unheard_us_.find(attempt.agent);
+    attempt.stale = process == nullptr || !is_held ||
+                    (unheard != unheard_us_.end() && origin.since_us <= unheard->second);
     attempt.excused = attempt.stale;
     wall_high_us_ = std::max(wall_high_us_, attempt.wall_us);
     if (!attempt.stale) check_time(row, recipient, durable ? &*durable : nullptr);
@@ -238,22 +239,64 @@ bool Ledger::is_recorded(Row& row, uint32_t number, const Attempt& attempt) {
     return attempt.end != Attempt::End::taken && group->attempts > attempt.attempts_before;
 }
 
+// Nothing: the store is down.
+std::optional<uint32_t> Ledger::attempts_on_disk(Row& row, uint32_t number) {
+    if (!house_.store_is_up()) return std::nullopt;
+    const auto durable = row.id == kNoMessage ? std::nullopt : house_.durable(row.id);
+    const PendingGroup* const group =
+        durable ? group_of(*durable, row.recipients[number].address) : nullptr;
+    return group == nullptr ? 0 : group->attempts;
+}
+
 void Ledger::on_ending(SimProcess& process, bool crashed) {
     // An agent that goes while there is no qmgr takes along what it could not tell: as if it died.
     if (process.role() != Role::smtp || (!crashed && process.knows(Role::qmgr))) return;
+    doubt(process.incarnation());
+}
+
+// What it heard and did not pass on may be done again.
+void Ledger::doubt(uint32_t agent) {
     for (auto& [message, row] : rows_) {
         for (Recipient& recipient : row.recipients) {
             for (Attempt& attempt : recipient.attempts)
-                attempt.unclear |= attempt.agent == process.incarnation() && !attempt.excused;
+                attempt.unclear |= attempt.agent == agent && !attempt.excused;
         }
     }
     if (house_.store_is_up()) on_store_up();
+}
+
+void Ledger::on_qmgr_up(const SimProcess& qmgr) {
+    house_.world().after(QmgrService::kAgentsPatienceUs - kJustInTimeUs,
+                         [this, who = qmgr.incarnation(), up_us = house_.world().now_us()] {
+                             look_for_the_unheard(who, up_us);
+                         });
+}
+
+// Agents that could not say what they hold for the qmgr before this one: they have not moved since
+// it came, and will not before it begins without them.
+void Ledger::look_for_the_unheard(uint32_t qmgr, int64_t qmgr_up_us) {
+    const int64_t begins_us = qmgr_up_us + QmgrService::kAgentsPatienceUs;
+    const auto alive = house_.alive();
+    if (std::none_of(alive.begin(), alive.end(),
+                     [&](const SimProcess* each) { return each->incarnation() == qmgr; }))
+        return;
+    for (SimProcess* const agent : alive) {
+        if (agent->role() != Role::smtp || agent->incarnation() > qmgr ||
+            !agent->loop().stands_still(qmgr_up_us + kJustInTimeUs, begins_us))
+            continue;
+        unheard_us_[agent->incarnation()] = begins_us;
+        note("unheard: " + agent->name());
+        doubt(agent->incarnation());
+    }
 }
 
 void Ledger::on_store_up() {
     for (auto& [message, row] : rows_) {
         for (uint32_t number = 0; number < row.recipients.size(); ++number) {
             for (Attempt& attempt : row.recipients[number].attempts) {
+                // While it was down nothing was recorded.
+                if (!attempt.attempts_before)
+                    attempt.attempts_before = attempts_on_disk(row, number);
                 if (!attempt.unclear) continue;
                 attempt.unclear = false;
                 attempt.excused = !is_recorded(row, number, attempt);

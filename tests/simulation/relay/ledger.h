@@ -7,7 +7,10 @@
 //
 //   heard    the answer's bytes were handed to the agent that asked (the network counts them)
 //   excused  the agent died before what it had heard was on disk: the disk is looked at in that
-//            moment, or as soon as the store is up again
+//            moment, or as soon as the store is up again. The same if it hung so long that a new
+//            qmgr had to begin without its word (QmgrService::kAgentsPatienceUs)
+//   stale    whoever sent these words had been given up before they came; or it did not know yet,
+//            hung in that way, that its qmgr was dead
 //
 // and from that what may happen next: an attempt whose answer was heard and that is not excused is
 // known to the relay for ever. So a second delivery is a fault unless the first one's answer was
@@ -34,10 +37,10 @@ struct Attempt {
     int64_t wall_us = 0;
     uint32_t agent = 0;  // incarnation; 0: of nobody who is alive
     End end = End::open;
-    uint32_t attempts_before = 0;  // as on disk when it began
-    bool stale = false;            // its connection was given up before these words came
+    std::optional<uint32_t> attempts_before;  // as on disk when it began; nothing: unknown yet
+    bool stale = false;
     bool excused = false;
-    bool unclear = false;  // the agent died while the store was down: looked at when it is up
+    bool unclear = false;  // to be excused, or not, when the store is up
     std::shared_ptr<const uint64_t> heard_bytes;
     uint64_t mail_mark = UINT64_MAX;  // so many heard: the relay knows that the server spoke
     uint64_t end_mark = UINT64_MAX;   // … and knows the end
@@ -69,9 +72,17 @@ class Ledger {
         size_t attempt;
     };
 
-    // Nothing: not an address of ours, which is a fault.
-    std::optional<Key> on_attempt(std::string_view address, const IpAddress& agent, bool is_held,
-                                  std::shared_ptr<const uint64_t> heard_bytes, uint64_t mail_mark);
+    // A connection, as the destination knows it.
+    struct Origin {
+        IpAddress agent;
+        int64_t since_us;
+        std::shared_ptr<const uint64_t> heard_bytes;
+    };
+
+    // `is_held`: the agent still has the connection. Nothing: not an address of ours, which is a
+    // fault.
+    std::optional<Key> on_attempt(std::string_view address, const Origin& origin, bool is_held,
+                                  uint64_t mail_mark);
 
     Attempt& at(const Key& key) {
         return rows_[key.message].recipients[key.recipient].attempts[key.attempt];
@@ -85,6 +96,7 @@ class Ledger {
     // ---- the house
     void on_ending(SimProcess& process, bool crashed);
     void on_store_up();
+    void on_qmgr_up(const SimProcess& qmgr);
 
     void before_clock_step();
 
@@ -132,7 +144,9 @@ class Ledger {
     bool is_of_another_clock(int64_t due_wall_us) const;
     void check_time(const Row& row, const Recipient& recipient, const House::Durable* durable);
     bool is_recorded(Row& row, uint32_t number, const Attempt& attempt);
-    void look_at_disk(uint32_t agent);
+    std::optional<uint32_t> attempts_on_disk(Row& row, uint32_t number);
+    void look_for_the_unheard(uint32_t qmgr, int64_t qmgr_up_us);
+    void doubt(uint32_t agent);
     const PendingGroup* group_of(const House::Durable& durable, std::string_view address) const;
     void judge_recipient(const Row& row, const Recipient& recipient,
                          const std::map<MessageId, House::Durable>& left,
@@ -142,6 +156,7 @@ class Ledger {
     Limits limits_;
     std::map<uint64_t, Row> rows_;
     std::map<MessageId, uint64_t> message_of_;
+    std::map<uint32_t, int64_t> unheard_us_;  // agents, and when a qmgr last began without them
     std::string fault_;
     int64_t clock_stepped_us_ = -1;
     int64_t wall_high_us_ = 0;

@@ -76,7 +76,7 @@ Sum run_seeds(uint64_t first, uint64_t end, const Wish& wish) {
     using posthaste::simulation::run_scenario;
     Sum sum;
     for (uint64_t seed = first; seed < end; ++seed) {
-        Verdict verdict = run_scenario(seed, wish.story, wish.trace);
+        Verdict verdict = run_scenario(seed, wish.story || wish.only_one, wish.trace);
         if (wish.only_one || seed % kTwiceEvery == 0) {
             const Verdict again = run_scenario(seed, false, wish.trace);
             if (again.trace_hash != verdict.trace_hash) {

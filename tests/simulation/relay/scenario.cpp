@@ -17,13 +17,21 @@ constexpr uint64_t kStepsMax = 5'000'000;
 constexpr int64_t kHealthyWaitUsMax = 2 * kMinuteUs;
 // Attempts end with the lifetime; then there is nothing left that could move.
 constexpr int64_t kPatienceUs = 8 * kDayUs;
+constexpr size_t kStoryLinesMax = 2'000'000;
+
+// A story from its beginning, however long it gets.
+HouseOptions with_story(HouseOptions options, bool story) {
+    if (story) options.log_lines_max = kStoryLinesMax;
+    return options;
+}
 
 class Scenario final : private HouseWatcher, private Destination::Watcher {
  public:
-    Scenario(uint64_t seed, bool trace)
-        : world_(seed),
+    Scenario(uint64_t seed, bool story, bool trace)
+        : story_(story),
+          world_(seed),
           plan_(Plan::draw(world_)),
-          house_(world_, plan_.house, static_cast<HouseWatcher&>(*this)),
+          house_(world_, with_story(plan_.house, story), static_cast<HouseWatcher&>(*this)),
           ledger_(house_,
                   {plan_.minimal_backoff_us, 13 * plan_.minimal_backoff_us, plan_.lifetime_us}) {
         if (trace)
@@ -37,7 +45,7 @@ class Scenario final : private HouseWatcher, private Destination::Watcher {
         for (auto& destination : destinations_) world_.kill(destination->loop());
     }
 
-    Verdict run(bool story) {
+    Verdict run() {
         set_up();
         house_.start();
         for (auto& source : sources_) source->start();
@@ -48,14 +56,14 @@ class Scenario final : private HouseWatcher, private Destination::Watcher {
                          kStepsMax);
         // Whatever is still on its way back (blocks, forgotten peers, late answers) has a moment.
         world_.run_for(30 * kMinuteUs, kStepsMax);
-        return judge(story);
+        return judge();
     }
 
  private:
     void set_up();
     void clear_up();
     bool came_home();
-    Verdict judge(bool story);
+    Verdict judge();
     std::string state_of_qmgr();
     void judge_memory(const std::function<void(std::string)>& fail);
     void judge_calm(const std::function<void(std::string)>& fail);
@@ -90,6 +98,7 @@ class Scenario final : private HouseWatcher, private Destination::Watcher {
         return Random(world_.seed() ^ (message * 1000003 + what)).next();
     }
 
+    const bool story_;
     SimWorld world_;
     Plan plan_;
     House house_;
@@ -261,6 +270,7 @@ void Scenario::break_disk(const Blow& blow) {
 
 void Scenario::on_started(SimProcess& process) {
     if (process.role() == Role::store) ledger_.on_store_up();
+    if (process.role() == Role::qmgr) ledger_.on_qmgr_up(process);
     if (process.role() == kill_next_of_) {
         kill_next_of_ = Role::master;
         house_.kill_after(process.role(), process.instance(), 1 + world_.random() % 150);
@@ -353,7 +363,7 @@ void Scenario::judge_calm(const std::function<void(std::string)>& fail) {
         fail("mail for a healthy destination waited " + std::to_string(waited_us / kMsUs) + " ms");
 }
 
-Verdict Scenario::judge(bool story) {
+Verdict Scenario::judge() {
     Verdict verdict;
     const auto fail = [&](const std::string& why) {
         verdict.ok = false;
@@ -386,14 +396,14 @@ Verdict Scenario::judge(bool story) {
     verdict.steps = world_.steps();
     verdict.virtual_us = world_.now_us();
     verdict.trace_hash = world_.trace_hash();
-    if (!verdict.ok || story) verdict.story.assign(house_.log().begin(), house_.log().end());
+    if (!verdict.ok || story_) verdict.story.assign(house_.log().begin(), house_.log().end());
     return verdict;
 }
 
 }  // namespace
 
 Verdict run_scenario(uint64_t seed, bool story, bool trace) {
-    return Scenario(seed, trace).run(story);
+    return Scenario(seed, story, trace).run();
 }
 
 }  // namespace posthaste::simulation

@@ -8,8 +8,7 @@
 //   - nobody has it twice, unless the server's answer to the first one was not heard, or the agent
 //     that had heard it died before it was on disk
 //   - what arrives is what was sent, to the byte, under one queue id that nothing else has
-//   - nothing was attempted before its time or after its lifetime, by the server's clock and by
-//   what
+//   - nothing was attempted before its time or after its lifetime, by the server's clock and by what
 //     was on disk
 //   - the queue is empty but for what is held, nothing is in quarantine, all lent memory is back
 //     with its owner, qmgr has no message, no job and no lane left
@@ -40,7 +39,7 @@ struct Verdict {
     std::vector<std::string> story;  // the log, when it failed or was asked for
 };
 
-// trace: every callback of every process too.
+// story: the log from its beginning, else its last lines. trace: every callback of every process too.
 Verdict run_scenario(uint64_t seed, bool story, bool trace);
 
 }  // namespace posthaste::simulation
