@@ -67,6 +67,10 @@ class Introductions::Link {
         return terms_.own_ring_bytes != 0 || terms_.peer_ring_bytes != 0;
     }
 
+    bool is_reader_only() const noexcept {
+        return !has_rings() && terms_.we_read_arena && !terms_.we_lend_arena;
+    }
+
     uint32_t own_bytes() const noexcept {
         return segment_bytes(terms_.own_ring_bytes, terms_.peer_ring_bytes);
     }
@@ -98,8 +102,10 @@ class Introductions::Link {
 };
 
 void Introductions::Link::start() {
-    const auto greeted = greet();
-    if (!greeted) return close_for(greeted.error());
+    if (!is_reader_only()) {
+        const auto greeted = greet();
+        if (!greeted) return close_for(greeted.error());
+    }
     owner_.loop_.watch(socket_done_, socket_.get());
     owner_.loop_.timers().set(patience_, owner_.loop_.now_us() + kPatienceUs);
 }
@@ -199,10 +205,12 @@ Result<void> Introductions::Link::establish(ControlMessage& message) {
     if (terms_.we_read_arena) {
         ASSIGN_OR_RETURN(parts.arena, ArenaView::map(incarnation(), message.fds[ring_fds].get()));
     }
+    if (is_reader_only()) RETURN_IF_ERROR(greet());
     if (has_rings()) owner_.loop_.watch(doorbell_done_, own_doorbell_.get());
     state_ = State::established;
     patience_.cancel();
     owner_.peers_.add(std::move(parts));
+    if (terms_.we_read_arena) owner_.tell_gone(*this);
     return {};
 }
 
@@ -294,7 +302,16 @@ void Introductions::on_removed(uint32_t incarnation) {
     tell_forgotten(incarnation);
 }
 
+void Introductions::tell_gone(Link& link) {
+    for (const uint32_t incarnation : gone_) {
+        if (!link.tell_forgotten(incarnation))
+            return link.close_for(std::string_view("it does not read its link"));
+    }
+}
+
 void Introductions::tell_forgotten(uint32_t incarnation) {
+    if (gone_.size() == kGoneMax) gone_.pop_front();
+    gone_.push_back(incarnation);
     for (size_t i = 0; i < links_.size(); ++i) {
         Link& link = *links_[i];
         if (link.state() != Link::State::established || !link.reads_arena()) continue;

@@ -2,11 +2,13 @@
 // the handshake to the end. Owned by service_main.cpp; feeds Peers.
 //
 // One link is one SOCK_SEQPACKET pair with runtime/control.h's framing. Both sides speak first,
-// nobody waits:
+// nobody waits, but for who only reads an arena: it greets when it has mapped that, so that its
+// owner meets nobody to whom its bytes mean nothing yet.
 //
 //   ─► Hello {+ ring segment, doorbell} {+ arena}     what master has promised the other side
 //   ◄─ Hello …
-//   ◄─► Forgotten {incarnation}                       only from an arena's reader to its owner
+//   ◄─► Forgotten {incarnation}                       only from an arena's reader to its owner, the last
+//                                                     kGoneMax again to each owner it meets
 //   end of file                                       the peer died, or has closed the link
 //
 //   greeting ──right Hello──► established ──end of file, misbehaviour, Forget──► leaving ──► gone
@@ -18,6 +20,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -75,6 +78,7 @@ struct Forgotten {
 class Introductions {
  public:
     static constexpr int64_t kPatienceUs = 60 * kSecondUs;
+    static constexpr size_t kGoneMax = 16;
 
     struct Self {
         Role role = Role::master;
@@ -109,6 +113,7 @@ class Introductions {
     Link* find(uint32_t incarnation) noexcept;
     void on_removed(uint32_t incarnation);
     void tell_forgotten(uint32_t incarnation);
+    void tell_gone(Link& link);
     void reap();
 
     Loop& loop_;
@@ -116,6 +121,7 @@ class Introductions {
     Self self_;
     Listener& listener_;
     std::vector<std::unique_ptr<Link>> links_;
+    std::deque<uint32_t> gone_;  // the last; an owner may hear of our link before it hears of them
     Timer reap_timer_;
 };
 

@@ -120,20 +120,62 @@ TEST(Introductions, ASilentSideListensWithASmallSegment) {
     EXPECT_EQ(postlogd.said.size(), 2U);
 }
 
+// smtpd lends to the store, and nothing else.
+struct Loan {
+    explicit Loan(uint32_t store = 2)
+        : to_smtpd(terms(Role::store, store)), to_store(terms(Role::smtpd, 1)) {
+        to_smtpd.own_ring_bytes = to_smtpd.peer_ring_bytes = to_store.own_ring_bytes =
+            to_store.peer_ring_bytes = 0;
+        to_smtpd.we_lend_arena = true;
+        to_store.we_read_arena = true;
+    }
+
+    control::Introduce to_smtpd;
+    control::Introduce to_store;
+};
+
 TEST(Introductions, AnArenaGoesToItsReaderOnly) {
     Process smtpd(Role::smtpd, 1, true);
     Process store(Role::store, 2);
-    auto to_smtpd = terms(Role::store, 2);
-    auto to_store = terms(Role::smtpd, 1);
-    to_smtpd.own_ring_bytes = to_smtpd.peer_ring_bytes = to_store.own_ring_bytes =
-        to_store.peer_ring_bytes = 0;
-    to_smtpd.we_lend_arena = true;
-    to_store.we_read_arena = true;
-    introduce(smtpd, to_smtpd, store, to_store);
+    const Loan loan;
+    introduce(smtpd, loan.to_smtpd, store, loan.to_store);
+    EXPECT_EQ(smtpd.take(), Said{"up store/0"});
     EXPECT_EQ(store.take(), Said{"up smtpd/0"});
     smtpd.arena->block(3)[7] = 'm';
     EXPECT_EQ(store.peers.bytes(1, 3, 7, 1), std::string_view("m"));
     EXPECT_FALSE(smtpd.peers.bytes(2, 0, 0, 1));
+}
+
+// Whatever the owner says of its bytes, to whom ever, the reader can find them.
+TEST(Introductions, AnOwnerMeetsItsReaderWhenThatHasMappedTheArena) {
+    Process smtpd(Role::smtpd, 1, true);
+    Process store(Role::store, 2);
+    const Loan loan;
+    auto pair = make_control_pair();
+    ASSERT_TRUE(pair);
+    smtpd.introductions->introduce(loan.to_smtpd, std::move(pair->first));
+    store.introductions->introduce(loan.to_store, std::move(pair->second));
+    for (int i = 0; i < 5; ++i) smtpd.run();
+    EXPECT_EQ(smtpd.take(), Said{}) << "the store has not read a word";
+    store.run();
+    EXPECT_EQ(store.take(), Said{"up smtpd/0"});
+    smtpd.run();
+    EXPECT_EQ(smtpd.take(), Said{"up store/0"});
+}
+
+// The owner may hear of the death last of all.
+TEST(Introductions, ANewReaderSaysWhoWasGoneBeforeTheyMet) {
+    Process smtpd(Role::smtpd, 1, true);
+    Process store(Role::store, 2);
+    for (uint32_t dead = 70; dead < 71 + Introductions::kGoneMax; ++dead)
+        store.introductions->forget(dead);
+    const Loan loan;
+    introduce(smtpd, loan.to_smtpd, store, loan.to_store);
+    const Said said = smtpd.take();
+    ASSERT_EQ(said.size(), 1 + Introductions::kGoneMax);
+    EXPECT_EQ(said.front(), "up store/0");
+    EXPECT_EQ(said[1], "store/0 forgot 71");
+    EXPECT_EQ(said.back(), "store/0 forgot " + std::to_string(70 + Introductions::kGoneMax));
 }
 
 TEST(Introductions, EndOfFileMeansThePeerDied) {
@@ -155,13 +197,8 @@ TEST(Introductions, EndOfFileMeansThePeerDied) {
 TEST(Introductions, AReaderTellsTheOwnerWhatItHasForgotten) {
     Process smtpd(Role::smtpd, 1, true);
     Process store(Role::store, 3);
-    auto to_smtpd = terms(Role::store, 3);
-    auto to_store = terms(Role::smtpd, 1);
-    to_smtpd.own_ring_bytes = to_smtpd.peer_ring_bytes = to_store.own_ring_bytes =
-        to_store.peer_ring_bytes = 0;
-    to_smtpd.we_lend_arena = true;
-    to_store.we_read_arena = true;
-    introduce(smtpd, to_smtpd, store, to_store);
+    const Loan loan(3);
+    introduce(smtpd, loan.to_smtpd, store, loan.to_store);
     {
         Process cleanup(Role::cleanup, 2);
         introduce(smtpd, terms(Role::cleanup, 2), cleanup, terms(Role::smtpd, 1));

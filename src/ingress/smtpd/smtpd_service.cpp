@@ -54,10 +54,16 @@ void SmtpdService::on_listener(std::string_view name, Socket socket) {
     listeners_.push_back(std::make_unique<Listener>(*this, name, socket));
     if (accepting_) return start_accepting();
     if (!accept_timer_.is_set())
-        world_.loop.timers().set(accept_timer_, world_.loop.now_us() + kIdPatienceUs);
+        world_.loop.timers().set(accept_timer_, world_.loop.now_us() + kStartPatienceUs);
 }
 
 void SmtpdService::on_accept_timer() { start_accepting(); }
+
+void SmtpdService::accept_if_ready() {
+    if (accepting_ || !has_ids_ || stores_ == 0) return;
+    accept_timer_.cancel();
+    start_accepting();
+}
 
 void SmtpdService::start_accepting() {
     if (draining_) return;
@@ -188,6 +194,7 @@ void SmtpdService::on_peer_up(Peer& peer) {
             break;
         case Role::store:
             ++stores_;
+            accept_if_ready();
             break;
         default:
             break;
@@ -234,10 +241,8 @@ bool SmtpdService::on_cleanup_record(Peer& cleanup, uint16_t type, std::string_v
     if (type == wire::LeaseGrant::kType) {
         wire::LeaseGrant grant;
         if (!wire::decode(body, grant) || !ids_.on_grant(cleanup, grant)) return false;
-        if (!accepting_) {
-            accept_timer_.cancel();
-            start_accepting();
-        }
+        has_ids_ = has_ids_ || grant.count > 0;
+        accept_if_ready();
         return true;
     }
     return false;

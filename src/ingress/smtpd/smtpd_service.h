@@ -6,9 +6,9 @@
 //                       here ◄── ClientNameRequest, Reply ────► rewrite
 //   our arena: read in place by cleanup and the store
 //
-// Clients are accepted once the first message ids are there, or kIdPatienceUs after the first
-// listening socket: whoever connects to a system that is just starting waits in the kernel's queue
-// instead of being refused.
+// Clients are accepted once the first message ids are there and a store knows our arena, or
+// kStartPatienceUs after the first listening socket: whoever connects to a system that is just
+// starting waits in the kernel's queue instead of being refused.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +53,7 @@ class SmtpdService final : public Service, private ClientSession::Owner {
     void on_forgotten(Peer& reader, uint32_t incarnation) override;
 
  private:
-    static constexpr int64_t kIdPatienceUs = 10 * kSecondUs;
+    static constexpr int64_t kStartPatienceUs = 10 * kSecondUs;
     static constexpr int64_t kAcceptAgainUs = kSecondUs;
     // Beyond smtpd_session_limit this many may be told so; others are dropped without a word.
     static constexpr size_t kTurnedAwayMax = 64;
@@ -68,6 +68,7 @@ class SmtpdService final : public Service, private ClientSession::Owner {
     };
 
     void start_accepting();
+    void accept_if_ready();
     void on_accept_timer();
     void on_accepted(Listener& listener, Socket socket);
     void on_gone(ClientSession& session) override;
@@ -89,6 +90,7 @@ class SmtpdService final : public Service, private ClientSession::Owner {
     Submissions submissions_;
     Shared shared_;
     bool accepting_ = false;
+    bool has_ids_ = false;  // the first ones came
     void stop_accepting();
 
     bool draining_ = false;

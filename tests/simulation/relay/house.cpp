@@ -5,6 +5,7 @@
 #include "base/assert.h"
 
 #include "mail/envelope.h"
+#include "runtime/introduction.h"
 
 #include "simulation/relay/make_service.h"
 
@@ -135,11 +136,8 @@ void House::introduce(SimProcess& a, SimProcess& b) {
     if (wire == nullptr) return;
     const WireEnd end_a = end_of(*wire, a.role_);
     const WireEnd end_b = end_of(*wire, b.role_);
-    if (end_a.own_ring_bytes == 0 && end_b.own_ring_bytes == 0) {
-        connect_one_way(a, b, end_a, std::nullopt, std::nullopt, -1, -1);
-        connect_one_way(b, a, end_b, std::nullopt, std::nullopt, -1, -1);
-        return;
-    }
+    if (end_a.own_ring_bytes == 0 && end_b.own_ring_bytes == 0)
+        return end_a.we_read_arena ? lend_arena(b, a) : lend_arena(a, b);
     const auto ring_bytes = [&](const WireEnd& end) {
         return end.own_ring_bytes == 0 ? kListenerOnlyRingBytes
                                        : std::min(end.own_ring_bytes, options_.ring_bytes_max);
@@ -152,43 +150,70 @@ void House::introduce(SimProcess& a, SimProcess& b) {
     Segment& of_b = make(end_b);
     const int bell_a = world_.make_doorbell(a.loop_);
     const int bell_b = world_.make_doorbell(b.loop_);
-    connect_one_way(a, b, end_a, Segment::alias(of_a), Segment::alias(of_b), bell_a, bell_b);
-    connect_one_way(b, a, end_b, Segment::alias(of_b), Segment::alias(of_a), bell_b, bell_a);
+    auto b_for_a =
+        connect_one_way(a, b, end_a, Segment::alias(of_a), Segment::alias(of_b), bell_a, bell_b);
+    auto a_for_b =
+        connect_one_way(b, a, end_b, Segment::alias(of_b), Segment::alias(of_a), bell_b, bell_a);
+    tell_later(a.incarnation_, meets(std::move(b_for_a)));
+    tell_later(b.incarnation_, meets(std::move(a_for_b)));
 }
 
-void House::connect_one_way(SimProcess& self, SimProcess& peer, const WireEnd& end,
-                            std::optional<Segment> own, std::optional<Segment> theirs,
-                            int own_doorbell, int peer_doorbell) {
-    PeerParts parts;
-    parts.role = peer.role_;
-    parts.instance = peer.instance_;
-    parts.incarnation = peer.incarnation_;
+// As runtime/introduction.h has it: the owner meets the reader when that has mapped the arena.
+void House::lend_arena(SimProcess& owner, SimProcess& reader) {
+    const Wire& wire = *wire_between(owner.role_, reader.role_);
+    auto for_owner = connect_one_way(owner, reader, end_of(wire, owner.role_), std::nullopt,
+                                     std::nullopt, -1, -1);
+    auto for_reader = connect_one_way(reader, owner, end_of(wire, reader.role_), std::nullopt,
+                                      std::nullopt, -1, -1);
+    tell_later(reader.incarnation_, [this, for_owner, for_reader](SimProcess& here) {
+        const uint32_t owner_number = for_reader->incarnation;
+        meets(for_reader)(here);
+        tell_owner(here, owner_number, meets(for_owner));
+        for (const uint32_t gone : here.gone_) tell_forgotten(here, owner_number, gone);
+    });
+}
+
+std::shared_ptr<PeerParts> House::connect_one_way(SimProcess& self, SimProcess& peer,
+                                                  const WireEnd& end, std::optional<Segment> own,
+                                                  std::optional<Segment> theirs, int own_doorbell,
+                                                  int peer_doorbell) {
+    auto parts = std::make_shared<PeerParts>();
+    parts->role = peer.role_;
+    parts->instance = peer.instance_;
+    parts->incarnation = peer.incarnation_;
     SimProcess::Link link{peer.incarnation_, end.we_read_arena, end.we_lend_arena,
                           own ? own->header() : nullptr, nullptr};
-    if (own) parts.channel.emplace(std::move(*own), std::move(*theirs));
-    if (end.we_read_arena) parts.arena = ArenaView::of(*peer.arena_);
-    parts.doorbell = peer_doorbell;
+    if (own) parts->channel.emplace(std::move(*own), std::move(*theirs));
+    if (end.we_read_arena) parts->arena = ArenaView::of(*peer.arena_);
+    parts->doorbell = peer_doorbell;
     if (own_doorbell >= 0) {
         link.doorbell_rung =
             std::make_unique<Completion>(runner_of<&SimProcess::on_doorbell, SimProcess>(), &self);
         self.loop_.watch(*link.doorbell_rung, own_doorbell);
     }
     self.links_.push_back(std::move(link));
-    // The handshake is done at some moment; a peer that died meanwhile is heard of right behind it.
-    auto shared = std::make_shared<PeerParts>(std::move(parts));
-    tell_later(self.incarnation_, [this, shared](SimProcess& here) {
-        if (by_incarnation(shared->incarnation) != nullptr) here.peers_->add(std::move(*shared));
-    });
+    return parts;
+}
+
+// The handshake is done at some moment; a peer that died meanwhile is heard of right behind it.
+std::function<void(SimProcess&)> House::meets(std::shared_ptr<PeerParts> parts) {
+    return [this, parts = std::move(parts)](SimProcess& here) {
+        if (by_incarnation(parts->incarnation) != nullptr) here.peers_->add(std::move(*parts));
+    };
 }
 
 // What master or a control socket tells a process, some time later, in a turn of its own.
 void House::tell_later(uint32_t incarnation, std::function<void(SimProcess&)> what) {
-    world_.after(world_.between(kNoticeUsMin, kNoticeUsMax),
-                 [this, incarnation, what = std::move(what)] {
-                     SimProcess* const here = by_incarnation(incarnation);
-                     if (here == nullptr || here->peers_ == nullptr) return;
-                     here->order([here, what] { what(*here); });
-                 });
+    tell_at(world_.now_us() + world_.between(kNoticeUsMin, kNoticeUsMax), incarnation,
+            std::move(what));
+}
+
+void House::tell_at(int64_t at_us, uint32_t incarnation, std::function<void(SimProcess&)> what) {
+    world_.at(at_us, [this, incarnation, what = std::move(what)] {
+        SimProcess* const here = by_incarnation(incarnation);
+        if (here == nullptr || here->peers_ == nullptr) return;
+        here->order([here, what] { what(*here); });
+    });
 }
 
 // ---- deaths
@@ -284,15 +309,32 @@ void House::bury(SimProcess& process) {
     if (process.role_ == Role::store) disk_.thaw();
 }
 
-// What runtime/introduction.h does: readers tell owners that nothing of the dead is left with them.
+// What runtime/introduction.h does: readers tell owners that nothing of the dead is left with them,
+// those they meet later too.
 void House::on_removed(SimProcess& process, uint32_t incarnation) {
+    process.gone_.push_back(incarnation);
+    if (process.gone_.size() > Introductions::kGoneMax) process.gone_.pop_front();
     for (const SimProcess::Link& link : process.links_) {
-        if (!link.we_read_arena || link.peer_incarnation == incarnation) continue;
-        tell_later(link.peer_incarnation,
-                   [reader = process.incarnation_, incarnation](SimProcess& here) {
-                       here.peers_->forgotten(reader, incarnation);
-                   });
+        if (!link.we_read_arena || process.peers_->find(link.peer_incarnation) == nullptr) continue;
+        tell_forgotten(process, link.peer_incarnation, incarnation);
     }
+}
+
+void House::tell_forgotten(SimProcess& reader, uint32_t owner, uint32_t incarnation) {
+    tell_owner(reader, owner, [reader = reader.incarnation_, incarnation](SimProcess& here) {
+        here.peers_->forgotten(reader, incarnation);
+    });
+}
+
+// One link brings everything in order.
+void House::tell_owner(SimProcess& reader, uint32_t owner, std::function<void(SimProcess&)> what) {
+    const auto link =
+        std::find_if(reader.links_.begin(), reader.links_.end(),
+                     [&](const SimProcess::Link& each) { return each.peer_incarnation == owner; });
+    ASSERT(link != reader.links_.end());
+    link->told_us =
+        std::max(link->told_us + 1, world_.now_us() + world_.between(kNoticeUsMin, kNoticeUsMax));
+    tell_at(link->told_us, owner, std::move(what));
 }
 
 // ---- the disk

@@ -140,10 +140,16 @@ class House {
     void spawn(Role role, uint16_t instance);
     void respawn_later(Role role, uint16_t instance);
     void introduce(SimProcess& a, SimProcess& b);
-    void connect_one_way(SimProcess& self, SimProcess& peer, const WireEnd& end,
-                         std::optional<Segment> own, std::optional<Segment> theirs,
-                         int own_doorbell, int peer_doorbell);
+    void lend_arena(SimProcess& owner, SimProcess& reader);
+    std::shared_ptr<PeerParts> connect_one_way(SimProcess& self, SimProcess& peer,
+                                               const WireEnd& end, std::optional<Segment> own,
+                                               std::optional<Segment> theirs, int own_doorbell,
+                                               int peer_doorbell);
+    std::function<void(SimProcess&)> meets(std::shared_ptr<PeerParts> parts);
     void tell_later(uint32_t incarnation, std::function<void(SimProcess&)> what);
+    void tell_owner(SimProcess& reader, uint32_t owner, std::function<void(SimProcess&)> what);
+    void tell_forgotten(SimProcess& reader, uint32_t owner, uint32_t incarnation);
+    void tell_at(int64_t at_us, uint32_t incarnation, std::function<void(SimProcess&)> what);
     void end(SimProcess& process, bool crashed);
     void die(SimProcess& process);
     void bury(SimProcess& process);

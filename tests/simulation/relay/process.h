@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -70,6 +71,7 @@ class SimProcess final : public Log {
         bool we_lend_arena;
         Segment::Header* own_indices;  // null: arena only; ours as long as the peer is known
         std::unique_ptr<Completion> doorbell_rung;
+        int64_t told_us = 0;  // when the peer hears the last of what we told it over the link
     };
 
     // What the others can see of a process that dies in the middle of a turn: the indices as they
@@ -102,6 +104,7 @@ class SimProcess final : public Log {
     std::optional<Arena> arena_;
     std::optional<World> world_;
     std::vector<Link> links_;
+    std::deque<uint32_t> gone_;  // the last that it knows to be dead
     std::vector<Seen> seen_;
     int order_bell_;
     Completion order_came_;

@@ -149,6 +149,7 @@ class SmtpdHouse : public ::testing::Test {
         rung.then = [this](const Event&) { peers->on_doorbell(); };
         loop.watch(rung.done, doorbell);
         service->on_listener("25", sim.network().listen(kServer));
+        if (has_store) add_store();
     }
 
     void TearDown() override {
@@ -308,6 +309,7 @@ class SmtpdHouse : public ::testing::Test {
     std::deque<Taken> taken;
     bool answers = true;
     int64_t answer_delay_us_max = 0;
+    bool has_store = true;  // from the beginning, one that has mapped our arena
     bool grants = true;
     bool queue_is_broken = false;  // grants nothing, and says so
     MessageId next_id = 1'700'000'000'000'000;

@@ -48,7 +48,6 @@ TEST_F(SmtpdServiceTest, TakesBlocksOnlyForContent) {
 
 TEST_F(SmtpdServiceTest, AnswersForACleanupThatDiedAndKeepsItsBlocksApart) {
     start();
-    add_store();
     FarEnd& first = add_cleanup(1);
     answers = false;
     TestClient& client = client_in_rcpt();
@@ -75,6 +74,7 @@ TEST_F(SmtpdServiceTest, FreesTheBlocksWhenNoStoreCanKnowThem) {
     FarEnd& cleanup = add_cleanup(1);
     answers = false;
     TestClient& client = client_in_rcpt();
+    peers->remove(kStore);
     run_a_message(client);
     ASSERT_TRUE(until([&] { return taken.size() == 1; }));
     kill_cleanup(cleanup);
@@ -83,7 +83,6 @@ TEST_F(SmtpdServiceTest, FreesTheBlocksWhenNoStoreCanKnowThem) {
 
 TEST_F(SmtpdServiceTest, FreesQuarantinedBlocksWhenTheStoreDies) {
     start();
-    add_store();
     FarEnd& cleanup = add_cleanup(1);
     answers = false;
     TestClient& client = client_in_rcpt();
@@ -156,6 +155,22 @@ TEST_F(SmtpdServiceTest, WaitsForIdsBeforeItAcceptsClients) {
     grants = true;
     ASSERT_TRUE(hears(client, 1));
     EXPECT_EQ(client.heard, "220 mx.example.com ESMTP Posthaste\r\n");
+}
+
+// Their mail would be answered 451: the store could not find its bytes.
+TEST_F(SmtpdServiceTest, WaitsForAStoreThatKnowsItsArenaBeforeItAcceptsClients) {
+    has_store = false;
+    const int64_t began_us = sim.now_us();
+    start();
+    add_cleanup(1);
+    clients.push_back(std::make_unique<TestClient>(client_loop));
+    TestClient& client = *clients.back();
+    pass(5 * kSecondUs);
+    EXPECT_EQ(client.heard, "");
+    add_store();
+    ASSERT_TRUE(hears(client, 1));
+    EXPECT_EQ(client.heard, "220 mx.example.com ESMTP Posthaste\r\n");
+    EXPECT_LT(sim.now_us(), began_us + 6 * kSecondUs) << "not when its patience was over";
 }
 
 TEST_F(SmtpdServiceTest, AsksAgainWhenTheStoreHasNoIdsJustNow) {

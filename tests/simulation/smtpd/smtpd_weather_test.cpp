@@ -13,7 +13,6 @@ class SmtpdServiceWeather : public SmtpdHouse, public ::testing::WithParamInterf
 
 TEST_P(SmtpdServiceWeather, LosesNothing) {
     start("message_size_limit = 100000\nsmtpd_hard_error_limit = 1000\n", 12);
-    add_store();
     add_cleanup(1);
     add_cleanup(2);
     sim.network().conditions.reset_permille = 1;
