@@ -467,6 +467,39 @@ TEST_F(QmgrServiceTest, BelievesNothingOfFormerJobsOfAnAgentThatHadNone) {
     EXPECT_EQ(jobs, 1U);
 }
 
+// The store would keep the bytes for a report that has come, or give them away before it has.
+TEST_F(QmgrServiceTest, ReleasesNothingBeforeTheStoreHasHeardWhatIsHeld) {
+    constexpr MessageId kMine = 5'000'000;
+    introduce(store_);
+    introduce(rewrite_);
+    introduce(agent_);
+    store_scans({});
+    // More than the store's ring takes at once.
+    constexpr size_t kParts = 50;
+    std::vector<wire::HeldJob> jobs(1000);
+    for (size_t part = 0; part < kParts; ++part) {
+        for (size_t i = 0; i < jobs.size(); ++i) jobs[i] = {6'000'000 + part * 1000 + i, 7, {0}};
+        say_held(agent_, jobs, part + 1 == kParts);
+    }
+    loop_.pass(QmgrService::kAgentsWaitUs + 20 * kMsUs);
+    announce(store_, kMine);
+    resolve();
+    const auto job = agent_.hear<wire::DeliveryJob>();
+    ASSERT_TRUE(job);
+    report(*job, 1);
+    size_t held = 0;
+    for (bool last = false; !last; loop_.turn()) {
+        const auto list = store_.hear<wire::HeldContent>();
+        ASSERT_TRUE(list) << "after " << held;
+        held += list->ids.size();
+        last = list->last;
+    }
+    EXPECT_EQ(held, kParts * jobs.size());
+    const auto release = store_.hear<wire::ReleaseContent>();
+    ASSERT_TRUE(release);
+    EXPECT_EQ(release->id, kMine);
+}
+
 TEST_F(QmgrServiceTest, DrainsOnceJobsAreReportedAndRecorded) {
     all_up();
     announce(store_, 5'000'000);

@@ -18,7 +18,9 @@ void StoreSide::on_up(Peer& peer) {
 
 void StoreSide::on_down() {
     peer_ = nullptr;
-    releases_.clear();
+    std::erase_if(of_content_, [](const auto& each) {
+        return std::holds_alternative<MessageId>(each);  // gone with its arena
+    });
     scan_wanted_.reset();
     scanning_ = false;
     scheduler_.on_store_down();
@@ -34,10 +36,7 @@ void StoreSide::send_waiting() {
     outcomes_.send([this](const std::string& body) {
         return peer_->send_bytes(wire::RecordOutcome::kType, body);
     });
-    size_t sent = 0;
-    while (sent < releases_.size() && peer_->send(wire::ReleaseContent{releases_[sent]})) ++sent;
-    releases_.erase(releases_.begin(), releases_.begin() + static_cast<ptrdiff_t>(sent));
-    send_held();
+    say_of_content();
     send_scan_request();
 }
 
@@ -54,32 +53,43 @@ void StoreSide::scan_from(MessageId after) {
 }
 
 void StoreSide::say_held(std::vector<AgentSide::HeldList> lists) {
-    for (AgentSide::HeldList& list : lists) held_.push_back(std::move(list));
-    send_held();
+    for (AgentSide::HeldList& list : lists) of_content_.emplace_back(std::move(list));
+    say_of_content();
 }
 
-void StoreSide::send_held() {
-    while (peer_ != nullptr && !held_.empty()) {
-        std::vector<MessageId>& ids = held_.front().ids;
-        const size_t count = std::min<size_t>(ids.size(), wire::kScanEntriesMax);
-        wire::HeldContent record;
-        record.agent = held_.front().agent;
-        record.ids.assign(ids.end() - static_cast<ptrdiff_t>(count), ids.end());
-        record.last = count == ids.size();
-        if (!peer_->send(record)) return;
-        ids.resize(ids.size() - count);
-        if (record.last) held_.pop_front();
+void StoreSide::say_of_content() {
+    while (peer_ != nullptr && !of_content_.empty()) {
+        auto& first = of_content_.front();
+        const auto* const id = std::get_if<MessageId>(&first);
+        const bool said = id != nullptr ? peer_->send(wire::ReleaseContent{*id})
+                                        : say_held_part(std::get<AgentSide::HeldList>(first));
+        if (!said) return;
+        if (id != nullptr || std::get<AgentSide::HeldList>(first).ids.empty())
+            of_content_.pop_front();
     }
 }
 
+// From its end. An empty list is said too: it is the agent's word.
+bool StoreSide::say_held_part(AgentSide::HeldList& list) {
+    const size_t count = std::min<size_t>(list.ids.size(), wire::kScanEntriesMax);
+    wire::HeldContent record;
+    record.agent = list.agent;
+    record.ids.assign(list.ids.end() - static_cast<ptrdiff_t>(count), list.ids.end());
+    record.last = count == list.ids.size();
+    if (!peer_->send(record)) return false;
+    list.ids.resize(list.ids.size() - count);
+    return true;
+}
+
 bool StoreSide::load(MessageId id) {
-    if (peer_ == nullptr || !releases_.empty() || outcomes_.has_unsent()) return false;
+    if (peer_ == nullptr || !of_content_.empty() || outcomes_.has_unsent()) return false;
     return peer_->send(wire::LoadMessage{id, true});
 }
 
 void StoreSide::release(MessageId id) {
     if (peer_ == nullptr) return;
-    if (!releases_.empty() || !peer_->send(wire::ReleaseContent{id})) releases_.push_back(id);
+    if (!of_content_.empty() || !peer_->send(wire::ReleaseContent{id}))
+        of_content_.emplace_back(id);
 }
 
 uint64_t StoreSide::record(wire::RecordOutcome& outcome, bool final) {

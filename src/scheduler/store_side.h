@@ -5,12 +5,14 @@
 //   skipped), while new messages are announced. A gap in the announcements is read over again.
 //
 // What must be said in order is: nothing is loaded while the release of bytes or an outcome waits
-// for room.
+// for room; releases and what agents hold do not overtake each other, else the store could give bytes
+// away that an agent sends from, or keep them for ever.
 #pragma once
 
 #include <deque>
 #include <optional>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "mail/wire/queued_message.h"
@@ -50,16 +52,17 @@ class StoreSide {
     bool on_recorded(std::string_view body);
     void send_waiting();
     void send_scan_request();
-    void send_held();
+    void say_of_content();
+    bool say_held_part(AgentSide::HeldList& list);
 
     Scheduler& scheduler_;
     AgentSide& agents_;
     Peer* peer_ = nullptr;
     OutcomeLog outcomes_;
-    std::vector<MessageId> releases_;       // for which there was no room
     std::optional<MessageId> scan_wanted_;  // not asked for yet
     bool scanning_ = false;                 // a page is to come
-    std::deque<AgentSide::HeldList> held_;  // not said yet
+    std::deque<std::variant<MessageId, AgentSide::HeldList>>
+        of_content_;  // to be said: released, held
     // Reused memory.
     wire::QueuedMessage queued_;
     wire::ScanPage page_;
