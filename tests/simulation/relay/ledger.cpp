@@ -158,9 +158,18 @@ std::optional<Ledger::Key> Ledger::on_attempt(std::string_view address, const Or
     return Key{name->message, name->recipient, recipient.attempts.size() - 1};
 }
 
-void Ledger::before_clock_step() {
+void Ledger::before_clock_step(int64_t by_us) {
     clock_stepped_us_ = house_.world().now_us();
     wall_high_us_ = std::max(wall_high_us_, house_.world().wall_us());
+    const int64_t latest_due_us = house_.world().wall_us() + by_us + longest_wait_us();
+    of_another_clock_.clear();
+    for (const MessageId id : house_.ids()) {
+        const auto durable = house_.durable(id);
+        if (!durable) continue;
+        for (const PendingGroup& group : durable->state.groups) {
+            if (group.due_s * kSecondUs > latest_due_us) of_another_clock_.emplace(id, group.due_s);
+        }
+    }
 }
 
 void Ledger::check_time(const Row& row, const Recipient& recipient, const House::Durable* durable) {
@@ -171,7 +180,7 @@ void Ledger::check_time(const Row& row, const Recipient& recipient, const House:
         if (group != nullptr && group->due_s == UINT32_MAX)
             fault(recipient.address + " was attempted, though it is held");
         else if (group != nullptr && group->due_s * kSecondUs > wall_high_us_ + kSecondUs &&
-                 !is_of_another_clock(group->due_s * kSecondUs))
+                 !is_of_another_clock(row.id, group->due_s))
             fault(recipient.address + " was attempted before the time that is on disk");
     }
     for (const Attempt& before : recipient.attempts) {
@@ -192,10 +201,15 @@ void Ledger::check_time(const Row& row, const Recipient& recipient, const House:
     }
 }
 
+int64_t Ledger::longest_wait_us() const {
+    return limits_.maximal_backoff_us + limits_.minimal_backoff_us;
+}
+
 // Further ahead than anybody is told to wait: written before the clock was set back.
-bool Ledger::is_of_another_clock(int64_t due_wall_us) const {
-    const int64_t longest_us = limits_.maximal_backoff_us + limits_.minimal_backoff_us;
-    return clock_stepped_us_ >= 0 && due_wall_us > house_.world().wall_us() + longest_us;
+bool Ledger::is_of_another_clock(MessageId id, uint32_t due_s) const {
+    return of_another_clock_.contains({id, due_s}) ||
+           (clock_stepped_us_ >= 0 &&
+            due_s * kSecondUs > house_.world().wall_us() + longest_wait_us());
 }
 
 void Ledger::on_content(const std::vector<Key>& recipients, std::string_view bytes) {

@@ -22,8 +22,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "simulation/relay/house.h"
@@ -98,7 +100,7 @@ class Ledger {
     void on_store_up();
     void on_qmgr_up(const SimProcess& qmgr);
 
-    void before_clock_step();
+    void before_clock_step(int64_t by_us);
 
     // ---- the end
     // Everything that was stored is done, or held for good.
@@ -141,7 +143,8 @@ class Ledger {
     void fault(std::string what);
     void learn_ids();
     void learn_id(uint64_t message, MessageId id);
-    bool is_of_another_clock(int64_t due_wall_us) const;
+    int64_t longest_wait_us() const;
+    bool is_of_another_clock(MessageId id, uint32_t due_s) const;
     void check_time(const Row& row, const Recipient& recipient, const House::Durable* durable);
     bool is_recorded(Row& row, uint32_t number, const Attempt& attempt);
     std::optional<uint32_t> attempts_on_disk(Row& row, uint32_t number);
@@ -160,6 +163,8 @@ class Ledger {
     std::string fault_;
     int64_t clock_stepped_us_ = -1;
     int64_t wall_high_us_ = 0;
+    std::set<std::pair<MessageId, uint32_t>>
+        of_another_clock_;  // times on disk when it was set back
     uint64_t acked_ = 0;
     uint64_t taken_ = 0;
     uint64_t held_ = 0;
