@@ -66,6 +66,9 @@ class SimLoop final : public Loop {
         return still_since_us_ <= from_us && until_us <= still_until_us_;
     }
 
+    // The end of the last time that it stood still, which may be to come; -1: it never did.
+    int64_t still_until_us() const noexcept { return still_until_us_; }
+
     int64_t now_us() const noexcept override { return now_us_; }
 
     int64_t wall_us() const noexcept override { return wall_us_; }

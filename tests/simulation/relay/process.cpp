@@ -91,17 +91,15 @@ void SimProcess::make_service() {
 void SimProcess::remember_what_is_seen() {
     seen_.clear();
     for (const Link& link : links_) {
-        if (link.own_indices == nullptr || peers_->find(link.peer_incarnation) == nullptr) continue;
+        if (link.own_indices == nullptr) continue;
         const Segment::Header& indices = *link.own_indices;
-        seen_.push_back({link.peer_incarnation, link.own_indices, indices.tail.load(),
-                         indices.head.load(), indices.sleep_count.load(),
-                         indices.wants_room.load()});
+        seen_.push_back({link.own_indices, indices.tail.load(), indices.head.load(),
+                         indices.sleep_count.load(), indices.wants_room.load()});
     }
 }
 
 void SimProcess::show_what_was_seen() {
     for (const Seen& seen : seen_) {
-        if (peers_->find(seen.peer_incarnation) == nullptr) continue;
         seen.indices->tail.store(seen.tail);
         seen.indices->head.store(seen.head);
         seen.indices->sleep_count.store(seen.sleep_count);

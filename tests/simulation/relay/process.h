@@ -69,15 +69,15 @@ class SimProcess final : public Log {
         uint32_t peer_incarnation;
         bool we_read_arena;
         bool we_lend_arena;
-        Segment::Header* own_indices;  // null: arena only; ours as long as the peer is known
+        Segment::Header* own_indices;  // null: arena only; the house keeps them
         std::unique_ptr<Completion> doorbell_rung;
         int64_t told_us = 0;  // when the peer hears the last of what we told it over the link
     };
 
     // What the others can see of a process that dies in the middle of a turn: the indices as they
-    // were published last. Records beyond them are as if never written.
+    // were published last, also to those whom it only meets in the rest of the turn. Records beyond
+    // them are as if never written.
     struct Seen {
-        uint32_t peer_incarnation;
         Segment::Header* indices;
         uint64_t tail, head, sleep_count, wants_room;
     };
