@@ -43,7 +43,8 @@ class QmgrLink {
     // list has come, and when a qmgr came or an agent went.
     void take_back(std::span<const uint32_t> agents);
 
-    bool is_up() const noexcept { return answers_ != nullptr; }
+    // The qmgr that came last is the one that counts.
+    bool is_with(const AnswerQueue& answers) const noexcept { return answers_ == &answers; }
 
     // Of this qmgr. `wrong` says which rule of the wire it broke.
     enum class Handled : uint8_t { ok, wrong, store_failed };

@@ -122,7 +122,7 @@ void StoreService::on_peer_down(Peer& peer) {
     auto* const answers = static_cast<AnswerQueue*>(peer.service_data);
     if (answers == nullptr) return;
     // Its requests in the batch are copies by now: they are written, and answered to nobody.
-    if (peer.role() == Role::qmgr) qmgr_.on_down();
+    if (qmgr_.is_with(*answers)) qmgr_.on_down();
     std::erase_if(answers_, [&](const auto& candidate) { return candidate.get() == answers; });
 }
 
@@ -133,7 +133,7 @@ AnswerQueue* StoreService::answers_of(uint32_t incarnation) {
 
 void StoreService::on_room(Peer& peer) {
     auto& answers = *static_cast<AnswerQueue*>(peer.service_data);
-    if (peer.role() == Role::qmgr) {
+    if (qmgr_.is_with(answers)) {
         qmgr_.on_room();
     } else {
         answers.on_room();
@@ -144,7 +144,7 @@ void StoreService::on_room(Peer& peer) {
 void StoreService::on_record(Peer& peer, uint16_t type, std::string_view body) {
     auto& answers = *static_cast<AnswerQueue*>(peer.service_data);
     if (peer.role() == Role::qmgr) {
-        on_qmgr_record(peer, type, body);
+        if (qmgr_.is_with(answers)) on_qmgr_record(peer, type, body);
     } else if (type == wire::CommitRequest::kType) {
         on_commit_request(answers, body);
     } else if (type == wire::LeaseRequest::kType) {

@@ -323,6 +323,23 @@ TEST_F(StoreServiceTest, TheNextQmgrReadsWhatTheOneBeforeItSaidLast) {
     EXPECT_TRUE(next.hear<wire::OutcomeRecorded>().empty()) << "it has said nothing yet";
 }
 
+TEST_F(StoreServiceTest, TheQmgrThatCameLastIsAnswered) {
+    const MessageId id = lease();
+    submit(id, "h\r\n", "b\r\n", 1);
+    run();
+    qmgr_.hear<wire::QueuedMessage>();
+    FarEnd next(1 << 20);
+    link(next, Role::qmgr, kQmgr + 10, std::nullopt);
+    qmgr_.say(wire::ScanRequest{kNoMessage, 10});
+    run();
+    EXPECT_TRUE(qmgr_.hear<wire::ScanPage>().empty());
+    EXPECT_TRUE(next.hear<wire::ScanPage>().empty()) << "it has not asked";
+    peers_->remove(kQmgr);
+    next.say(wire::ScanRequest{kNoMessage, 10});
+    run();
+    EXPECT_EQ(next.hear<wire::ScanPage>().size(), 1u);
+}
+
 TEST_F(StoreServiceTest, AnOutcomeRepeatedAfterTheRemovalLeavesNothingBehind) {
     const MessageId id = lease();
     submit(id, "h\r\n", "b\r\n", 1);

@@ -125,8 +125,11 @@ void House::spawn(Role role, uint16_t instance) {
     watcher_.on_started(process);
 }
 
+// The last death counts: master has told everybody of it before it starts somebody else.
 void House::respawn_later(Role role, uint16_t instance) {
-    world_.after(world_.between(kSpawnUsMin, kSpawnUsMax), [this, role, instance] {
+    const uint64_t number = ++respawns_[{role, instance}];
+    world_.after(world_.between(kSpawnUsMin, kSpawnUsMax), [this, role, instance, number] {
+        if (respawns_[{role, instance}] != number) return;
         if (!stopping_ && find(role, instance) == nullptr) spawn(role, instance);
     });
 }

@@ -175,6 +175,7 @@ class House {
     uint32_t next_incarnation_ = 1;
     uint64_t deaths_ = 0;
     std::map<Role, uint64_t> starts_;
+    std::map<std::pair<Role, uint16_t>, uint64_t> respawns_;  // ordered so far
     std::string quarrel_;
     std::deque<std::string> log_;
     const std::thread::id thread_ = std::this_thread::get_id();  // RocksDB has threads of its own

@@ -160,16 +160,9 @@ std::optional<Ledger::Key> Ledger::on_attempt(std::string_view address, const Or
 
 void Ledger::before_clock_step(int64_t by_us) {
     clock_stepped_us_ = house_.world().now_us();
-    wall_high_us_ = std::max(wall_high_us_, house_.world().wall_us());
-    const int64_t latest_due_us = house_.world().wall_us() + by_us + longest_wait_us();
-    of_another_clock_.clear();
-    for (const MessageId id : house_.ids()) {
-        const auto durable = house_.durable(id);
-        if (!durable) continue;
-        for (const PendingGroup& group : durable->state.groups) {
-            if (group.due_s * kSecondUs > latest_due_us) of_another_clock_.emplace(id, group.due_s);
-        }
-    }
+    const int64_t wall_us = house_.world().wall_us();
+    wall_high_us_ = std::max(wall_high_us_, wall_us);
+    if (by_us < 0) set_back_.push_back({clock_stepped_us_, wall_us + by_us + longest_wait_us()});
 }
 
 void Ledger::check_time(const Row& row, const Recipient& recipient, const House::Durable* durable) {
@@ -180,7 +173,7 @@ void Ledger::check_time(const Row& row, const Recipient& recipient, const House:
         if (group != nullptr && group->due_s == UINT32_MAX)
             fault(recipient.address + " was attempted, though it is held");
         else if (group != nullptr && group->due_s * kSecondUs > wall_high_us_ + kSecondUs &&
-                 !is_of_another_clock(row.id, group->due_s))
+                 !is_of_another_clock(recipient, group->due_s * kSecondUs))
             fault(recipient.address + " was attempted before the time that is on disk");
     }
     for (const Attempt& before : recipient.attempts) {
@@ -205,11 +198,13 @@ int64_t Ledger::longest_wait_us() const {
     return limits_.maximal_backoff_us + limits_.minimal_backoff_us;
 }
 
-// Further ahead than anybody is told to wait: written before the clock was set back.
-bool Ledger::is_of_another_clock(MessageId id, uint32_t due_s) const {
-    return of_another_clock_.contains({id, due_s}) ||
-           (clock_stepped_us_ >= 0 &&
-            due_s * kSecondUs > house_.world().wall_us() + longest_wait_us());
+// Further ahead than anybody was told to wait when the clock was set back, and nothing has been
+// tried since: written before, or decided before. Nobody waits that long now.
+bool Ledger::is_of_another_clock(const Recipient& recipient, int64_t due_wall_us) const {
+    return std::any_of(set_back_.begin(), set_back_.end(), [&](const SetBack& step) {
+        return due_wall_us > step.latest_due_us &&
+               (recipient.attempts.empty() || recipient.attempts.back().at_us <= step.at_us);
+    });
 }
 
 void Ledger::on_content(const std::vector<Key>& recipients, std::string_view bytes) {

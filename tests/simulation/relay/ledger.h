@@ -22,10 +22,8 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "simulation/relay/house.h"
@@ -140,11 +138,17 @@ class Ledger {
         int64_t arrived_wall_us = 0;
     };
 
+    // The clock was set back, and the latest time that mail may be told to wait for then.
+    struct SetBack {
+        int64_t at_us;
+        int64_t latest_due_us;
+    };
+
     void fault(std::string what);
     void learn_ids();
     void learn_id(uint64_t message, MessageId id);
     int64_t longest_wait_us() const;
-    bool is_of_another_clock(MessageId id, uint32_t due_s) const;
+    bool is_of_another_clock(const Recipient& recipient, int64_t due_wall_us) const;
     void check_time(const Row& row, const Recipient& recipient, const House::Durable* durable);
     bool is_recorded(Row& row, uint32_t number, const Attempt& attempt);
     std::optional<uint32_t> attempts_on_disk(Row& row, uint32_t number);
@@ -163,8 +167,7 @@ class Ledger {
     std::string fault_;
     int64_t clock_stepped_us_ = -1;
     int64_t wall_high_us_ = 0;
-    std::set<std::pair<MessageId, uint32_t>>
-        of_another_clock_;  // times on disk when it was set back
+    std::vector<SetBack> set_back_;
     uint64_t acked_ = 0;
     uint64_t taken_ = 0;
     uint64_t held_ = 0;
