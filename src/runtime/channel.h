@@ -102,7 +102,7 @@ class Channel {
     // One record, copied into private memory valid until the next receive(). False: none, or
     // broken.
     struct Record {
-        uint16_t type;
+        uint16_t type = 0;
         std::string_view body;
     };
 

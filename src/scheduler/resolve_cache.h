@@ -102,7 +102,7 @@ class ResolveCache {
 
     struct Waiting {
         ResolveWaiter waiter;
-        bool same_recipient;  // the one that the question names
+        bool same_recipient = false;  // the one that the question names
     };
 
     struct Entry {

@@ -59,7 +59,7 @@ class RetryWheel {
     MessageTable& table_;
     uint64_t next_s_;
     uint32_t moving_;  // a list: what set_back() is at
-    std::array<uint32_t, kLevels * kSlots> slots_;
+    std::array<uint32_t, kLevels * kSlots> slots_{};
     // A bit may be set for a list that was emptied by unlinking; never the other way round.
     std::array<uint64_t, kLevels * kSlots / 64> occupied_{};
 };

@@ -275,6 +275,7 @@ TEST(Scheduler, KeepsNoMemoryOfLargeMessagesThatAreGone) {
     world.start();
     world.sites_["y.example"].outcome = Outcome::bounced;  // reasons take room too
     std::vector<std::string> many;
+    many.reserve(5000);
     for (int i = 0; i < 5000; ++i) many.push_back("u" + std::to_string(i) + "@y.example");
     const size_t before = world.scheduler().active_memory_bytes();
     for (int i = 0; i < 20; ++i) world.submit("a@x.example", many);

@@ -122,6 +122,7 @@ TEST(Scheduler, LetsASingleMessageSlipPastANewsletterOfTheSameSender) {
     TestingWorld world;
     world.start();
     std::vector<std::string> many;
+    many.reserve(10'000);
     for (int i = 0; i < 10'000; ++i) many.push_back("user" + std::to_string(i) + "@y.example");
     world.sites_["y.example"].delay_us = 100 * kMsUs;
     world.submit("news@shop.example", many);

@@ -64,8 +64,8 @@ std::atomic<uint64_t> calls_by_rocksdb{0};
 }  // namespace
 
 uint32_t crc32c(uint32_t crc, const char* bytes, size_t size) noexcept {
-    static const Extend extend = choose();
-    return ~extend(~crc, bytes, size);
+    static const Extend kExtend = choose();
+    return ~kExtend(~crc, bytes, size);
 }
 
 uint64_t crc32c_calls_by_rocksdb() noexcept {
@@ -76,7 +76,7 @@ uint64_t crc32c_calls_by_rocksdb() noexcept {
 
 namespace rocksdb::crc32c {
 
-// Declared in RocksDB's private util/crc32c.h.
+// Declared in RocksDB's private util/crc32c.h. NOLINTBEGIN(readability-identifier-naming): its name
 uint32_t Extend(uint32_t crc, const char* bytes, size_t size);
 
 uint32_t Extend(uint32_t crc, const char* bytes, size_t size) {
@@ -84,5 +84,7 @@ uint32_t Extend(uint32_t crc, const char* bytes, size_t size) {
     calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     return posthaste::store::crc32c(crc, bytes, size);
 }
+
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace rocksdb::crc32c

@@ -23,12 +23,13 @@ rocksdb::SstFileMetaData table(uint64_t oldest_blob, std::string first, std::str
     return out;
 }
 
-rocksdb::ColumnFamilyMetaData family(std::vector<rocksdb::BlobMetaData> blobs,
-                                     std::vector<std::vector<rocksdb::SstFileMetaData>> levels) {
+rocksdb::ColumnFamilyMetaData family(
+    std::vector<rocksdb::BlobMetaData> blobs,
+    const std::vector<std::vector<rocksdb::SstFileMetaData>>& levels) {
     rocksdb::ColumnFamilyMetaData out;
     out.blob_files = std::move(blobs);
     int number = 0;
-    for (auto& files : levels) out.levels.emplace_back(number++, 0, std::move(files));
+    for (const auto& files : levels) out.levels.emplace_back(number++, 0, std::vector(files));
     return out;
 }
 

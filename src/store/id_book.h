@@ -43,7 +43,7 @@ class IdBook {
 
  private:
     struct Block {
-        MessageId first;
+        MessageId first = kNoMessage;
         std::bitset<wire::kLeaseIds> used;
     };
 

@@ -239,7 +239,10 @@ TEST_F(DamagedQueue, OpensOrSaysWhyNotAndKeepsWhatIsWhole) {
     for (const auto& [name, bytes] : files_) kinds.insert(kind_of(name));
     EXPECT_EQ(kinds, (std::set<std::string>{"CURRENT", "IDENTITY", "MANIFEST", "OPTIONS", "blob",
                                             "log", "sst"}));
-    for (const auto& [name, bytes] : files_) sweep(name, bytes);
+    for (const auto& [name, bytes] : files_) {
+        std::printf("%s: %zu bytes\n", name.c_str(), without_zeros(bytes).size());
+        sweep(name, bytes);
+    }
     for (const auto& [kind, outcomes] : counts_) {
         std::printf("%-9s", kind.c_str());
         for (const auto& [outcome, count] : outcomes) {

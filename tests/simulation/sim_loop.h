@@ -113,11 +113,11 @@ class SimLoop final : public Loop {
     enum class Kind : uint8_t { accept, connect, receive, send, watch, write_file };
 
     struct Operation {
-        Completion* completion;
-        Kind kind;
-        int32_t number;     // socket or descriptor
-        bool over = false;  // its last event is queued
-        bool told = false;  // watch: an event is queued, further rings add nothing
+        Completion* completion = nullptr;
+        Kind kind = Kind::accept;
+        int32_t number = -1;  // socket or descriptor
+        bool over = false;    // its last event is queued
+        bool told = false;    // watch: an event is queued, further rings add nothing
     };
 
     struct Ready {

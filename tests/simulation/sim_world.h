@@ -134,7 +134,7 @@ class SimWorld {
     };
 
     struct Doorbell {
-        SimLoop* owner;
+        SimLoop* owner = nullptr;
         bool rung = false;
     };
 

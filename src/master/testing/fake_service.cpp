@@ -22,7 +22,10 @@ using namespace posthaste;
 
 std::string g_self;
 
-std::string directory() { return std::getenv("POSTHASTE_FAKE_DIR"); }
+std::string directory() {
+    const char* const name = std::getenv("POSTHASTE_FAKE_DIR");
+    return name == nullptr ? "." : name;
+}
 
 void note(const std::string& event) {
     const std::string line = g_self + " " + event + "\n";
