@@ -198,9 +198,11 @@ int64_t Ledger::longest_wait_us() const {
     return limits_.maximal_backoff_us + limits_.minimal_backoff_us;
 }
 
-// Further ahead than anybody was told to wait when the clock was set back, and nothing has been
-// tried since: written before, or decided before. Nobody waits that long now.
+// Further ahead than anybody is told to wait now; or than anybody was when the clock was set back,
+// and nothing has been tried since: written, or decided, before.
 bool Ledger::is_of_another_clock(const Recipient& recipient, int64_t due_wall_us) const {
+    if (set_back_.empty()) return false;
+    if (due_wall_us > house_.world().wall_us() + longest_wait_us()) return true;
     return std::any_of(set_back_.begin(), set_back_.end(), [&](const SetBack& step) {
         return due_wall_us > step.latest_due_us &&
                (recipient.attempts.empty() || recipient.attempts.back().at_us <= step.at_us);
