@@ -89,7 +89,8 @@ class Supervisor {
     void on_message(Child& child, const ControlMessage& message);
     void on_ready(Child& child);
     void introduce(Child& a, Child& b);
-    void on_quarrel(Child& accuser, uint32_t accused, std::string_view what);
+    void on_quarrel(Child& accuser, const control::PeerMisbehaved& accusation);
+    bool introduce_again(Child& accuser, Child& other);
     void on_error_output(Child& child);
     void on_exit(Child& child);
     void log_exit(const Child& child, int status, bool expected);

@@ -12,8 +12,8 @@ namespace posthaste {
 
 namespace {
 
-constexpr int64_t kWorkedUs = 1 * kSecondUs;  // ready for this long: its death is not a bad start
-constexpr unsigned kQuarrelsMax = 5;          // of one pair; then one of them begins anew
+constexpr int64_t kWorkedUs = 1 * kSecondUs;    // ready for this long: its death is not a bad start
+constexpr unsigned kIntroductionsAgainMax = 5;  // of one pair; then one of them begins anew
 constexpr unsigned kMessagesATurn = 64;
 
 // 1, 2, 4 … seconds.
@@ -22,7 +22,7 @@ int64_t back_off_us(unsigned failures, int64_t limit_us) {
     return std::min(wait_us, limit_us);
 }
 
-// Of two that fall out again and again, the one whom strangers reach more easily: who speaks with
+// Of two that fall out, the one whom strangers reach more easily: who speaks with
 // the network, then who stands nearer to the clients.
 Child& nearer_to_strangers(Child& a, Child& b) {
     const auto distance = [](const Child& child) {
@@ -90,7 +90,7 @@ void Supervisor::on_message(Child& child, const ControlMessage& message) {
         case control::PeerMisbehaved::kType: {
             control::PeerMisbehaved misbehaved;
             if (!wire::decode(message.body, misbehaved)) break;
-            on_quarrel(child, misbehaved.incarnation, misbehaved.text);
+            on_quarrel(child, misbehaved);
             return;
         }
         case control::Drained::kType:
@@ -150,23 +150,33 @@ void Supervisor::introduce(Child& a, Child& b) {
     tell(b, a, pair->second);
 }
 
-void Supervisor::on_quarrel(Child& accuser, uint32_t accused, std::string_view what) {
-    Child* other = find(accused);
-    log_.warning(accuser.name() + " closed its link to " +
-                 (other ? other->name() : "a process that is gone") + ": " + std::string(what));
-    if (other == nullptr || !other->is_at_work() || !accuser.is_at_work()) return;
-    const uint32_t first = std::min(accused, accuser.identity().incarnation);
-    const uint32_t second = std::max(accused, accuser.identity().incarnation);
+// Two that have met hold each other's memory: neither may take it back while the other lives. Two
+// that have not hold nothing, and may try again.
+void Supervisor::on_quarrel(Child& accuser, const control::PeerMisbehaved& accusation) {
+    Child* other = find(accusation.incarnation);
+    log_.warning(accuser.name() + " accuses " + (other ? other->name() : "a process that is gone") +
+                 ": " + std::string(accusation.text));
+    if (other == nullptr) return;
+    if (!accusation.had_met && introduce_again(accuser, *other)) return;
+    // Either may be the liar, and apart from each other they would stop the mail.
+    Child& goes = nearer_to_strangers(accuser, *other);
+    log_.error(accuser.name() + " and " + other->name() + " have fallen out: restarting " +
+               goes.name());
+    goes.kill(SIGKILL);
+}
+
+// False: often enough.
+bool Supervisor::introduce_again(Child& accuser, Child& other) {
+    if (!other.is_at_work() || !accuser.is_at_work()) return true;
+    const auto [first, second] =
+        std::minmax(other.identity().incarnation, accuser.identity().incarnation);
     auto known = std::find_if(quarrels_.begin(), quarrels_.end(), [&](const Quarrel& quarrel) {
         return quarrel.first == first && quarrel.second == second;
     });
     if (known == quarrels_.end()) known = quarrels_.insert(quarrels_.end(), {first, second, 0});
-    if (++known->count <= kQuarrelsMax) return introduce(accuser, *other);
-    // Either may be the liar, and apart from each other they would stop the mail.
-    Child& goes = nearer_to_strangers(accuser, *other);
-    log_.error(accuser.name() + " and " + other->name() + " fall out again and again: restarting " +
-               goes.name());
-    goes.kill(SIGKILL);
+    if (++known->count > kIntroductionsAgainMax) return false;
+    introduce(accuser, other);
+    return true;
 }
 
 // Lines that a service could not hand to postlogd come as "postfix/smtpd: warning: text" and are

@@ -200,8 +200,26 @@ TEST_F(SupervisorTest, RestartsWhatDiesAndTellsEverybody) {
     }));
 }
 
-TEST_F(SupervisorTest, OfTwoThatFallOutAgainAndAgainOneBeginsAnew) {
+TEST_F(SupervisorTest, OfTwoThatFallOutTheOneNearerToStrangersBeginsAnew) {
     behave("store", "accuse");
+    ASSERT_EQ(start(), "ready\n");
+    const pid_t store = pid_of("store/0");
+    EXPECT_TRUE(eventually([&] {
+        return count([](const auto& h) { return h.role() == "qmgr" && h.what == "ready"; }) >= 3;
+    }));
+    behave("store", "work");
+    EXPECT_EQ(pid_of("store/0"), store);
+    std::map<std::string, int> introduced;
+    for (const auto& one : happenings()) {
+        if (one.role() == "store" && one.what == "introduce" && one.words[0] == "qmgr")
+            ++introduced[one.words[1]];
+    }
+    for (const auto& [qmgr, times] : introduced)
+        EXPECT_EQ(times, 1) << "what one lent the other is neither's while both live";
+}
+
+TEST_F(SupervisorTest, TwoThatNeverMetAreIntroducedAgainThenOneBeginsAnew) {
+    behave("store", "shun");
     ASSERT_EQ(start(), "ready\n");
     const pid_t store = pid_of("store/0");
     const auto readies = [&](std::string_view role) {

@@ -183,11 +183,13 @@ struct PeerMisbehaved {
     static constexpr uint16_t kType = 22;
     uint32_t incarnation = 0;
     std::string_view text;
+    bool had_met = false;  // else the link is closed, and nothing was ever said over it
 
     template <class Codec>
     void visit(Codec& codec) {
         codec(incarnation);
         codec.text(text, 512);
+        codec(had_met);
     }
 };
 

@@ -225,13 +225,12 @@ void Introductions::Link::close_for(const Error& error) {
 void Introductions::Link::close_for(std::string_view what) {
     if (state_ == State::leaving) return;
     if (state_ == State::established) {
-        // Reported by Peers' hook, with what else it has to say about this peer.
         if (Peer* const peer = owner_.peers_.find(incarnation()))
             owner_.peers_.misbehaved(*peer, what);
         return;
     }
     leave();
-    owner_.listener_.on_misbehaviour(terms_.peer_role, incarnation(), what);
+    owner_.listener_.on_failed_introduction(terms_.peer_role, incarnation(), what);
 }
 
 // The doorbell stays open until the loop has surely submitted what it had queued for it: its number
@@ -282,24 +281,27 @@ Introductions::Link* Introductions::find(uint32_t incarnation) noexcept {
 }
 
 void Introductions::introduce(const control::Introduce& terms, Fd socket) {
-    if (find(terms.peer_incarnation) != nullptr) forget(terms.peer_incarnation);
+    end_link(terms.peer_incarnation);
     links_.push_back(std::make_unique<Link>(*this, terms, std::move(socket)));
     links_.back()->start();
 }
 
-void Introductions::forget(uint32_t incarnation) {
+void Introductions::end_link(uint32_t incarnation) {
     Link* const link = find(incarnation);
-    if (link != nullptr && link->state() == Link::State::established) {
-        peers_.remove(incarnation);  // comes back as on_removed()
-        return;
-    }
-    if (link != nullptr) link->leave();
+    if (link == nullptr) return;
+    if (link->state() == Link::State::established) return peers_.remove(incarnation);
+    link->leave();
+}
+
+// The end of a link is no death: whom it led to may go on, and speak of the owners' bytes to others.
+void Introductions::forget(uint32_t incarnation) {
+    end_link(incarnation);
+    ASSERT(peers_.find(incarnation) == nullptr);  // master is not heard in a turn of Peers
     tell_forgotten(incarnation);
 }
 
 void Introductions::on_removed(uint32_t incarnation) {
     if (Link* const link = find(incarnation)) link->leave();
-    tell_forgotten(incarnation);
 }
 
 void Introductions::tell_gone(Link& link) {

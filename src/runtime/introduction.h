@@ -7,16 +7,19 @@
 //
 //   ─► Hello {+ ring segment, doorbell} {+ arena}     what master has promised the other side
 //   ◄─ Hello …
-//   ◄─► Forgotten {incarnation}                       only from an arena's reader to its owner, the last
-//                                                     kGoneMax again to each owner it meets
+//   ◄─► Forgotten {incarnation}                       only from an arena's reader to its owner, when master
+//                                                     has said so; the last kGoneMax again to each
+//                                                     owner it meets
 //   end of file                                       the peer died, or has closed the link
 //
-//   greeting ──right Hello──► established ──end of file, misbehaviour, Forget──► leaving ──► gone
-//      └───────── wrong Hello, end of file, kPatienceUs ──────────────────────────┘
+//   greeting ──right Hello──► established ──end of file, Forget──► leaving ──► gone
+//      └───────── wrong Hello, end of file, kPatienceUs ────────────┘
 //
 // What comes from the peer is foreign: descriptors are verified (seals, size, kind) before use,
-// numbers must be what master said, and whoever is wrong loses the link, is reported to master and
-// logged. A link never blocks the loop.
+// numbers must be what master said, and whoever is wrong is reported to master and logged. Before
+// the handshake it loses the link. After it the link stays, unheard (runtime/peers.h), until master
+// has ended one of the two: no memory comes home while somebody who lives may read it. A link never
+// blocks the loop.
 #pragma once
 
 #include <cstdint>
@@ -88,8 +91,11 @@ class Introductions {
 
     class Listener {
      public:
-        // It broke the rules; the link is closed or about to be. For the log and for master.
+        // Both for the log and for master. It broke the rules of an established link, once told.
         virtual void on_misbehaviour(Role role, uint32_t incarnation, std::string_view what) = 0;
+        // There was no handshake, or a wrong one; the link is closed.
+        virtual void on_failed_introduction(Role role, uint32_t incarnation,
+                                            std::string_view what) = 0;
 
      protected:
         ~Listener() = default;
@@ -98,7 +104,8 @@ class Introductions {
     Introductions(Loop& loop, Peers& peers, Self self, Listener& listener);
     ~Introductions();
 
-    // Master's word. A link to the same incarnation that is still there gives way to the new one.
+    // Master's word. A link to the same incarnation that is still there gives way to the new one;
+    // master introduces two again only when they have not met.
     void introduce(const control::Introduce& terms, Fd socket);
     // Master has reaped that process: its link goes, and every owner whose arena we read is told.
     void forget(uint32_t incarnation);
@@ -111,6 +118,7 @@ class Introductions {
  private:
     class Link;
     Link* find(uint32_t incarnation) noexcept;
+    void end_link(uint32_t incarnation);
     void on_removed(uint32_t incarnation);
     void tell_forgotten(uint32_t incarnation);
     void tell_gone(Link& link);
@@ -121,7 +129,8 @@ class Introductions {
     Self self_;
     Listener& listener_;
     std::vector<std::unique_ptr<Link>> links_;
-    std::deque<uint32_t> gone_;  // the last; an owner may hear of our link before it hears of them
+    std::deque<uint32_t> gone_;  // the last that master named: an owner may meet us before it hears
+                                 // of them
     Timer reap_timer_;
 };
 

@@ -61,6 +61,10 @@ struct Process : PeerListener, Introductions::Listener {
         said.push_back(std::to_string(incarnation) + ": " + std::string(what));
     }
 
+    void on_failed_introduction(Role, uint32_t incarnation, std::string_view what) override {
+        said.push_back("stranger " + std::to_string(incarnation) + ": " + std::string(what));
+    }
+
     TestingLoop loop;
     Peers peers{loop, *this};
     std::unique_ptr<Arena> arena;
@@ -206,13 +210,56 @@ TEST(Introductions, AReaderTellsTheOwnerWhatItHasForgotten) {
         smtpd.take();
         store.take();
     }
-    store.run();  // the reader notices first
+    store.introductions->forget(2);  // the reader is told first
     EXPECT_EQ(store.take(), Said{"down cleanup/0"});
     smtpd.run();
     const auto said = smtpd.take();
     ASSERT_EQ(said.size(), 2U);
     EXPECT_EQ(said[0], "down cleanup/0") << "never before our own notice";
     EXPECT_EQ(said[1], "store/0 forgot 2");
+}
+
+// It may go on over a new link, and what it says then may name the same bytes.
+TEST(Introductions, ALinkThatEndsIsNoDeath) {
+    Process smtpd(Role::smtpd, 1, true);
+    Process store(Role::store, 3);
+    const Loan loan(3);
+    introduce(smtpd, loan.to_smtpd, store, loan.to_store);
+    Process cleanup(Role::cleanup, 2);
+    introduce(store, terms(Role::cleanup, 2), cleanup, terms(Role::store, 3));
+    introduce(store, terms(Role::cleanup, 2), cleanup, terms(Role::store, 3));
+    cleanup.introductions->leave_all();
+    store.run();
+    EXPECT_EQ(store.take(), (Said{"up smtpd/0", "up cleanup/0", "down cleanup/0", "up cleanup/0",
+                                  "down cleanup/0"}));
+    smtpd.run();
+    EXPECT_EQ(smtpd.take(), Said{"up store/0"});
+    Process late(Role::smtpd, 4, true);
+    Loan second(3);
+    second.to_store.peer_incarnation = 4;
+    introduce(late, second.to_smtpd, store, second.to_store);
+    EXPECT_EQ(late.take(), Said{"up store/0"});
+    store.introductions->forget(2);
+    smtpd.run();
+    late.run();
+    EXPECT_EQ(smtpd.take(), Said{"store/0 forgot 2"});
+    EXPECT_EQ(late.take(), Said{"store/0 forgot 2"});
+}
+
+TEST(Introductions, APeerThatBrokeTheRulesKeepsItsLinkUntilItIsDead) {
+    Process smtpd(Role::smtpd, 1);
+    Process cleanup(Role::cleanup, 2);
+    introduce(smtpd, terms(Role::cleanup, 2), cleanup, terms(Role::smtpd, 1));
+    cleanup.take();
+    smtpd.peers.misbehaved(*smtpd.peers.find(2), "talks nonsense");
+    for (int i = 0; i < 3; ++i) {
+        smtpd.run();
+        cleanup.run();
+    }
+    EXPECT_EQ(smtpd.take(), (Said{"up cleanup/0", "2: talks nonsense"}));
+    EXPECT_EQ(cleanup.take(), Said{}) << "it takes nothing back either";
+    smtpd.introductions->forget(2);
+    EXPECT_EQ(smtpd.take(), Said{"down cleanup/0"});
 }
 
 TEST(Introductions, AReaderThatNeverMetTheDeadOneSaysSoWhenMasterTells) {
@@ -250,7 +297,7 @@ TEST(Introductions, APeerThatNeverSpeaksIsGivenUp) {
     EXPECT_TRUE(smtpd.take().empty());
     smtpd.loop.pass_time(Introductions::kPatienceUs);
     smtpd.run();
-    EXPECT_EQ(smtpd.take(), Said{"2: no handshake in time"});
+    EXPECT_EQ(smtpd.take(), Said{"stranger 2: no handshake in time"});
 }
 
 TEST(Introductions, APeerGoneBeforeItSpokeIsNoMisbehaviour) {
@@ -298,23 +345,23 @@ TEST_F(ForgedHello, IsTakenWhenRight) {
 TEST_F(ForgedHello, OfAnotherIdentity) {
     hello.incarnation = 3;
     ASSERT_TRUE(send_control(far.get(), hello, {segment->memfd(), doorbell.get()}));
-    EXPECT_EQ(answer(), Said{"2: it is not whom master introduced"});
+    EXPECT_EQ(answer(), Said{"stranger 2: it is not whom master introduced"});
 }
 
 TEST_F(ForgedHello, OfAnotherLayout) {
     hello.layout_version = 9;
     ASSERT_TRUE(send_control(far.get(), hello, {segment->memfd(), doorbell.get()}));
-    EXPECT_EQ(answer(), Said{"2: it speaks another layout version"});
+    EXPECT_EQ(answer(), Said{"stranger 2: it speaks another layout version"});
 }
 
 TEST_F(ForgedHello, WithoutDescriptors) {
     ASSERT_TRUE(send_control(far.get(), hello));
-    EXPECT_EQ(answer(), Said{"2: wrong number of descriptors in its hello"});
+    EXPECT_EQ(answer(), Said{"stranger 2: wrong number of descriptors in its hello"});
 }
 
 TEST_F(ForgedHello, WithDescriptorsOfOtherKinds) {
     ASSERT_TRUE(send_control(far.get(), hello, {doorbell.get(), doorbell.get()}));
-    EXPECT_EQ(answer(), Said{"2: foreign memfd: not sealed"});
+    EXPECT_EQ(answer(), Said{"stranger 2: foreign memfd: not sealed"});
 }
 
 TEST_F(ForgedHello, WithADoorbellThatCouldBlock) {
@@ -323,27 +370,26 @@ TEST_F(ForgedHello, WithADoorbellThatCouldBlock) {
     Fd reading(pipe_ends[0]);
     Fd writing(pipe_ends[1]);
     ASSERT_TRUE(send_control(far.get(), hello, {segment->memfd(), writing.get()}));
-    EXPECT_EQ(answer(), Said{"2: its doorbell is none"});
+    EXPECT_EQ(answer(), Said{"stranger 2: its doorbell is none"});
 }
 
 TEST_F(ForgedHello, OfGarbage) {
     ASSERT_TRUE(send_control_bytes(far.get(), handshake::Hello::kType, "garbage", {}));
-    EXPECT_EQ(answer(), Said{"2: its hello is malformed"});
+    EXPECT_EQ(answer(), Said{"stranger 2: its hello is malformed"});
 }
 
 TEST_F(ForgedHello, OfTooManyBytes) {
     const std::string large(100'000, 'x');
     ASSERT_EQ(::send(far.get(), large.data(), large.size(), MSG_DONTWAIT),
               static_cast<ssize_t>(large.size()));
-    EXPECT_EQ(answer(), Said{"2: control message: too large"});
+    EXPECT_EQ(answer(), Said{"stranger 2: control message: too large"});
 }
 
 TEST_F(ForgedHello, AfterItNothingButForgottenFromAReader) {
     ASSERT_TRUE(send_control(far.get(), hello, {segment->memfd(), doorbell.get()}));
     handshake::Forgotten forgotten;
     ASSERT_TRUE(send_control(far.get(), forgotten));
-    EXPECT_EQ(answer(),
-              (Said{"up cleanup/0", "2: unexpected message on the link", "down cleanup/0"}))
+    EXPECT_EQ(answer(), (Said{"up cleanup/0", "2: unexpected message on the link"}))
         << "we lend it no arena";
 }
 

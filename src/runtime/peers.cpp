@@ -57,20 +57,14 @@ Peer& Peers::add(PeerParts parts) {
 void Peers::remove(uint32_t incarnation) {
     Peer* const peer = find(incarnation);
     if (peer == nullptr) return;
-    if (in_turn_) return doom(*peer);
-    remove_now(*peer);
+    if (!in_turn_) return remove_now(*peer);
+    peer->doomed_ = true;
+    some_doomed_ = true;
 }
 
 void Peers::misbehaved(Peer& peer, std::string_view what) {
-    if (peer.condemned_) return;
-    peer.condemned_ = true;
-    peer.misbehaviour_ = what;
-    doom(peer);
-}
-
-void Peers::doom(Peer& peer) noexcept {
-    peer.doomed_ = true;
-    some_doomed_ = true;
+    if (std::exchange(peer.condemned_, true)) return;
+    if (hooks_.on_misbehaved != nullptr) hooks_.on_misbehaved(hooks_.owner, peer, what);
 }
 
 Peer* Peers::find(Role role, uint16_t instance) noexcept {
@@ -113,7 +107,7 @@ std::optional<std::string_view> Peers::bytes(uint32_t incarnation, uint32_t firs
 
 void Peers::forgotten(uint32_t reader_incarnation, uint32_t incarnation) {
     Peer* const reader = find(reader_incarnation);
-    if (reader == nullptr) return;
+    if (reader == nullptr || reader->condemned_) return;
     if (find(incarnation) == nullptr) return listener_.on_forgotten(*reader, incarnation);
     for (const auto& early : early_forgotten_) {
         if (early.reader_incarnation == reader_incarnation && early.incarnation == incarnation)
@@ -193,9 +187,6 @@ void Peers::read_last_records(Peer& peer) {
 void Peers::remove_now(Peer& peer) {
     const uint32_t incarnation = peer.incarnation_;
     if (peer.channel_) read_last_records(peer);
-    if (peer.condemned_ && hooks_.on_misbehaved != nullptr) {
-        hooks_.on_misbehaved(hooks_.owner, peer, peer.misbehaviour_);
-    }
     listener_.on_peer_down(peer);
     std::erase_if(peers_, [&](const auto& candidate) { return candidate.get() == &peer; });
 

@@ -45,6 +45,9 @@ class Peer {
     bool send_bytes(uint16_t type, std::string_view body);
     bool has_room(size_t body_bytes);
 
+    // False: it broke the rules, and waits for its end.
+    bool is_heard() const noexcept { return !condemned_; }
+
     // False: only its arena may be read.
     bool has_channel() const noexcept { return channel_.has_value(); }
 
@@ -79,7 +82,6 @@ class Peer {
     bool condemned_ = false;  // misbehaved: nothing more is read from it or sent to it
     bool ring_owed_ = false;  // published without ringing
     bool doomed_ = false;     // removed at the end of this turn
-    std::string misbehaviour_;
     std::string scratch_;
 };
 
@@ -87,7 +89,7 @@ class Peer {
 class PeerListener {
  public:
     virtual void on_peer_up(Peer& peer) = 0;
-    // Its channel is closed (death, or broken rules): what it had lent is void, what was lent to it
+    // It is dead, or has closed the link by itself: what it had lent is void, what was lent to it
     // is back.
     virtual void on_peer_down(Peer& peer) = 0;
     // `body` is private memory, valid during the call. Undecodable: call Peers::misbehaved(),
@@ -127,8 +129,9 @@ class Peers final : public TurnListener {
 
     Peer& add(PeerParts parts);
     void remove(uint32_t incarnation);
-    // It broke the rules of the wire: logged by the caller, closed at the end of the turn, reported
-    // to master.
+    // It broke the rules of the wire: told to the hook at once; nothing more is read from it or sent
+    // to it. It stays, with all that is lent either way, until it is removed: while both processes
+    // live, either may still be reading what the other would take back.
     void misbehaved(Peer& peer, std::string_view what);
 
     Peer* find(Role role, uint16_t instance) noexcept;
@@ -157,9 +160,8 @@ class Peers final : public TurnListener {
     bool before_sleep() override;
     void after_sleep() override;
 
-    // Runtime-private. on_misbehaved: before the removal of a peer that broke the rules.
-    // on_removed: after each removal (to pass on_forgotten on, and to close what belongs to the
-    // link).
+    // Runtime-private. on_misbehaved: once for a peer that broke the rules, which may be in the
+    // middle of a turn. on_removed: after each removal, to close what belongs to the link.
     struct Hooks {
         void* owner = nullptr;
         void (*on_removed)(void* owner, uint32_t incarnation) = nullptr;
@@ -173,7 +175,6 @@ class Peers final : public TurnListener {
     void publish(Peer& peer);
     void publish_all();
     void remove_doomed();
-    void doom(Peer& peer) noexcept;
     void remove_now(Peer& peer);
     void read_last_records(Peer& peer);
     void wake_all() noexcept;

@@ -213,15 +213,19 @@ TEST_F(PeersTest, ReadsTheLastWordsOfADeadPeer) {
     EXPECT_EQ(removed.size(), 1U);
 }
 
-TEST_F(PeersTest, AMisbehavingPeerIsClosedAtTheEndOfTheTurn) {
+TEST_F(PeersTest, AMisbehavingPeerIsHeardNoMoreAndStaysUntilItIsRemoved) {
     Peer& peer = peers.add(far.parts(Role::cleanup, 11, 5));
     far.say("bad");
     far.say("never read");
     EXPECT_TRUE(loop.turn());
-    EXPECT_EQ(recorder.take(),
-              (Said{"up cleanup/1", "bad", "cleanup/1: said bad", "down cleanup/1"}));
+    EXPECT_EQ(recorder.take(), (Said{"up cleanup/1", "bad", "cleanup/1: said bad"}));
+    EXPECT_FALSE(peer.send_bytes(1, "an answer"));
+    peers.misbehaved(peer, "again");
+    loop.turn();
+    EXPECT_TRUE(recorder.take().empty()) << "accused once, and its memory is its own still";
+    peers.remove(11);
+    EXPECT_EQ(recorder.take(), (Said{"down cleanup/1"}));
     EXPECT_EQ(removed, std::vector<uint32_t>{11});
-    (void)peer;
 }
 
 TEST_F(PeersTest, ABrokenRingIsMisbehaviour) {
@@ -229,8 +233,7 @@ TEST_F(PeersTest, ABrokenRingIsMisbehaviour) {
     far.far_segment.header()->tail.store(3, std::memory_order_relaxed);
     loop.turn();
     loop.turn();
-    EXPECT_EQ(recorder.take(), (Said{"up cleanup/1", "cleanup/1: its tail lies outside its ring",
-                                     "down cleanup/1"}));
+    EXPECT_EQ(recorder.take(), (Said{"up cleanup/1", "cleanup/1: its tail lies outside its ring"}));
 }
 
 TEST_F(PeersTest, ForgottenWaitsForOurOwnNoticeOfTheDeath) {

@@ -106,6 +106,7 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     }
 
     void on_misbehaviour(Role role, uint32_t incarnation, std::string_view what) override;
+    void on_failed_introduction(Role role, uint32_t incarnation, std::string_view what) override;
 
     void on_turn_end() override {
         if (draining_ || master_is_gone_) look_at_drain();
@@ -382,11 +383,14 @@ void ServiceProcess::on_record(Peer& peer, uint16_t type, std::string_view body)
 }
 
 void ServiceProcess::on_misbehaviour(Role role, uint32_t incarnation, std::string_view what) {
-    log_->warning("link to " + std::string(name_of(role)) + " closed: " + std::string(what));
-    control::PeerMisbehaved report;
-    report.incarnation = incarnation;
-    report.text = what.substr(0, 512);
-    tell_master(report);
+    log_->warning(std::string(name_of(role)) + " is heard no more: " + std::string(what));
+    tell_master(control::PeerMisbehaved{incarnation, what.substr(0, 512), true});
+}
+
+void ServiceProcess::on_failed_introduction(Role role, uint32_t incarnation,
+                                            std::string_view what) {
+    log_->warning("no link to " + std::string(name_of(role)) + ": " + std::string(what));
+    tell_master(control::PeerMisbehaved{incarnation, what.substr(0, 512), false});
 }
 
 }  // namespace

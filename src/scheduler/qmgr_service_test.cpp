@@ -246,7 +246,7 @@ class QmgrServiceTest : public testing::Test {
         loop_.turn();  // whom it condemned is gone
     }
 
-    bool is_linked(const Far& far) { return peers_.find(far.incarnation()) != nullptr; }
+    bool is_heard(const Far& far) { return peers_.find(far.incarnation())->is_heard(); }
 
     HandLoop loop_;
     LinesLog log_;
@@ -387,8 +387,8 @@ TEST_F(QmgrServiceTest, DropsAPeerThatTalksNonsenseAndLivesOn) {
     agent_.say(wire::ScanRequest{});  // no agent says that
     loop_.turn();
     loop_.turn();
-    EXPECT_EQ(peers_.find(agent_.incarnation()), nullptr);
-    EXPECT_NE(peers_.find(store_.incarnation()), nullptr);
+    EXPECT_FALSE(is_heard(agent_));
+    EXPECT_TRUE(is_heard(store_));
 }
 
 TEST(QmgrConfig, LaneDepthIsWhatItSays) {
@@ -404,9 +404,9 @@ TEST_F(QmgrServiceTest, TakesOneListOfFormerJobsFromAnAgent) {
     introduce(agent_);
     say_held(agent_, {{5'000'000, 77, {0}}}, false);
     say_held(agent_, {{5'000'001, 78, {0}}});
-    EXPECT_TRUE(is_linked(agent_));
+    EXPECT_TRUE(is_heard(agent_));
     say_held(agent_, {{5'000'002, 79, {0}}});
-    EXPECT_FALSE(is_linked(agent_));
+    EXPECT_FALSE(is_heard(agent_));
 }
 
 TEST_F(QmgrServiceTest, BoundsTheListOfFormerJobs) {
@@ -415,9 +415,9 @@ TEST_F(QmgrServiceTest, BoundsTheListOfFormerJobs) {
     const std::vector<wire::HeldJob> jobs{{5'000'000, 77, std::vector<uint32_t>(kRecipientsMax)}};
     for (size_t n = 0; n < AgentSide::kFormerMax / (kRecipientsMax + 1); ++n)
         say_held(agent_, jobs, false);
-    EXPECT_TRUE(is_linked(agent_));
+    EXPECT_TRUE(is_heard(agent_));
     say_held(agent_, jobs, false);
-    EXPECT_FALSE(is_linked(agent_));
+    EXPECT_FALSE(is_heard(agent_));
 }
 
 TEST_F(QmgrServiceTest, TakesTheReportOfAFormerJobOnceAndOfNoOther) {
@@ -433,11 +433,11 @@ TEST_F(QmgrServiceTest, TakesTheReportOfAFormerJobOnceAndOfNoOther) {
     const auto outcome = store_.hear<wire::RecordOutcome>();
     ASSERT_TRUE(outcome);
     EXPECT_EQ(outcome->id, 5'000'000U);
-    EXPECT_TRUE(is_linked(agent_));
+    EXPECT_TRUE(is_heard(agent_));
     report_former(agent_, 2, 77, 5'000'001);
     loop_.turn();
     EXPECT_FALSE(store_.hear<wire::RecordOutcome>()) << "nobody gave it that";
-    EXPECT_FALSE(is_linked(agent_));
+    EXPECT_FALSE(is_heard(agent_));
 }
 
 TEST_F(QmgrServiceTest, BelievesNothingOfFormerJobsOfAnAgentThatHadNone) {
@@ -456,7 +456,7 @@ TEST_F(QmgrServiceTest, BelievesNothingOfFormerJobsOfAnAgentThatHadNone) {
     for (Far* const agent : {&young, &again}) {
         report_former(*agent, 1, 77, 5'000'000);
         loop_.turn();
-        EXPECT_TRUE(is_linked(*agent)) << "a link that was cut and made again is no lie";
+        EXPECT_TRUE(is_heard(*agent)) << "a link that was cut and made again is no lie";
         EXPECT_TRUE(agent->hear<wire::ReportTaken>());
     }
     EXPECT_FALSE(store_.hear<wire::RecordOutcome>());

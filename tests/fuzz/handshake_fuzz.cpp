@@ -56,6 +56,13 @@ struct Process : PeerListener, Introductions::Listener {
 
     void on_misbehaviour(Role role, uint32_t incarnation, std::string_view what) override {
         ASSERT(role == Role::cleanup && incarnation == kTheirs && !what.empty());
+        ASSERT(ups == 1 && downs == 0);
+        ++complaints;
+    }
+
+    void on_failed_introduction(Role role, uint32_t incarnation, std::string_view what) override {
+        ASSERT(role == Role::cleanup && incarnation == kTheirs && !what.empty());
+        ASSERT(ups == 0);
         ++complaints;
     }
 

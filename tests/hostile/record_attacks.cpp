@@ -1,5 +1,6 @@
 // Lies in records whose frame is right: places in memory, numbers, ids, texts, and too much of
 // everything.
+#include <charconv>
 #include <cstring>
 #include <functional>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::string_view kMessage = "Subject: of the intruder\r\n\r\nnothing of anybody else\r\n";
 constexpr MessageId kNotLeased = kMessageIdMax - 5;
+constexpr std::string_view kReadOthers = "read_others_";
 
 Envelope proper_envelope(MessageId id) {
     Envelope out;
@@ -116,17 +118,13 @@ constexpr Named<Places> kPlaces[] = {
      }},
 };
 
-// Blocks of everybody else whom master has started, one after the other: in one of them lies
-// another's message. The first that is taken would bring it to us.
-std::string read_others(Puppet& puppet, Role role) {
+// Blocks of somebody else whom master has started: in one of them lies another's message. The first
+// that is taken would bring it to us.
+std::string read_others(Puppet& puppet, Role role, uint32_t other) {
     Link* const link = puppet.established_link(role);
     if (link == nullptr) return "no link";
     const MessageId id = lease(*link);
-    const uint32_t others = puppet.incarnation() + 3;
-    // Each closes the link, and master introduces a pair again only so often.
-    static uint32_t other = 0;
-    if (++other == puppet.incarnation()) ++other;
-    if (other > others) other = 0;
+    if (other == puppet.incarnation()) ++other;
     return submit(*link, encoded(proper_envelope(id)), {{other, 0, 0, 4096}});
 }
 
@@ -338,7 +336,12 @@ std::optional<std::string> record_attack(Puppet& puppet, Role role, std::string_
     if (name == "body_of_ones")
         return say(puppet, role, type_of(role), std::string(10'000, '\xff'));
     if (name == "body_of_unknown_type") return say(puppet, role, 999, body);
-    if (name == "read_others") return read_others(puppet, role);
+    if (name.starts_with(kReadOthers)) {
+        uint32_t other = 0;
+        const std::string_view number = name.substr(kReadOthers.size());
+        std::from_chars(number.data(), number.data() + number.size(), other);
+        return read_others(puppet, role, other);
+    }
     if (name == "broken_envelopes") return broken_envelopes(puppet, role);
     if (name == "wrong_ids") return wrong_ids(puppet, role);
     if (name == "change_after_handing_over") return change_after_handing_over(puppet, role);
@@ -357,8 +360,10 @@ std::string record_attacks_on(Role role) {
         add(name);
     if (takes_messages(role)) {
         for (const auto& each : kPlaces) add(each.name);
-        // cleanup hands on what lies in any smtpd's arena: that is its task.
-        for (unsigned i = 0; role == Role::cleanup && i < 12; ++i) add("read_others");
+        // cleanup hands on what lies in any smtpd's arena: that is its task. Master numbers its
+        // children from 1.
+        for (unsigned i = 0; role == Role::cleanup && i < 15; ++i)
+            add(std::string(kReadOthers) + std::to_string(i));
         for (const char* const name :
              {"broken_envelopes", "wrong_ids", "change_after_handing_over", "flood_of_leases"})
             add(name);

@@ -4,6 +4,7 @@
 //   fail    says Failed and exits        die     exits at once
 //   hang    works once, in a turn that never ends
 //   linger  never becomes ready
+//   accuse  finds fault with every qmgr it has met    shun  meets no qmgr
 //   anything else, or no such file: works
 #include <cstdlib>
 #include <fcntl.h>
@@ -85,11 +86,13 @@ int main(int, char** argv) {
         control::Forget forget;
         if (message.type == control::Introduce::kType && wire::decode(message.body, introduce))
             note_introduction(introduce);
-        if (message.type == control::Introduce::kType && behaviour(program) == "accuse" &&
-            introduce.peer_role == Role::qmgr)
-            (void)send_control(
-                kControlDescriptor,
-                control::PeerMisbehaved{introduce.peer_incarnation, "talks nonsense"});
+        if (message.type == control::Introduce::kType && introduce.peer_role == Role::qmgr) {
+            const std::string how = behaviour(program);
+            if (how == "accuse" || how == "shun")
+                (void)send_control(kControlDescriptor,
+                                   control::PeerMisbehaved{introduce.peer_incarnation,
+                                                           "talks nonsense", how == "accuse"});
+        }
         if (message.type == control::Forget::kType && wire::decode(message.body, forget))
             note("forget " + std::to_string(forget.incarnation));
         if (message.type == control::Reload::kType)
