@@ -21,6 +21,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -124,6 +125,7 @@ class Supervisor {
     std::vector<Slot> slots_;
     std::vector<std::unique_ptr<Child>> retired_;  // replaced, finishing what they hold
     std::vector<Quarrel> quarrels_;
+    std::deque<uint32_t> former_;  // the last incarnations that died
 
     struct Wakeup {
         std::string service_key;

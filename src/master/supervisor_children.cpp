@@ -212,6 +212,8 @@ void Supervisor::on_exit(Child& child) {
     for_each_child([&](Child& other) {
         if (&other != &child) other.send(control::Forget{incarnation});
     });
+    if (former_.size() == control::Forget::kFormerMax) former_.pop_front();
+    former_.push_back(incarnation);
     std::erase_if(quarrels_, [&](const Quarrel& quarrel) {
         return quarrel.first == incarnation || quarrel.second == incarnation;
     });

@@ -191,8 +191,8 @@ TEST_F(SupervisorTest, RestartsWhatDiesAndTellsEverybody) {
     EXPECT_TRUE(eventually([&] {
         return count([&](const auto& h) {
                    return h.what == "forget" && h.words[0] == old_store->incarnation();
-               }) == 7;
-    }));
+               }) == 8;
+    })) << "its successor as well";
     EXPECT_TRUE(eventually([&] {
         return count([](const auto& h) {
                    return h.role() == "cleanup" && h.what == "introduce" && h.words[0] == "store";

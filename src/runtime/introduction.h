@@ -81,7 +81,7 @@ struct Forgotten {
 class Introductions {
  public:
     static constexpr int64_t kPatienceUs = 60 * kSecondUs;
-    static constexpr size_t kGoneMax = 16;
+    static constexpr size_t kGoneMax = control::Forget::kFormerMax;
 
     struct Self {
         Role role = Role::master;

@@ -47,6 +47,7 @@ class Smtpd final : public PeerListener {
     Smtpd(Loop& loop, Arena& arena)
         : memory_(loop, arena), submissions_(memory_), leases_(loop), names_(loop) {
         for (auto& client : clients_) client = std::make_unique<Client>(memory_);
+        submissions_.on_store_up();
     }
 
     void attach(Peers& peers) { peers_ = &peers; }
@@ -61,7 +62,8 @@ class Smtpd final : public PeerListener {
     void on_peer_down(Peer& peer) override {
         if (peer.role() == Role::rewrite) return names_.on_rewrite_down(peer);
         leases_.on_cleanup_down(peer);
-        (void)submissions_.on_cleanup_down(peer, true);
+        (void)submissions_.on_cleanup_down(peer);
+        dead_.push_back(peer.incarnation());
     }
 
     void on_record(Peer& peer, uint16_t type, std::string_view body) override {
@@ -86,7 +88,7 @@ class Smtpd final : public PeerListener {
             ASSERT(!client->waits);  // every cleanup is gone: all have been answered
             client->blocks.drop();
         }
-        memory_.release_all_quarantine();
+        for (const uint32_t incarnation : dead_) memory_.release_quarantine(incarnation);
         ASSERT(submissions_.outstanding() == 0);
     }
 
@@ -129,6 +131,7 @@ class Smtpd final : public PeerListener {
     }
 
     Peers* peers_ = nullptr;
+    std::vector<uint32_t> dead_;
     smtpd::MessageMemory memory_;
     smtpd::Submissions submissions_;
     smtpd::IdLeases leases_;

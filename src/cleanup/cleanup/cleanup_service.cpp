@@ -53,7 +53,10 @@ CleanupService::CleanupService(World& world, CleanupParts parts)
       counters_(world.counter_page, kCounterRows),
       policy_(std::move(parts.policy)),
       own_addresses_(std::move(parts.own_addresses)),
-      local_time_at_(parts.local_time_at) {}
+      local_time_at_(parts.local_time_at),
+      store_patience_(timer_calls<&CleanupService::update_pauses, CleanupService>(), this) {
+    await_store();
+}
 
 CleanupService::~CleanupService() = default;
 
@@ -81,7 +84,9 @@ AnswerQueue* CleanupService::submitter(uint32_t incarnation) noexcept {
 void CleanupService::on_peer_up(Peer& peer) {
     if (peer.role() == Role::store) {
         store_ = &peer;
+        store_patience_.cancel();
         ask_for_leases();
+        update_pauses();
     } else if (is_submitter(peer.role())) {
         auto entry = std::make_unique<AnswerQueue>(peer);
         peer.service_data = entry.get();
@@ -93,6 +98,7 @@ void CleanupService::on_peer_up(Peer& peer) {
 void CleanupService::on_peer_down(Peer& peer) {
     if (&peer == store_) {
         store_ = nullptr;
+        await_store();
         stalled_.clear();
         leases_.on_store_gone();
         transactions_.each([this](Transaction& each) { finish(each, wire::CommitOutcome::busy); });
@@ -127,10 +133,14 @@ void CleanupService::on_room(Peer& peer) {
     update_pauses();
 }
 
+void CleanupService::await_store() {
+    loop_.timers().set(store_patience_, loop_.now_us() + kStorePatienceUs);
+}
+
 // At any bound of ours nothing is taken from anybody; while answers to one wait, nothing from that
 // one.
 void CleanupService::update_pauses() {
-    const bool full = !stalled_.empty() || transactions_.full() ||
+    const bool full = store_patience_.is_set() || !stalled_.empty() || transactions_.full() ||
                       arena_.blocks_free() < std::min(kBlocksReserve, arena_.blocks_total() / 4);
     for (const auto& [incarnation, each] : submitters_) {
         if (full || each->has_waiting()) {

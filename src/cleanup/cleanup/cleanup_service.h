@@ -7,7 +7,8 @@
 //            once, as long as its sender lives. The body is passed on by name; its bytes are never read.
 // Bounds     Transactions::kTransactionsMax messages and the arena's blocks. At a bound, or when the store's ring is
 //            full, nothing more is taken from the submitters; their rings fill and push back.
-// Deaths     The store's: what is in flight is answered 451, lease questions are asked again at the next one.
+// Deaths     The store's: what is in flight is answered 451, lease questions are asked again at the next one. While
+//            there is none, at our start as well, nothing is taken for kStorePatienceUs; then mail is answered 451.
 //            A submitter's: what it had in flight is finished at the store, the answers are dropped.
 #pragma once
 
@@ -44,6 +45,8 @@ struct CleanupParts {
 
 class CleanupService final : public Service {
  public:
+    static constexpr int64_t kStorePatienceUs = 10 * kSecondUs;
+
     // world.arena is ours.
     CleanupService(World& world, CleanupParts parts);
     ~CleanupService() override;
@@ -82,6 +85,7 @@ class CleanupService final : public Service {
     bool place_header(Transaction& transaction, std::vector<wire::Extent>& content);
     void commit(Transaction& transaction, Envelope& envelope);
     void drop_stalled_of(uint32_t incarnation);
+    void await_store();
     void update_pauses();
     HeaderPass::Times times_of(int64_t wall_us);
     void log_message_id(MessageId id, const HeaderPass::Outcome& outcome);
@@ -96,6 +100,7 @@ class CleanupService final : public Service {
     LocalTimeAt local_time_at_;
 
     Peer* store_ = nullptr;
+    Timer store_patience_;  // set: we wait for one
     std::map<uint32_t, std::unique_ptr<AnswerQueue>> submitters_;
     Transactions transactions_;
     LeaseRelay leases_;

@@ -339,13 +339,51 @@ TEST_F(CleanupServiceTest, WhenTheStoreDiesEverythingInFlightIsAnswered) {
         EXPECT_EQ(result->code, 451);
     }
     EXPECT_EQ(arena.blocks_free(), arena.blocks_total());
-    submit(3, "A: b\r\n\r\n");
-    EXPECT_EQ(smtpd.hear<wire::SubmitResult>()->code, 451) << "there is no store";
+}
 
+TEST_F(CleanupServiceTest, WhileThereIsNoStoreMailWaitsAWhile) {
+    peers.remove(store.incarnation());
+    submit(1, "A: b\r\n\r\n");
+    loop.pass_time(CleanupService::kStorePatienceUs - kSecondUs);
+    loop.turn();
+    EXPECT_FALSE(smtpd.hear<wire::SubmitResult>());
     FarEnd next(5);
     peers.add(next.parts(Role::store));
-    submit(4, "A: b\r\n\r\n");
+    loop.turn();
     EXPECT_TRUE(next.hear<wire::CommitRequest>());
+
+    peers.remove(next.incarnation());
+    loop.turn();
+    EXPECT_EQ(smtpd.hear<wire::SubmitResult>()->cookie, 1U) << "it was in flight";
+    submit(2, "A: b\r\n\r\n");
+    EXPECT_FALSE(smtpd.hear<wire::SubmitResult>());
+    loop.pass_time(CleanupService::kStorePatienceUs + kSecondUs);
+    loop.turn();
+    EXPECT_EQ(smtpd.hear<wire::SubmitResult>()->code, 451) << "long enough";
+    loop.turn();
+    submit(3, "A: b\r\n\r\n");
+    EXPECT_EQ(smtpd.hear<wire::SubmitResult>()->code, 451);
+}
+
+// A submitter gives it mail as soon as the two have met.
+TEST_F(CleanupServiceTest, TakesNothingBeforeItHasMetAStore) {
+    auto own_page = std::make_unique<CounterPage>();
+    Arena own_arena = Arena::create_private(11, 4 * kMiB);
+    World own_world{loop, log, *own_page, settings, &own_arena, 0, 11, "cleanup"};
+    CleanupService young(own_world, parts());
+    Peers its_peers(loop, young);
+    young.attach(its_peers);
+    FarEnd client(13);
+    its_peers.add(client.parts(Role::smtpd));
+    std::string bytes;
+    encode_envelope(envelope(), bytes);
+    client.say(wire::SubmitMessage{1, bytes, client.lend("A: b\r\n\r\n")});
+    loop.turn();
+    EXPECT_FALSE(client.hear<wire::SubmitResult>());
+    FarEnd its_store(12);
+    its_peers.add(its_store.parts(Role::store));
+    loop.turn();
+    EXPECT_TRUE(its_store.hear<wire::CommitRequest>());
 }
 
 TEST_F(CleanupServiceTest, WhenASubmitterDiesItsMailIsFinishedAndItsAnswersAreDropped) {

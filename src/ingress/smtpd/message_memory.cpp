@@ -39,22 +39,11 @@ void MessageMemory::stop_waiting(Waiter& waiter) {
 
 void MessageMemory::quarantine(std::span<const uint32_t> blocks, uint32_t cleanup_incarnation) {
     for (const uint32_t block : blocks) arena_.quarantine(block, cleanup_incarnation);
-    if (std::find(quarantined_.begin(), quarantined_.end(), cleanup_incarnation) ==
-        quarantined_.end()) {
-        quarantined_.push_back(cleanup_incarnation);
-    }
 }
 
 void MessageMemory::release_quarantine(uint32_t cleanup_incarnation) {
     if (has_bug(DeliberateBug::leak_blocks)) return;
-    std::erase(quarantined_, cleanup_incarnation);
     arena_.release_quarantine(cleanup_incarnation);
-    wake_waiters();
-}
-
-void MessageMemory::release_all_quarantine() {
-    for (const uint32_t incarnation : quarantined_) arena_.release_quarantine(incarnation);
-    quarantined_.clear();
     wake_waiters();
 }
 

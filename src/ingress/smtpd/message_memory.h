@@ -60,11 +60,10 @@ class MessageMemory {
     void wait(Waiter& waiter);
     void stop_waiting(Waiter& waiter);
 
-    // Blocks that a dead cleanup may have passed on to a store that lives (runtime/arena.h).
+    // Blocks that a dead cleanup may have passed on (runtime/arena.h), until a store says that it
+    // holds nothing of that cleanup any more.
     void quarantine(std::span<const uint32_t> blocks, uint32_t cleanup_incarnation);
     void release_quarantine(uint32_t cleanup_incarnation);
-    // The store is gone, and with it whatever it had been told.
-    void release_all_quarantine();
 
  private:
     void wake_waiters();
@@ -74,7 +73,6 @@ class MessageMemory {
     int64_t short_since_us_ = kNeverUs;
     int64_t queue_full_until_us_ = 0;
     std::vector<Waiter*> waiters_;
-    std::vector<uint32_t> quarantined_;  // incarnations
 };
 
 }  // namespace posthaste::smtpd

@@ -60,7 +60,7 @@ void SmtpdService::on_listener(std::string_view name, Socket socket) {
 void SmtpdService::on_accept_timer() { start_accepting(); }
 
 void SmtpdService::accept_if_ready() {
-    if (accepting_ || !has_ids_ || stores_ == 0) return;
+    if (accepting_ || !has_ids_ || !submissions_.has_store()) return;
     accept_timer_.cancel();
     start_accepting();
 }
@@ -193,7 +193,7 @@ void SmtpdService::on_peer_up(Peer& peer) {
             names_.on_rewrite_up(peer);
             break;
         case Role::store:
-            ++stores_;
+            submissions_.on_store_up();
             accept_if_ready();
             break;
         default:
@@ -205,7 +205,7 @@ void SmtpdService::on_peer_down(Peer& peer) {
     switch (peer.role()) {
         case Role::cleanup: {
             ids_.on_cleanup_down(peer);
-            const size_t lost = submissions_.on_cleanup_down(peer, stores_ > 0);
+            const size_t lost = submissions_.on_cleanup_down(peer);
             count(SmtpdCounter::submissions_void, lost);
             if (lost > 0) {
                 world_.log.warning(peer.name() + " is gone: " + std::to_string(lost) +
@@ -217,7 +217,7 @@ void SmtpdService::on_peer_down(Peer& peer) {
             names_.on_rewrite_down(peer);
             break;
         case Role::store:
-            if (--stores_ == 0) memory_.release_all_quarantine();
+            submissions_.on_store_down();
             break;
         default:
             break;

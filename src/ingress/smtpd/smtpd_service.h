@@ -83,7 +83,6 @@ class SmtpdService final : public Service, private ClientSession::Owner {
     Counters counters_;
     SmtpdSettings settings_;
     Peers* peers_ = nullptr;
-    size_t stores_ = 0;  // that live and may read our arena
     MessageMemory memory_;
     IdLeases ids_;
     ClientNames names_;

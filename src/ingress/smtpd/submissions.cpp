@@ -36,7 +36,7 @@ Submissions::Number Submissions::submit(Submitter& submitter, const Envelope& en
     record_.cookie = cookie_of(number, slot.generation);
     record_.envelope = envelope_bytes_;
     blocks.extents(record_.content);
-    for (size_t tries = 0; tries < cleanups_.size(); ++tries) {
+    for (size_t tries = 0; has_store() && tries < cleanups_.size(); ++tries) {
         Peer& cleanup = *cleanups_[next_cleanup_++ % cleanups_.size()];
         if (!cleanup.send(record_)) continue;
         slot.submitter = &submitter;
@@ -76,7 +76,7 @@ void Submissions::on_cleanup_up(Peer& cleanup) {
     tell_waiting();
 }
 
-size_t Submissions::on_cleanup_down(Peer& cleanup, bool has_store) {
+size_t Submissions::on_cleanup_down(Peer& cleanup) {
     std::erase(cleanups_, &cleanup);
     std::vector<Submitter*> disappointed;
     std::vector<uint32_t> blocks;
@@ -89,10 +89,10 @@ size_t Submissions::on_cleanup_down(Peer& cleanup, bool has_store) {
         slot.blocks.clear();
         if (Submitter* submitter = release(number)) disappointed.push_back(submitter);
     }
-    if (has_store && !has_bug(DeliberateBug::free_early))
-        memory_.quarantine(blocks, cleanup.incarnation());
-    else
+    if (has_bug(DeliberateBug::free_early))
         memory_.free(blocks);
+    else
+        memory_.quarantine(blocks, cleanup.incarnation());
     for (Submitter* submitter : disappointed) submitter->on_answer(kVoidCode, kVoidDsn, kVoidText);
     return count;
 }

@@ -1,12 +1,12 @@
 // ingress/smtpd/submissions.h: messages that cleanup holds, and who waits for the answer.
 //
 //   submit() ──► SubmitMessage ──► SubmitResult ──► on_answer(), blocks free
-//                     └── cleanup dies ──► on_answer(451), blocks in quarantine until the store has
+//                     └── cleanup dies ──► on_answer(451), blocks in quarantine until a store has
 //                     let go of that cleanup
 //
 // A session may vanish while it waits (abandon()); then only the blocks wait. Cleanups take turns;
-// one whose ring is full is passed over; when all are full, or none lives, submit() says no and
-// on_ready() tells when to try again.
+// one whose ring is full is passed over; when all are full, none lives, or no store could find the
+// bytes, submit() says no and on_ready() tells when to try again.
 #pragma once
 
 #include <cstdint>
@@ -48,9 +48,18 @@ class Submissions {
     void stop_waiting(Submitter& submitter);
 
     void on_cleanup_up(Peer& cleanup);
-    // has_store: there is a store alive that may have been told of the blocks. Returns how many
-    // were void.
-    size_t on_cleanup_down(Peer& cleanup, bool has_store);
+    // Returns how many were void.
+    size_t on_cleanup_down(Peer& cleanup);
+
+    // A store that has mapped our arena.
+    void on_store_up() {
+        ++stores_;
+        tell_waiting();
+    }
+
+    void on_store_down() noexcept { --stores_; }
+
+    bool has_store() const noexcept { return stores_ > 0; }
 
     void on_room() { tell_waiting(); }
 
@@ -76,6 +85,7 @@ class Submissions {
     }
 
     MessageMemory& memory_;
+    size_t stores_ = 0;  // a new one may be met before the old one's end is heard of
     std::vector<Peer*> cleanups_;
     size_t next_cleanup_ = 0;
     std::vector<Slot> slots_;

@@ -29,6 +29,11 @@ constexpr unsigned kStagesMax = 5;
 
 bool is_simulated(Role role) { return role != Role::postlogd; }
 
+void keep_last(std::deque<uint32_t>& incarnations, uint32_t incarnation) {
+    incarnations.push_back(incarnation);
+    if (incarnations.size() > Introductions::kGoneMax) incarnations.pop_front();
+}
+
 }  // namespace
 
 House::House(SimWorld& world, HouseOptions options, HouseWatcher& watcher)
@@ -107,6 +112,7 @@ std::vector<SimProcess*> House::alive() {
 void House::spawn(Role role, uint16_t instance) {
     living_.push_back(std::make_unique<SimProcess>(*this, role, instance, next_incarnation_++));
     SimProcess& process = *living_.back();
+    process.gone_ = former_;
     opening_store_ = role == Role::store;
     process.make_service();
     opening_store_ = false;
@@ -301,6 +307,7 @@ void House::bury(SimProcess& process) {
     dead_.push_back(std::move(*at));
     living_.erase(at);
     const uint32_t incarnation = process.incarnation_;
+    keep_last(former_, incarnation);
     for (const auto& other : living_) {
         tell_later(other->incarnation_, [this, incarnation](SimProcess& here) {
             if (here.peers_->find(incarnation) != nullptr) return here.peers_->remove(incarnation);
@@ -315,8 +322,7 @@ void House::bury(SimProcess& process) {
 // What runtime/introduction.h does: readers tell owners that nothing of the dead is left with them,
 // those they meet later too.
 void House::on_removed(SimProcess& process, uint32_t incarnation) {
-    process.gone_.push_back(incarnation);
-    if (process.gone_.size() > Introductions::kGoneMax) process.gone_.pop_front();
+    keep_last(process.gone_, incarnation);
     for (const SimProcess::Link& link : process.links_) {
         if (!link.we_read_arena || process.peers_->find(link.peer_incarnation) == nullptr) continue;
         tell_forgotten(process, link.peer_incarnation, incarnation);

@@ -173,6 +173,7 @@ class House {
     std::vector<std::unique_ptr<SimProcess>> living_;
     std::vector<std::unique_ptr<SimProcess>> dead_;
     uint32_t next_incarnation_ = 1;
+    std::deque<uint32_t> former_;  // the last that died: whoever starts is told
     uint64_t deaths_ = 0;
     std::map<Role, uint64_t> starts_;
     std::map<std::pair<Role, uint16_t>, uint64_t> respawns_;  // ordered so far

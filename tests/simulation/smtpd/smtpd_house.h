@@ -166,7 +166,9 @@ class SmtpdHouse : public ::testing::Test {
         return *cleanups.back();
     }
 
-    void add_store() { peers->add({Role::store, 0, kStore, std::nullopt, std::nullopt, -1}); }
+    void add_store(uint32_t incarnation = kStore) {
+        peers->add({Role::store, 0, incarnation, std::nullopt, std::nullopt, -1});
+    }
 
     FarEnd& add_rewrite() {
         rewrite = std::make_unique<FarEnd>(sim, doorbell, *peers, Role::rewrite, 0, 60);
