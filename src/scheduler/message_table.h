@@ -36,7 +36,8 @@ struct MessageNode {
     bool going =
         false;  // recording: unknown to us once that is on disk: it was removed, or is held
     bool removing = false;
-    bool fresh = false;  // came in the active queue, not after a wait
+    bool fresh = false;        // came in the active queue, not after a wait
+    bool other_clock = false;  // every due time it has on disk is of before the clock was set back
 };
 
 static_assert(sizeof(MessageNode) <= 40);

@@ -82,7 +82,11 @@ void RetryWheel::set_back(uint32_t now_s, uint32_t due_s_max) {
     next_s_ = now_s;
     for (uint32_t node = table_.front(moving_); node != kNone; node = table_.front(moving_)) {
         table_.unlink(node);
-        table_[node].due_s = std::min(table_[node].due_s, due_s_max);
+        MessageNode& it = table_[node];
+        if (it.due_s > due_s_max) {
+            it.due_s = due_s_max;
+            it.other_clock = true;
+        }
         place(node);
     }
 }

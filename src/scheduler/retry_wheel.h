@@ -28,7 +28,8 @@ class RetryWheel {
     void advance(uint32_t now_s, uint32_t out);
     // Everything, whatever its time, in no order.
     void flush(uint32_t out);
-    // The clock was set back to now_s: times begin there again, and none is later than due_s_max.
+    // The clock was set back to now_s: times begin there again. What is due later than due_s_max is
+    // due then, and marked.
     void set_back(uint32_t now_s, uint32_t due_s_max);
 
     // The first second that has not been given out.

@@ -11,7 +11,7 @@ namespace {
 constexpr int64_t kRegroupUs =
     kSecondUs;  // how long resolved recipients wait for their message's others
 constexpr int64_t kClockCheckUs = kMinuteUs;  // the wall clock may have been set
-// A clock that is set back by less delays by as much.
+// A clock that is set back by less goes unnoticed, and delays by as much.
 constexpr uint32_t kSetBackS = 60;
 
 }  // namespace
@@ -89,7 +89,10 @@ void Scheduler::place_by_due(uint32_t node) {
     MessageNode& it = table_[node];
     it.place = Place::listed;
     look_at_clock();
-    it.due_s = std::min(it.due_s, latest_due_s());
+    if (const uint32_t latest_s = latest_due_s(); it.due_s > latest_s) {
+        it.due_s = latest_s;
+        it.other_clock = true;
+    }
     if (it.due_s <= now_s()) {
         table_.push_back(it.fresh ? incoming_ : due_, node);
         outside_.want_dispatch();
@@ -102,7 +105,8 @@ void Scheduler::place_by_due(uint32_t node) {
     if (!due_timer_.is_set() || deadline_us < due_timer_.deadline_us()) arm_due_timer();
 }
 
-// Nobody was told to wait longer: a later time was written before the clock was set back.
+// Nobody was told to wait longer: a later time was written before the clock was set back. What waits
+// for less although it was, waits for no longer than this either.
 uint32_t Scheduler::latest_due_s() const {
     const int64_t longest_us = config_.backoff.maximal_us + config_.backoff.minimal_us;
     return now_s() + static_cast<uint32_t>(longest_us / kSecondUs) + 1;

@@ -116,7 +116,7 @@ void Scheduler::conclude(uint32_t index) {
     const uint32_t node_index = message.node;
     MessageNode& node = table_[node_index];
     node.due_s = due_s;
-    node.due_now = node.admitted = false;
+    node.due_now = node.admitted = node.other_clock = false;
     node.fresh = due_s == 0 && node.fresh;
     node.going = all_done || due_s == kNeverDue;
     node.removing = all_done;

@@ -272,6 +272,21 @@ TEST(Scheduler, AClockThatIsSetBackDelaysNobodyByThat) {
     EXPECT_GE(world.starts_.size(), before + 2) << "what came after, once again after its backoff";
 }
 
+// When the message's time has come, that of its recipients on disk is still ahead.
+TEST(Scheduler, AClockThatIsSetBackByLessThanTheLongestWaitAddsNothingToThat) {
+    for (const int64_t back_s : {4200, 8000}) {
+        TestingWorld world;
+        world.start();
+        world.sites_["y.example"] = {false, false, Outcome::deferred, kMsUs, "451 4.3.0 later"};
+        world.submit("a@x.example", {"b@y.example"});
+        world.run_for(10 * kSecondUs);
+        ASSERT_EQ(world.starts_.size(), 1U);
+        world.step_clock(-back_s * kSecondUs);
+        world.run_for((4000 + 300 + 70) * kSecondUs);
+        EXPECT_EQ(world.starts_.size(), 2U) << back_s;
+    }
+}
+
 TEST(Scheduler, HoldsWhatIsOutOfTimeAfterALastAttempt) {
     SchedulerConfig config;
     config.lifetime_us = kHourUs;
