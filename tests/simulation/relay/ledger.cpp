@@ -15,6 +15,10 @@ namespace {
 constexpr int64_t kSlackUs = 2 * kSecondUs;
 // To be introduced, and to say something.
 constexpr int64_t kJustInTimeUs = 10 * kMsUs;
+// From a decision of qmgr's to the disk.
+constexpr int64_t kOnItsWayUs = 10 * kSecondUs;
+// What an agent has begun when it hears that its qmgr is dead takes no longer.
+constexpr int64_t kFinishUs = kMinuteUs;
 
 struct Name {
     uint64_t message = 0;
@@ -148,9 +152,7 @@ std::optional<Ledger::Key> Ledger::on_attempt(std::string_view address, const Or
     attempt.attempts_before = attempts_on_disk(row, name->recipient);
     // Words of the dead, or of a connection that was given up, are no attempt of now: whoever sent
     // them has counted it as failed, long ago perhaps.
-    const auto unheard = unheard_us_.find(attempt.agent);
-    attempt.stale = process == nullptr || !is_held ||
-                    (unheard != unheard_us_.end() && origin.since_us <= unheard->second);
+    attempt.stale = process == nullptr || !is_held || is_word_of_unheard(*process, origin);
     attempt.excused = attempt.stale;
     wall_high_us_ = std::max(wall_high_us_, attempt.wall_us);
     if (!attempt.stale) check_time(row, recipient, durable ? &*durable : nullptr);
@@ -158,11 +160,40 @@ std::optional<Ledger::Key> Ledger::on_attempt(std::string_view address, const Or
     return Key{name->message, name->recipient, recipient.attempts.size() - 1};
 }
 
+bool Ledger::is_word_of_unheard(SimProcess& agent, const Origin& origin) const {
+    const auto found = unheard_.find(agent.incarnation());
+    if (found == unheard_.end() || origin.since_us > found->second.begins_us) return false;
+    const SimLoop& loop = agent.loop();
+    // It may have been stopped for longer meanwhile.
+    const int64_t begins_us = found->second.begins_us;
+    const int64_t moves_us =
+        loop.stands_still(begins_us, begins_us) ? loop.still_until_us() : found->second.moves_us;
+    return house_.world().now_us() <= moves_us + kFinishUs;
+}
+
 void Ledger::before_clock_step(int64_t by_us) {
     clock_stepped_us_ = house_.world().now_us();
     const int64_t wall_us = house_.world().wall_us();
     wall_high_us_ = std::max(wall_high_us_, wall_us);
-    if (by_us < 0) set_back_.push_back({clock_stepped_us_, wall_us + by_us + longest_wait_us()});
+    if (by_us >= 0) return;
+    SetBack& step = set_back_.emplace_back();
+    step.at_us = clock_stepped_us_;
+    step.latest_due_us = wall_us + by_us + longest_wait_us();
+    step.all_known = true;
+    remember_waiting(step);
+    house_.world().after(kOnItsWayUs, [this, &step] { remember_waiting(step); });
+}
+
+void Ledger::remember_waiting(SetBack& step) {
+    step.all_known &= house_.store_is_up();
+    for (const MessageId id : house_.ids()) {
+        const auto durable = house_.durable(id);
+        if (!durable || !durable->has_state) continue;
+        for (const PendingGroup& group : durable->state.groups) {
+            for (const uint32_t number : group.recipients)
+                step.waiting.emplace(durable->recipients.at(number), group.due_s);
+        }
+    }
 }
 
 void Ledger::check_time(const Row& row, const Recipient& recipient, const House::Durable* durable) {
@@ -173,21 +204,22 @@ void Ledger::check_time(const Row& row, const Recipient& recipient, const House:
         if (group != nullptr && group->due_s == UINT32_MAX)
             fault(recipient.address + " was attempted, though it is held");
         else if (group != nullptr && group->due_s * kSecondUs > wall_high_us_ + kSecondUs &&
-                 !is_of_another_clock(recipient, group->due_s * kSecondUs))
+                 !is_of_another_clock(recipient, group->due_s))
             fault(recipient.address + " was attempted before the time that is on disk");
     }
     for (const Attempt& before : recipient.attempts) {
         if (before.excused || before.unclear || !before.spoken() ||
-            before.end == Attempt::End::open || clock_stepped_us_ >= before.at_us)
+            before.end == Attempt::End::open)
             continue;
+        if (before.heard() && before.end == Attempt::End::refused)
+            fault(recipient.address + " was attempted again after a permanent refusal");
+        if (clock_stepped_us_ >= before.at_us) continue;
         // The last attempt comes when the lifetime ends, however short the wait.
         const bool is_last = row.arrived_wall_us > 0 &&
                              wall_us + kSlackUs >= row.arrived_wall_us + limits_.lifetime_us;
         if (!is_last && wall_us + kSlackUs < before.wall_us + limits_.minimal_backoff_us)
             fault(recipient.address + " was attempted again " +
                   std::to_string((now_us - before.at_us) / kMsUs) + " ms later");
-        if (before.heard() && before.end == Attempt::End::refused)
-            fault(recipient.address + " was attempted again after a permanent refusal");
         if (row.arrived_wall_us > 0 &&
             before.wall_us > row.arrived_wall_us + limits_.lifetime_us + kSlackUs)
             fault(recipient.address + " was attempted again after its lifetime");
@@ -199,13 +231,16 @@ int64_t Ledger::longest_wait_us() const {
 }
 
 // Further ahead than anybody is told to wait now; or than anybody was when the clock was set back,
-// and nothing has been tried since: written, or decided, before.
-bool Ledger::is_of_another_clock(const Recipient& recipient, int64_t due_wall_us) const {
+// and written, or decided, before that.
+bool Ledger::is_of_another_clock(const Recipient& recipient, uint32_t due_s) const {
     if (set_back_.empty()) return false;
+    const int64_t due_wall_us = due_s * kSecondUs;
     if (due_wall_us > house_.world().wall_us() + longest_wait_us()) return true;
     return std::any_of(set_back_.begin(), set_back_.end(), [&](const SetBack& step) {
         return due_wall_us > step.latest_due_us &&
-               (recipient.attempts.empty() || recipient.attempts.back().at_us <= step.at_us);
+               (step.all_known
+                    ? step.waiting.contains({recipient.address, due_s})
+                    : recipient.attempts.empty() || recipient.attempts.back().at_us <= step.at_us);
     });
 }
 
@@ -295,7 +330,7 @@ void Ledger::look_for_the_unheard(uint32_t qmgr, int64_t qmgr_up_us) {
         if (agent->role() != Role::smtp || agent->incarnation() > qmgr ||
             !agent->loop().stands_still(qmgr_up_us + kJustInTimeUs, begins_us))
             continue;
-        unheard_us_[agent->incarnation()] = begins_us;
+        unheard_[agent->incarnation()] = {begins_us, agent->loop().still_until_us()};
         note("unheard: " + agent->name());
         doubt(agent->incarnation());
     }
@@ -377,10 +412,10 @@ void Ledger::judge_recipient(const Row& row, const Recipient& recipient,
     const PendingGroup* const group =
         message == left.end() ? nullptr : group_of(message->second, recipient.address);
     if (group != nullptr) {
-        const int64_t wall_us = house_.world().wall_us();
+        // A clock that was set back since may have seen its end.
+        const int64_t wall_us = std::max(wall_high_us_, house_.world().wall_us());
         const bool expired = wall_us >= message->second.arrived_wall_us + limits_.lifetime_us;
-        // A clock that was set back since has seen its end.
-        if (!refused && !expired && clock_stepped_us_ < 0)
+        if (!refused && !expired)
             fail(recipient.address + " is held, though nobody refused it and its time is not over");
         ++held_;
     }

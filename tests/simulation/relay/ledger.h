@@ -10,7 +10,8 @@
 //            moment, or as soon as the store is up again. The same if it hung so long that a new
 //            qmgr had to begin without its word (QmgrService::kAgentsPatienceUs)
 //   stale    whoever sent these words had been given up before they came; or it did not know yet,
-//            hung in that way, that its qmgr was dead
+//            hung in that way, that its qmgr was dead, and for a while after it does know finishes
+//            what it has begun
 //
 // and from that what may happen next: an attempt whose answer was heard and that is not excused is
 // known to the relay for ever. So a second delivery is a fault unless the first one's answer was
@@ -18,12 +19,15 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "simulation/relay/house.h"
@@ -138,17 +142,28 @@ class Ledger {
         int64_t arrived_wall_us = 0;
     };
 
-    // The clock was set back, and the latest time that mail may be told to wait for then.
+    // The clock was set back, the latest time that mail may be told to wait for then, and what was
+    // on disk then, or was on its way there: recipients, and their times.
     struct SetBack {
         int64_t at_us;
         int64_t latest_due_us;
+        std::set<std::pair<std::string, uint32_t>> waiting;
+        bool all_known;  // the store was up
+    };
+
+    // Of an agent: a qmgr began without it; it moved again.
+    struct Unheard {
+        int64_t begins_us;
+        int64_t moves_us;
     };
 
     void fault(std::string what);
     void learn_ids();
     void learn_id(uint64_t message, MessageId id);
     int64_t longest_wait_us() const;
-    bool is_of_another_clock(const Recipient& recipient, int64_t due_wall_us) const;
+    void remember_waiting(SetBack& step);
+    bool is_of_another_clock(const Recipient& recipient, uint32_t due_s) const;
+    bool is_word_of_unheard(SimProcess& agent, const Origin& origin) const;
     void check_time(const Row& row, const Recipient& recipient, const House::Durable* durable);
     bool is_recorded(Row& row, uint32_t number, const Attempt& attempt);
     std::optional<uint32_t> attempts_on_disk(Row& row, uint32_t number);
@@ -163,11 +178,11 @@ class Ledger {
     Limits limits_;
     std::map<uint64_t, Row> rows_;
     std::map<MessageId, uint64_t> message_of_;
-    std::map<uint32_t, int64_t> unheard_us_;  // agents, and when a qmgr last began without them
+    std::map<uint32_t, Unheard> unheard_;  // agents, the last time
     std::string fault_;
     int64_t clock_stepped_us_ = -1;
     int64_t wall_high_us_ = 0;
-    std::vector<SetBack> set_back_;
+    std::deque<SetBack> set_back_;
     uint64_t acked_ = 0;
     uint64_t taken_ = 0;
     uint64_t held_ = 0;
