@@ -41,6 +41,7 @@ Peers::~Peers() { loop_.remove_listener(*this); }
 
 Peer& Peers::add(PeerParts parts) {
     ASSERT(find(parts.incarnation) == nullptr);
+    expect_no_more(parts.incarnation);
     auto peer = std::make_unique<Peer>();
     peer->role_ = parts.role;
     peer->instance_ = parts.instance;
@@ -84,6 +85,16 @@ Peer* Peers::find(uint32_t incarnation) noexcept {
 bool Peers::has_any(uint32_t roles) const noexcept {
     return std::any_of(peers_.begin(), peers_.end(),
                        [roles](const auto& peer) { return (role_bit(peer->role()) & roles) != 0; });
+}
+
+void Peers::expect_no_more(uint32_t incarnation) noexcept {
+    std::erase_if(expected_, [&](const Expected& each) { return each.incarnation == incarnation; });
+}
+
+bool Peers::expects_any(uint32_t roles) const noexcept {
+    return std::any_of(expected_.begin(), expected_.end(), [roles](const Expected& each) {
+        return (role_bit(each.role) & roles) != 0;
+    });
 }
 
 std::vector<Peer*> Peers::all(Role role) {
@@ -177,8 +188,10 @@ void Peers::remove_doomed() {
 }
 
 void Peers::read_last_records(Peer& peer) {
+    const bool even_paused = peer.paused_ && listener_.wants_last_records(peer);
     Channel::Record record;
-    for (size_t i = 0; i < kLastRecordsMax && !peer.paused_ && !peer.condemned_; ++i) {
+    for (size_t i = 0; i < kLastRecordsMax && !peer.condemned_; ++i) {
+        if (peer.paused_ && !even_paused) return;
         if (!peer.channel_->receive(record)) return;
         listener_.on_record(peer, record.type, record.body);
     }

@@ -99,6 +99,10 @@ class PeerListener {
     // A send() that was refused would now fit.
     virtual void on_room(Peer&) {}
 
+    // It is dead and was paused. True: what it said last is handed over all the same, and pauses it
+    // no more; false: it is lost.
+    virtual bool wants_last_records(const Peer&) { return false; }
+
     // `reader` (who maps our arena) has let go of everything it knew from the dead process
     // `incarnation`.
     virtual void on_forgotten(Peer& reader, uint32_t incarnation) {
@@ -143,6 +147,12 @@ class Peers final : public TurnListener {
     std::optional<std::string_view> bytes(uint32_t incarnation, uint32_t first_block,
                                           uint32_t offset, uint32_t length) const noexcept;
     void forgotten(uint32_t reader_incarnation, uint32_t incarnation);
+
+    // Whom master has introduced and we have not met yet. add() ends it.
+    void expect(Role role, uint32_t incarnation) { expected_.push_back({role, incarnation}); }
+
+    void expect_no_more(uint32_t incarnation) noexcept;
+    bool expects_any(uint32_t roles) const noexcept;
 
     // Somebody rang. The turn that this wakes looks at every ring, so there is nothing more to do.
     void on_doorbell() noexcept {}
@@ -196,6 +206,13 @@ class Peers final : public TurnListener {
     };
 
     std::vector<EarlyForgotten> early_forgotten_;
+
+    struct Expected {
+        Role role;
+        uint32_t incarnation;
+    };
+
+    std::vector<Expected> expected_;
     bool in_turn_ = false;
     bool asleep_ = false;   // sleep counts are raised
     bool backlog_ = false;  // a peer had more than kRecordsATurn

@@ -101,6 +101,10 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
         if (!is_log(peer)) service_->on_room(peer);
     }
 
+    bool wants_last_records(const Peer& peer) override {
+        return !is_log(peer) && service_->wants_last_records(peer);
+    }
+
     void on_forgotten(Peer& reader, uint32_t incarnation) override {
         if (!is_log(reader)) service_->on_forgotten(reader, incarnation);
     }

@@ -66,6 +66,9 @@ class StoreService final : public Service, public TurnListener {
     void on_record(Peer& peer, uint16_t type, std::string_view body) override;
     void on_room(Peer& peer) override;
 
+    // Its outcomes: no more than its ring holds, and it is paused for the order of answers only.
+    bool wants_last_records(const Peer& peer) override { return peer.role() == Role::qmgr; }
+
     void on_turn_end() override;
     bool before_sleep() override;
 

@@ -64,6 +64,33 @@ TEST_F(StoreServiceTest, TheNextQmgrReadsWhatTheOneBeforeItSaidLast) {
     EXPECT_TRUE(next.hear<wire::OutcomeRecorded>().empty()) << "it has said nothing yet";
 }
 
+// It said them while the store wrote, and died before the store read again.
+TEST_F(StoreServiceTest, WhatADyingQmgrSaidDuringAWriteIsRecorded) {
+    const MessageId id = lease();
+    submit(id, "h\r\n", "b\r\n", 1);
+    run();
+    const std::string state = deferred_state(1'800'000'000);
+    Timer death{[](void* peers) { static_cast<Peers*>(peers)->remove(kQmgr); }, peers_.get()};
+    bool said = false;
+    on_.disk.set_on_sync([&](const std::string&) {
+        if (std::exchange(said, true)) return;
+        wire::RecordOutcome outcome;
+        outcome.sequence = 1;
+        outcome.id = id;
+        outcome.state = state;
+        qmgr_.say(outcome);
+        loop_.timers().set(death, 0);  // in the next turn
+    });
+    submit(id + 1, "h\r\n", "b\r\n", 2);
+    run();
+    on_.disk.set_on_sync(nullptr);
+    ASSERT_TRUE(said);
+    ASSERT_EQ(peers_->find(kQmgr), nullptr);
+    run(4 * StoreService::kOutcomeDelayUs);
+    stop();
+    EXPECT_EQ(on_.open()->load(id)->state, state);
+}
+
 TEST_F(StoreServiceTest, TheQmgrThatCameLastIsAnswered) {
     const MessageId id = lease();
     submit(id, "h\r\n", "b\r\n", 1);
