@@ -102,6 +102,7 @@ class Introductions::Link {
 };
 
 void Introductions::Link::start() {
+    owner_.peers_.expect(terms_.peer_role, incarnation());
     if (!is_reader_only()) {
         const auto greeted = greet();
         if (!greeted) return close_for(greeted.error());
@@ -237,6 +238,7 @@ void Introductions::Link::close_for(std::string_view what) {
 // must not mean something else by then.
 void Introductions::Link::leave() {
     if (state_ == State::leaving) return;
+    if (state_ == State::greeting) owner_.peers_.expect_no_more(incarnation());
     state_ = State::leaving;
     patience_.cancel();
     more_.cancel();

@@ -110,6 +110,27 @@ TEST(Introductions, TwoProcessesShakeHandsAndTalk) {
     EXPECT_EQ(cleanup.take(), Said{"smtpd/0 says hello"});
 }
 
+TEST(Introductions, WhomMasterNamesIsExpectedUntilItIsMetOrDead) {
+    Process qmgr(Role::qmgr, 1);
+    Process agent(Role::smtp, 2);
+    auto pair = make_control_pair();
+    ASSERT_TRUE(pair);
+    qmgr.introductions->introduce(terms(Role::smtp, 2), std::move(pair->first));
+    qmgr.run();
+    EXPECT_TRUE(qmgr.peers.expects_any(role_bit(Role::smtp)));
+    EXPECT_FALSE(qmgr.peers.expects_any(role_bit(Role::store)));
+    agent.introductions->introduce(terms(Role::qmgr, 1), std::move(pair->second));
+    qmgr.run();
+    EXPECT_EQ(qmgr.take(), Said{"up smtp/0"});
+    EXPECT_FALSE(qmgr.peers.expects_any(role_bit(Role::smtp)));
+    auto second = make_control_pair();
+    ASSERT_TRUE(second);
+    qmgr.introductions->introduce(terms(Role::smtp, 3), std::move(second->first));
+    EXPECT_TRUE(qmgr.peers.expects_any(role_bit(Role::smtp)));
+    qmgr.introductions->forget(3);
+    EXPECT_FALSE(qmgr.peers.expects_any(role_bit(Role::smtp)));
+}
+
 TEST(Introductions, ASilentSideListensWithASmallSegment) {
     Process smtpd(Role::smtpd, 1);
     Process postlogd(Role::postlogd, 2);

@@ -4,20 +4,6 @@
 
 namespace posthaste {
 
-bool AgentSide::is_agent(Role role) noexcept {
-    switch (role) {
-        case Role::smtp:
-        case Role::local:
-        case Role::virtual_:
-        case Role::pipe:
-        case Role::error:
-        case Role::discard:
-            return true;
-        default:
-            return false;
-    }
-}
-
 AgentSide::Known* AgentSide::find(uint32_t incarnation) noexcept {
     for (const auto& agent : agents_) {
         if (agent->peer->incarnation() == incarnation) return agent.get();

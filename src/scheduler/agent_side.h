@@ -39,7 +39,12 @@ class AgentSide {
     AgentSide(Scheduler& scheduler, uint32_t own_incarnation)
         : scheduler_(scheduler), own_incarnation_(own_incarnation) {}
 
-    static bool is_agent(Role role) noexcept;
+    static constexpr uint32_t kRoles = role_bit(Role::smtp) | role_bit(Role::local) |
+                                       role_bit(Role::virtual_) | role_bit(Role::pipe) |
+                                       role_bit(Role::error) | role_bit(Role::discard);
+
+    static bool is_agent(Role role) noexcept { return (role_bit(role) & kRoles) != 0; }
+
     void on_up(Peer& peer);
     void on_down(Peer& peer);
     void on_room(Peer& peer);

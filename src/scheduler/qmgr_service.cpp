@@ -56,7 +56,8 @@ bool QmgrService::is_idle() const {
 void QmgrService::open_if_ready() {
     if (scheduler_.is_open()) return;
     const int64_t waited_us = world_.loop.now_us() - started_us_;
-    const bool agents_spoke = agents_.any() && agents_.all_ready();
+    const bool agents_spoke =
+        agents_.any() && agents_.all_ready() && !peers_->expects_any(AgentSide::kRoles);
     const bool patient = waited_us < kAgentsPatienceUs && !agents_spoke;
     if (waited_us < kAgentsWaitUs || patient) {
         const int64_t until_us =
@@ -80,7 +81,7 @@ void QmgrService::on_peer_up(Peer& peer) {
 
 void QmgrService::on_peer_down(Peer& peer) {
     if (peer.role() == Role::store) {
-        store_.on_down();
+        if (store_.is_with(peer)) store_.on_down();
     } else if (peer.role() == Role::rewrite) {
         rewrite_.on_down(peer);
     } else if (AgentSide::is_agent(peer.role())) {
@@ -93,7 +94,7 @@ void QmgrService::on_peer_down(Peer& peer) {
 void QmgrService::on_record(Peer& peer, uint16_t type, std::string_view body) {
     bool understood = false;
     if (peer.role() == Role::store) {
-        understood = store_.on_record(type, body);
+        understood = !store_.is_with(peer) || store_.on_record(type, body);
     } else if (peer.role() == Role::rewrite) {
         understood = rewrite_.on_record(peer, type, body);
     } else if (AgentSide::is_agent(peer.role())) {
@@ -109,7 +110,7 @@ void QmgrService::on_record(Peer& peer, uint16_t type, std::string_view body) {
 
 void QmgrService::on_room(Peer& peer) {
     if (peer.role() == Role::store) {
-        store_.on_room();
+        if (store_.is_with(peer)) store_.on_room();
     } else if (peer.role() == Role::rewrite) {
         rewrite_.on_room();
     } else if (AgentSide::is_agent(peer.role())) {

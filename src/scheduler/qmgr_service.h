@@ -5,7 +5,8 @@
 //   rewrite ◄► RewriteSide│
 //   operator ► FlushSocket┘
 //
-// Start:  up ─► agents say what they hold for the qmgr before us (or kAgentsPatienceUs pass) ─► open: loads and jobs begin
+// Start:  up ─► all agents that master introduces us to have said what they hold for the qmgr before us, or
+//         kAgentsPatienceUs have passed ─► open: loads and jobs begin
 //         As each agent has spoken, however late, the store is told which bytes it still holds.
 // Reports of a turn, and messages, are taken in first; then, once, what there is room for is
 // started.

@@ -336,6 +336,48 @@ TEST_F(QmgrServiceTest, OpensWithoutAnAgentThatKeepsSilent) {
     EXPECT_TRUE(store_.hear<wire::LoadMessage>());
 }
 
+// It is stopped, perhaps, and what it holds would be delivered by another as well.
+TEST_F(QmgrServiceTest, WaitsForAnAgentThatItHasNotMetYet) {
+    introduce(store_);
+    introduce(rewrite_);
+    introduce(agent_);
+    agent_.say(wire::JobsHeld{});
+    Far stopped(Role::smtp, 31);
+    peers_.expect(Role::smtp, stopped.incarnation());
+    store_scans({{5'000'000, 0, QueueName::active}});
+    loop_.pass(QmgrService::kAgentsWaitUs + 400 * kMsUs);
+    EXPECT_FALSE(store_.hear<wire::LoadMessage>());
+    introduce(stopped);
+    say_held(stopped, {{5'000'000, 77, {0}}});
+    loop_.pass(20 * kMsUs);
+    ASSERT_TRUE(store_.hear<wire::LoadMessage>());
+    announce(store_, 5'000'000);
+    EXPECT_FALSE(agent_.hear<wire::DeliveryJob>()) << "it is being delivered";
+}
+
+TEST_F(QmgrServiceTest, WaitsNoLongerForAnAgentThatNeverComes) {
+    introduce(store_);
+    introduce(agent_);
+    agent_.say(wire::JobsHeld{});
+    peers_.expect(Role::smtp, 31);
+    store_scans({{5'000'000, 0, QueueName::active}});
+    loop_.pass(QmgrService::kAgentsPatienceUs + 50 * kMsUs);
+    EXPECT_TRUE(store_.hear<wire::LoadMessage>());
+}
+
+TEST_F(QmgrServiceTest, TheEndOfAStoreThatHasASuccessorChangesNothing) {
+    all_up();
+    Far next(Role::store, 11);
+    introduce(next);
+    peers_.remove(store_.incarnation());
+    loop_.turn();
+    ASSERT_TRUE(next.hear<wire::ScanRequest>());
+    next.say(wire::ScanPage{{{5'000'000, 0, QueueName::active}}, true});
+    loop_.turn();
+    loop_.pass(20 * kMsUs);
+    EXPECT_TRUE(next.hear<wire::LoadMessage>());
+}
+
 TEST_F(QmgrServiceTest, ReplaysWhatAStoreDidNotConfirmToTheNext) {
     all_up();
     announce(store_, 5'000'000);

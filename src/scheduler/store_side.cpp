@@ -8,6 +8,7 @@
 namespace posthaste {
 
 void StoreSide::on_up(Peer& peer) {
+    if (peer_ != nullptr) on_down();
     peer_ = &peer;
     outcomes_.replay();
     scanning_ = false;
@@ -18,7 +19,7 @@ void StoreSide::on_up(Peer& peer) {
 
 void StoreSide::on_down() {
     peer_ = nullptr;
-    std::erase_if(of_content_, [](const auto& each) {
+    std::erase_if(released_and_held_, [](const auto& each) {
         return std::holds_alternative<MessageId>(each);  // gone with its arena
     });
     scan_wanted_.reset();
@@ -53,19 +54,19 @@ void StoreSide::scan_from(MessageId after) {
 }
 
 void StoreSide::say_held(std::vector<AgentSide::HeldList> lists) {
-    for (AgentSide::HeldList& list : lists) of_content_.emplace_back(std::move(list));
+    for (AgentSide::HeldList& list : lists) released_and_held_.emplace_back(std::move(list));
     say_of_content();
 }
 
 void StoreSide::say_of_content() {
-    while (peer_ != nullptr && !of_content_.empty()) {
-        auto& first = of_content_.front();
+    while (peer_ != nullptr && !released_and_held_.empty()) {
+        auto& first = released_and_held_.front();
         const auto* const id = std::get_if<MessageId>(&first);
         const bool said = id != nullptr ? peer_->send(wire::ReleaseContent{*id})
                                         : say_held_part(std::get<AgentSide::HeldList>(first));
         if (!said) return;
         if (id != nullptr || std::get<AgentSide::HeldList>(first).ids.empty())
-            of_content_.pop_front();
+            released_and_held_.pop_front();
     }
 }
 
@@ -82,14 +83,14 @@ bool StoreSide::say_held_part(AgentSide::HeldList& list) {
 }
 
 bool StoreSide::load(MessageId id) {
-    if (peer_ == nullptr || !of_content_.empty() || outcomes_.has_unsent()) return false;
+    if (peer_ == nullptr || !released_and_held_.empty() || outcomes_.has_unsent()) return false;
     return peer_->send(wire::LoadMessage{id, true});
 }
 
 void StoreSide::release(MessageId id) {
     if (peer_ == nullptr) return;
-    if (!of_content_.empty() || !peer_->send(wire::ReleaseContent{id}))
-        of_content_.emplace_back(id);
+    if (!released_and_held_.empty() || !peer_->send(wire::ReleaseContent{id}))
+        released_and_held_.emplace_back(id);
 }
 
 uint64_t StoreSide::record(wire::RecordOutcome& outcome, bool final) {

@@ -28,6 +28,7 @@ class StoreSide {
  public:
     StoreSide(Scheduler& scheduler, AgentSide& agents) : scheduler_(scheduler), agents_(agents) {}
 
+    // The one before it, if we have not heard of its end yet, counts as gone.
     void on_up(Peer& peer);
     void on_down();
     void on_room();
@@ -47,6 +48,8 @@ class StoreSide {
 
     bool is_up() const noexcept { return peer_ != nullptr; }
 
+    bool is_with(const Peer& peer) const noexcept { return peer_ == &peer; }
+
  private:
     bool on_scan_page(std::string_view body);
     bool on_recorded(std::string_view body);
@@ -61,8 +64,8 @@ class StoreSide {
     OutcomeLog outcomes_;
     std::optional<MessageId> scan_wanted_;  // not asked for yet
     bool scanning_ = false;                 // a page is to come
-    std::deque<std::variant<MessageId, AgentSide::HeldList>>
-        of_content_;  // to be said: released, held
+    // What the store is still to be told of the bytes it has lent, in order.
+    std::deque<std::variant<MessageId, AgentSide::HeldList>> released_and_held_;
     // Reused memory.
     wire::QueuedMessage queued_;
     wire::ScanPage page_;

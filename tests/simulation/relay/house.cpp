@@ -163,8 +163,24 @@ void House::introduce(SimProcess& a, SimProcess& b) {
         connect_one_way(a, b, end_a, Segment::alias(of_a), Segment::alias(of_b), bell_a, bell_b);
     auto a_for_b =
         connect_one_way(b, a, end_b, Segment::alias(of_b), Segment::alias(of_a), bell_b, bell_a);
-    tell_later(a.incarnation_, meets(std::move(b_for_a)));
-    tell_later(b.incarnation_, meets(std::move(a_for_b)));
+    auto at_a = std::make_shared<Handshake>(Handshake{a.incarnation_, std::move(b_for_a)});
+    auto at_b = std::make_shared<Handshake>(Handshake{b.incarnation_, std::move(a_for_b)});
+    tell_later(a.incarnation_, hears_of(at_a, at_b));
+    tell_later(b.incarnation_, hears_of(at_b, at_a));
+}
+
+// Each side greets when it hears of the other, and meets it when it has heard its greeting.
+std::function<void(SimProcess&)> House::hears_of(std::shared_ptr<Handshake> own,
+                                                 std::shared_ptr<Handshake> theirs) {
+    return [this, own, theirs](SimProcess& here) {
+        own->is_introduced = true;
+        here.peers_->expect(own->parts->role, own->parts->incarnation);
+        tell_later(theirs->whose, [this, theirs](SimProcess& there) {
+            theirs->is_greeted = true;
+            if (theirs->is_introduced) meets(theirs->parts)(there);
+        });
+        if (own->is_greeted) meets(own->parts)(here);
+    };
 }
 
 // As runtime/introduction.h has it: the owner meets the reader when that has mapped the arena.
@@ -310,6 +326,7 @@ void House::bury(SimProcess& process) {
     keep_last(former_, incarnation);
     for (const auto& other : living_) {
         tell_later(other->incarnation_, [this, incarnation](SimProcess& here) {
+            here.peers_->expect_no_more(incarnation);
             if (here.peers_->find(incarnation) != nullptr) return here.peers_->remove(incarnation);
             on_removed(here, incarnation);  // never met it: nothing of it is held here
         });

@@ -145,6 +145,17 @@ class House {
                                                const WireEnd& end, std::optional<Segment> own,
                                                std::optional<Segment> theirs, int own_doorbell,
                                                int peer_doorbell);
+
+    // One side of a link with rings.
+    struct Handshake {
+        uint32_t whose;
+        std::shared_ptr<PeerParts> parts;
+        bool is_introduced = false;
+        bool is_greeted = false;
+    };
+
+    std::function<void(SimProcess&)> hears_of(std::shared_ptr<Handshake> own,
+                                              std::shared_ptr<Handshake> theirs);
     std::function<void(SimProcess&)> meets(std::shared_ptr<PeerParts> parts);
     void tell_later(uint32_t incarnation, std::function<void(SimProcess&)> what);
     void tell_owner(SimProcess& reader, uint32_t owner, std::function<void(SimProcess&)> what);
