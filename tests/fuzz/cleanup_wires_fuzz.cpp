@@ -13,7 +13,7 @@ fuzz::ForeignPeer make_smtpd(uint32_t incarnation) {
             incarnation,
             {fuzz::say_record<wire::SubmitMessage>, fuzz::say_record<wire::SubmitMessage>,
              fuzz::say_record<wire::LeaseRequest>},
-            fuzz::hear_records<wire::SubmitResult, wire::LeaseGrant>};
+            fuzz::hear_records<wire::SubmitResult, wire::LeaseGrant, wire::NoMoreMail>};
 }
 
 fuzz::ForeignPeer make_store(uint32_t incarnation) {
@@ -48,6 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                             }});
     {
         fuzz::Scene scene(loop, service, {make_smtpd, make_smtpd, make_store});
+        if (size % 4 == 3) service.on_drain();
         scene.play(fuzz::text_of(data, size));
     }
     ASSERT(arena.blocks_free() == arena.blocks_total());

@@ -102,6 +102,11 @@ class Smtpd final : public PeerListener {
         }
         wire::SubmitResult result;
         wire::LeaseGrant grant;
+        if (type == wire::NoMoreMail::kType) {
+            leases_.on_cleanup_down(peer);
+            submissions_.on_cleanup_leaving(peer);
+            return true;
+        }
         if (type == wire::SubmitResult::kType && wire::decode(body, result))
             return submissions_.on_result(peer, result);
         return type == wire::LeaseGrant::kType && wire::decode(body, grant) &&
@@ -144,7 +149,7 @@ fuzz::ForeignPeer make_cleanup(uint32_t incarnation) {
             incarnation,
             {fuzz::say_record<wire::SubmitResult>, fuzz::say_record<wire::SubmitResult>,
              fuzz::say_record<wire::LeaseGrant>},
-            fuzz::hear_records<wire::SubmitMessage, wire::LeaseRequest>};
+            fuzz::hear_records<wire::SubmitMessage, wire::LeaseRequest, wire::NoMoreMail>};
 }
 
 fuzz::ForeignPeer make_rewrite(uint32_t incarnation) {

@@ -51,6 +51,7 @@ constexpr void (*kChecks[])(std::string_view) = {
     fuzz::check_record<wire::ClientNameRequest>,  // Z
     fuzz::check_record<wire::ClientNameReply>,    // [
     fuzz::check_record<wire::LogLine>,            // backslash
+    fuzz::check_record<wire::NoMoreMail>,         // ]
 };
 
 }  // namespace

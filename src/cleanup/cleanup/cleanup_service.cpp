@@ -70,8 +70,19 @@ void CleanupService::on_settings(const Settings& settings) {
 
 bool CleanupService::is_idle() const {
     const auto waiting = [](const auto& entry) { return entry.second->has_waiting(); };
-    return transactions_.size() == 0 &&
+    return transactions_.size() == 0 && still_giving_.empty() &&
            std::none_of(submitters_.begin(), submitters_.end(), waiting);
+}
+
+void CleanupService::on_drain() {
+    if (std::exchange(leaving_, true)) return;
+    for (const auto& [incarnation, each] : submitters_) ask_for_no_more(*each);
+    update_pauses();
+}
+
+void CleanupService::ask_for_no_more(AnswerQueue& submitter) {
+    still_giving_.insert(submitter.peer().incarnation());
+    submitter.answer(wire::NoMoreMail{});
 }
 
 // ---- peers
@@ -90,7 +101,9 @@ void CleanupService::on_peer_up(Peer& peer) {
     } else if (is_submitter(peer.role())) {
         auto entry = std::make_unique<AnswerQueue>(peer);
         peer.service_data = entry.get();
+        AnswerQueue& met = *entry;
         submitters_[peer.incarnation()] = std::move(entry);
+        if (leaving_) ask_for_no_more(met);
         update_pauses();
     }
 }
@@ -105,6 +118,7 @@ void CleanupService::on_peer_down(Peer& peer) {
     } else if (is_submitter(peer.role())) {
         leases_.on_asker_gone(peer.incarnation());
         submitters_.erase(peer.incarnation());
+        still_giving_.erase(peer.incarnation());
         drop_stalled_of(peer.incarnation());
     }
     update_pauses();
@@ -158,6 +172,10 @@ void CleanupService::on_record(Peer& peer, uint16_t type, std::string_view body)
     } else if (AnswerQueue* const from = static_cast<AnswerQueue*>(peer.service_data)) {
         if (type == wire::SubmitMessage::kType) return on_submit(*from, body);
         if (type == wire::LeaseRequest::kType) return on_lease_request(*from, body);
+        if (type == wire::NoMoreMail::kType) {
+            still_giving_.erase(peer.incarnation());
+            return;
+        }
     }
     peers_->misbehaved(peer, "a record that is not for cleanup");
 }

@@ -10,10 +10,13 @@
 // Deaths     The store's: what is in flight is answered 451, lease questions are asked again at the next one. While
 //            there is none, at our start as well, nothing is taken for kStorePatienceUs; then mail is answered 451.
 //            A submitter's: what it had in flight is finished at the store, the answers are dropped.
+// Its end    Submitters are asked to give no more, and it is idle when each has said so: nothing that was given it
+//            meets its end.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,7 +58,7 @@ class CleanupService final : public Service {
 
     void on_settings(const Settings& settings) override;
 
-    void on_drain() override {}
+    void on_drain() override;
 
     bool is_idle() const override;
 
@@ -85,6 +88,7 @@ class CleanupService final : public Service {
     bool place_header(Transaction& transaction, std::vector<wire::Extent>& content);
     void commit(Transaction& transaction, Envelope& envelope);
     void drop_stalled_of(uint32_t incarnation);
+    void ask_for_no_more(AnswerQueue& submitter);
     void await_store();
     void update_pauses();
     HeaderPass::Times times_of(int64_t wall_us);
@@ -102,6 +106,8 @@ class CleanupService final : public Service {
     Peer* store_ = nullptr;
     Timer store_patience_;  // set: we wait for one
     std::map<uint32_t, std::unique_ptr<AnswerQueue>> submitters_;
+    bool leaving_ = false;
+    std::set<uint32_t> still_giving_;  // submitters; while we are leaving
     Transactions transactions_;
     LeaseRelay leases_;
     std::vector<StalledRequest>

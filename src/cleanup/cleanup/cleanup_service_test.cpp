@@ -398,6 +398,36 @@ TEST_F(CleanupServiceTest, WhenASubmitterDiesItsMailIsFinishedAndItsAnswersAreDr
     EXPECT_TRUE(service.is_idle());
 }
 
+TEST_F(CleanupServiceTest, LeavesWhenNobodyGivesItAnythingMore) {
+    submit(1, "A: b\r\n\r\n");
+    store.say(wire::CommitResult{store.hear<wire::CommitRequest>()->cookie,
+                                 wire::CommitOutcome::durable});
+    loop.turn();
+    EXPECT_TRUE(service.is_idle());
+    service.on_drain();
+    service.on_drain();
+    EXPECT_FALSE(service.is_idle()) << "something may be on its way";
+    submit(2, "A: b\r\n\r\n");
+    EXPECT_TRUE(smtpd.hear<wire::SubmitResult>());
+    EXPECT_TRUE(smtpd.hear<wire::NoMoreMail>());
+    EXPECT_FALSE(smtpd.hear<wire::NoMoreMail>()) << "asked once";
+    smtpd.say(wire::NoMoreMail{});
+    loop.turn();
+    EXPECT_FALSE(service.is_idle()) << "that message is not answered";
+    store.say(wire::CommitResult{store.hear<wire::CommitRequest>()->cookie,
+                                 wire::CommitOutcome::durable});
+    loop.turn();
+    EXPECT_TRUE(service.is_idle());
+
+    FarEnd late(8);
+    peers.add(late.parts(Role::smtpd));
+    loop.turn();
+    EXPECT_FALSE(service.is_idle());
+    EXPECT_TRUE(late.hear<wire::NoMoreMail>());
+    peers.remove(late.incarnation());
+    EXPECT_TRUE(service.is_idle());
+}
+
 TEST_F(CleanupServiceTest, AFullStoreRingPausesTheSubmitters) {
     peers.remove(store.incarnation());
     FarEnd narrow(5, 1024);

@@ -26,6 +26,7 @@ class IdLeases {
     bool has_any() const noexcept { return left_ > 0; }
 
     void on_cleanup_up(Peer& cleanup);
+    // It is not to be asked any more.
     void on_cleanup_down(Peer& cleanup);
 
     void on_room() { ask_if_low(); }

@@ -238,6 +238,11 @@ bool SmtpdService::on_cleanup_record(Peer& cleanup, uint16_t type, std::string_v
     if (type == wire::SubmitResult::kType) {
         return wire::decode(body, result_) && submissions_.on_result(cleanup, result_);
     }
+    if (type == wire::NoMoreMail::kType) {
+        ids_.on_cleanup_down(cleanup);
+        submissions_.on_cleanup_leaving(cleanup);
+        return true;
+    }
     if (type == wire::LeaseGrant::kType) {
         wire::LeaseGrant grant;
         if (!wire::decode(body, grant) || !ids_.on_grant(cleanup, grant)) return false;

@@ -76,8 +76,20 @@ void Submissions::on_cleanup_up(Peer& cleanup) {
     tell_waiting();
 }
 
+void Submissions::on_cleanup_leaving(Peer& cleanup) {
+    std::erase(cleanups_, &cleanup);
+    if (std::find(to_be_told_.begin(), to_be_told_.end(), &cleanup) == to_be_told_.end())
+        to_be_told_.push_back(&cleanup);
+    say_no_more();
+}
+
+void Submissions::say_no_more() {
+    std::erase_if(to_be_told_, [](Peer* cleanup) { return cleanup->send(wire::NoMoreMail{}); });
+}
+
 size_t Submissions::on_cleanup_down(Peer& cleanup) {
     std::erase(cleanups_, &cleanup);
+    std::erase(to_be_told_, &cleanup);
     std::vector<Submitter*> disappointed;
     std::vector<uint32_t> blocks;
     size_t count = 0;

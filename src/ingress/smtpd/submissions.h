@@ -48,6 +48,9 @@ class Submissions {
     void stop_waiting(Submitter& submitter);
 
     void on_cleanup_up(Peer& cleanup);
+    // It takes nothing new. It is told when nothing of ours is on its way any more; what it has, it
+    // answers.
+    void on_cleanup_leaving(Peer& cleanup);
     // Returns how many were void.
     size_t on_cleanup_down(Peer& cleanup);
 
@@ -61,7 +64,10 @@ class Submissions {
 
     bool has_store() const noexcept { return stores_ > 0; }
 
-    void on_room() { tell_waiting(); }
+    void on_room() {
+        say_no_more();
+        tell_waiting();
+    }
 
     // False: it answers what nobody asked.
     bool on_result(Peer& cleanup, const wire::SubmitResult& result);
@@ -79,6 +85,7 @@ class Submissions {
     Number take_slot();
     Submitter* release(Number number);
     void tell_waiting();
+    void say_no_more();
 
     static uint64_t cookie_of(Number number, uint32_t generation) noexcept {
         return uint64_t{generation} << 32 | number;
@@ -87,6 +94,7 @@ class Submissions {
     MessageMemory& memory_;
     size_t stores_ = 0;  // a new one may be met before the old one's end is heard of
     std::vector<Peer*> cleanups_;
+    std::vector<Peer*> to_be_told_;  // who leave, and have not heard from us for lack of room
     size_t next_cleanup_ = 0;
     std::vector<Slot> slots_;
     std::vector<Number> free_slots_;

@@ -3,6 +3,8 @@
 //   smtpd ── SubmitMessage ──► cleanup      bytes stay in smtpd's arena, lent until the answer
 //   smtpd ◄── SubmitResult ─── cleanup      250 only when the message is on stable storage
 //   both ways also LeaseRequest / LeaseGrant (id_lease.h)
+//   smtpd ◄── NoMoreMail ───── cleanup      it is going, and answers what it has
+//   smtpd ─── NoMoreMail ────► cleanup      nothing comes behind this
 //
 // If cleanup dies, smtpd answers 451 4.3.0 for what it held there and quarantines the blocks until
 // the store has let go of that cleanup's requests (runtime/arena.h).
@@ -51,6 +53,14 @@ struct SubmitResult {
         codec.text(dsn, 16);
         codec.text(text, 1024);
     }
+};
+
+// From cleanup to each of its submitters when another one has its place, or will have; and back.
+struct NoMoreMail {
+    static constexpr uint16_t kType = 5;
+
+    template <class Codec>
+    void visit(Codec&) {}
 };
 
 }  // namespace posthaste::wire

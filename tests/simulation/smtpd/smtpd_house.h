@@ -194,6 +194,8 @@ class SmtpdHouse : public ::testing::Test {
                     }
                     cleanup->send(wire::LeaseGrant{request.cookie, next_id, wire::kLeaseIds});
                     next_id += wire::kLeaseIds;
+                } else if (record.type == wire::NoMoreMail::kType) {
+                    ++farewells;
                 } else {
                     ASSERT_EQ(record.type, wire::SubmitMessage::kType);
                     take(*cleanup, record.body);
@@ -314,6 +316,7 @@ class SmtpdHouse : public ::testing::Test {
     bool has_store = true;  // from the beginning, one that has mapped our arena
     bool grants = true;
     bool queue_is_broken = false;  // grants nothing, and says so
+    int farewells = 0;             // said to cleanups that leave
     MessageId next_id = 1'700'000'000'000'000;
     std::string client_name;
     int names_asked = 0;

@@ -143,6 +143,30 @@ TEST_F(SmtpdServiceTest, AnswersAClientThatHasSaidItsLast) {
     EXPECT_THAT(log.lines, Contains("lost connection after RSET from unknown[10.0.0.2]"));
 }
 
+TEST_F(SmtpdServiceTest, GivesNothingMoreToACleanupThatLeaves) {
+    start();
+    FarEnd& leaving = add_cleanup(1);
+    answers = false;
+    TestClient& client = client_in_rcpt();
+    run_a_message(client);
+    ASSERT_TRUE(until([&] { return taken.size() == 1; }));
+    leaving.send(wire::NoMoreMail{});
+    ASSERT_TRUE(until([&] { return farewells == 1; }));
+    TestClient& other = client_in_rcpt();
+    run_a_message(other);
+    pass(2 * kSecondUs);
+    EXPECT_EQ(taken.size(), 1U) << "it waits for the next one";
+    answer(leaving, taken.front(), 250, "2.0.0", "");
+    ASSERT_TRUE(hears(client, 1));
+    EXPECT_THAT(client.heard, StartsWith("250 2.0.0 Ok"));
+    kill_cleanup(leaving);
+    answers = true;
+    add_cleanup(2);
+    ASSERT_TRUE(hears(other, 1));
+    EXPECT_THAT(other.heard, StartsWith("250 2.0.0 Ok"));
+    EXPECT_EQ(farewells, 1);
+}
+
 TEST_F(SmtpdServiceTest, GivesEachCleanupItsTurn) {
     start();
     FarEnd& one = add_cleanup(1);
