@@ -168,4 +168,26 @@ def test_reloads_under_load_lose_nothing():
     assert set(sink.tags()) == tags and len(sink.tags()) == 8000
 
 
+def test_a_cleanup_that_is_replaced_under_load_turns_no_mail_away():
+    sink = Sink()
+    relay = Relay(sink.port)
+    before = relay.children()["cleanup"]
+    result = {}
+
+    def load():
+        result["run"] = source(relay, "--messages", "20000", "--sessions", "50", "--size", "1000")
+    sender = threading.Thread(target=load)
+    sender.start()
+    wait_until(sink.tags, what="the first message")
+    replaced = 0
+    for size in ("40M", "48M", "56M"):
+        relay.reload({"cleanup_arena_size": size})
+        wait_until(lambda: not set(before) & set(relay.children().get("cleanup", [])), 60, "the old cleanup to go under load")
+        before = relay.children()["cleanup"]
+        replaced += sender.is_alive()
+    sender.join()
+    assert "20000 accepted, 0 refused, 0 connections lost" in result["run"].stdout, result["run"].stdout
+    assert replaced > 0, "there was no load left"
+
+
 main(globals())
