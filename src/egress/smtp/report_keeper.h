@@ -27,7 +27,7 @@ class ReportKeeper {
     void flush(Peer* qmgr);
     void on_taken(uint64_t sequence);
     // Everything not taken will be sent anew, as of a former qmgr's lane: the next one numbers its
-    // lanes and jobs from 1 again.
+    // lanes from 1 again.
     void on_qmgr_gone();
 
     // visit(const wire::DeliveryReport&) for each that is not taken, oldest first.
