@@ -15,7 +15,7 @@ namespace {
 rocksdb::IOStatus status_of(const Error& error) {
     return error.code == Errc::no_space ? rocksdb::IOStatus::NoSpace(error.text())
                                         : rocksdb::IOStatus::IOError(error.text());
-}
+}  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the text is owned by what is returned
 
 constexpr uint64_t round_down(uint64_t value) noexcept {
     return value / LogFile::kAlignment * LogFile::kAlignment;
@@ -66,7 +66,7 @@ rocksdb::IOStatus LogFile::Append(const rocksdb::Slice& data, const rocksdb::IOO
     while (taken < data.size()) {
         const auto used = static_cast<size_t>(size_ - start_);
         if (used == kBufferBytes) {
-            const auto status = write_out(LogRing::Sync::none);
+            auto status = write_out(LogRing::Sync::none);
             if (!status.ok()) return status;
             written_unsynced_ = true;
             continue;
@@ -87,7 +87,7 @@ rocksdb::IOStatus LogFile::Flush(const rocksdb::IOOptions&, rocksdb::IODebugCont
 rocksdb::IOStatus LogFile::Sync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) {
     if (!dirty_) return rocksdb::IOStatus::OK();
     const auto began = std::chrono::steady_clock::now();
-    const auto status =
+    auto status =
         write_out(written_unsynced_ ? LogRing::Sync::whole_file : LogRing::Sync::these_bytes);
     if (!status.ok()) return status;
     const auto took = std::chrono::steady_clock::now() - began;

@@ -109,7 +109,7 @@ struct QueueStore::Database {
         database.wal_recovery_mode = mode;
         rocksdb::DB* opened = nullptr;
         families.clear();
-        const auto status =
+        auto status =
             rocksdb::DB::Open(database, directory, family_descriptors(options, !leaves_unreadable),
                               &families, &opened);
         db.reset(opened);

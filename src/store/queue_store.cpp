@@ -26,8 +26,9 @@ QueueStore::~QueueStore() {
     database_->stop_collecting();
     // Debian's RocksDB is built with assertions, and asserts that a file that failed is not closed
     // in order. The process ends anyway; a simulation, which goes on, keeps the remains reachable.
-    static auto* const remains = new std::vector<std::unique_ptr<Database>>;
-    remains->push_back(std::move(database_));
+    using Remains = std::vector<std::unique_ptr<Database>>;
+    static Remains& remains = *std::make_unique<Remains>().release();
+    remains.push_back(std::move(database_));
 }
 
 Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& directory,

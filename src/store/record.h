@@ -32,7 +32,7 @@ inline constexpr size_t kSealBytes = 8;
 // A key of fixed size on the stack.
 template <size_t Size>
 struct Key {
-    std::array<char, Size> bytes;
+    std::array<char, Size> bytes{};
 
     std::string_view view() const noexcept { return {bytes.data(), Size}; }
 };
