@@ -230,7 +230,7 @@ class Scheduler final : private RateListener {
     void group(uint32_t message);
     void admit(uint32_t message, uint32_t destination, size_t first, size_t count);
     bool park_instead(uint32_t message, uint32_t destination);
-    uint32_t share_of_active() const noexcept;
+    uint32_t share_of_active(uint32_t sent_for = 0) const noexcept;
     void unpark(uint32_t destination);
     void take_from_parked(uint32_t node);
     void unpark_all_later(uint32_t destination);

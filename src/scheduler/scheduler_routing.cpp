@@ -250,8 +250,10 @@ void Scheduler::admit(uint32_t index, uint32_t destination_index, size_t first, 
 
 // What one destination may hold of the active queue: as much as is left free. So a single one gets
 // half, and however many are slow, some of it stays free for the others.
-uint32_t Scheduler::share_of_active() const noexcept {
-    const uint32_t free = config_.active_limit - std::min(active_count_, config_.active_limit);
+// `sent_for`: will be active as well.
+uint32_t Scheduler::share_of_active(uint32_t sent_for) const noexcept {
+    const uint32_t free =
+        config_.active_limit - std::min(active_count_ + sent_for, config_.active_limit);
     return std::max(free, config_.active_limit / 50 + 1);
 }
 
@@ -281,12 +283,13 @@ bool Scheduler::park_instead(uint32_t index, uint32_t destination_index) {
 }
 
 // Sends for messages that wait in line, two for each place that became free, many when none is left
-// here.
+// here, but no more than the destination's share will be when they are active.
 void Scheduler::unpark(uint32_t destination_index) {
     Destination& destination = destinations_[destination_index];
     const uint32_t count = destination.queued == 0 ? kUnparkAtOnce : 2;
-    for (uint32_t i = 0;
-         i < count && destination.parked_count > 0 && destination.queued < share_of_active(); ++i) {
+    uint32_t sent_for = 0;
+    while (sent_for < count && destination.parked_count > 0 &&
+           destination.queued + sent_for < share_of_active(loading_count_ + sent_for)) {
         const uint32_t node = table_.front(destination.parked);
         take_from_parked(node);
         table_[node].place = Place::listed;
@@ -295,7 +298,9 @@ void Scheduler::unpark(uint32_t destination_index) {
         table_[node].link = destination_index;
         table_.push_back(wanted_, node);
         outside_.want_dispatch();
+        ++sent_for;
     }
+    if (sent_for > 0) load_more();  // and counted, before the next place becomes free
 }
 
 void Scheduler::take_from_parked(uint32_t node) {

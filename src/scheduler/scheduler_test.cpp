@@ -211,6 +211,25 @@ TEST(Scheduler, ASlowSiteDoesNotFillTheActiveQueue) {
     EXPECT_LE(world.active_max_, 100U);
 }
 
+// However quick it was before: those who waited in line for it are not all sent for at once.
+TEST(Scheduler, ASiteThatStopsAnsweringDoesNotFillTheActiveQueueEither) {
+    for (int stops_after_ms = 0; stops_after_ms < 300; stops_after_ms += 5) {
+        SchedulerConfig config;
+        config.active_limit = 20;
+        TestingWorld world(config);
+        world.transport_.feedback.limit = 2;
+        world.start();
+        world.sites_["slow.example"].delay_us = 5 * kMsUs;
+        for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"b@slow.example"});
+        world.run_for(stops_after_ms * kMsUs);
+        world.sites_["slow.example"].hangs = true;
+        world.run_for(5 * kSecondUs);
+        for (int i = 0; i < 10; ++i) world.submit("a@x.example", {"b@y.example"});
+        world.run_for(5 * kSecondUs);
+        EXPECT_EQ(count_recipient(world, "b@y.example"), 10U) << stops_after_ms;
+    }
+}
+
 TEST(Scheduler, SendsForParkedMessagesWhenThereIsRoomAgain) {
     SchedulerConfig config;
     config.active_limit = 50;
