@@ -2,8 +2,8 @@
 // or says why not, never believes damaged bytes, keeps what is whole, and deletes nothing it could
 // not read. Real files, the store's own code, one process a case: one that crashes or hangs is found.
 //
-//   POSTHASTE_DAMAGE=all     every byte of every file (default: a sample that a few minutes of disk
-//                            and processor are enough for)
+//   POSTHASTE_DAMAGE=all     every byte of every file, which takes more than an hour; =n about n of
+//                            each file, evenly spread (default: kSampleBytes)
 //   POSTHASTE_SEED=n         the same sample again; the seed is printed
 #include <cstdio>
 #include <cstdlib>
@@ -162,7 +162,9 @@ class DamagedQueue : public testing::Test {
         const char* const seed = std::getenv("POSTHASTE_SEED");
         seed_ = seed != nullptr ? std::strtoul(seed, nullptr, 10) : std::random_device{}();
         random_.seed(seed_);
-        all_ = std::getenv("POSTHASTE_DAMAGE") != nullptr;
+        if (const char* const damage = std::getenv("POSTHASTE_DAMAGE")) {
+            sample_bytes_ = std::string_view(damage) == "all" ? SIZE_MAX : std::stoul(damage);
+        }
         std::printf("seed %lu\n", seed_);
     }
 
@@ -209,8 +211,8 @@ class DamagedQueue : public testing::Test {
     void sweep(const std::string& name, const std::string& bytes) {
         const size_t size = without_zeros(bytes).size();
         const auto below = [&](size_t bound) { return random_() % bound; };
-        const size_t step = all_ ? 1 : std::max<size_t>(1, size / kSampleBytes);
-        for (size_t at = all_ ? 0 : below(step); at < size; at += step) {
+        const size_t step = std::max<size_t>(1, size / sample_bytes_);
+        for (size_t at = below(step); at < size; at += step) {
             std::string damaged = bytes;
             const char change = static_cast<char>(1 + below(255));
             damaged[at] = static_cast<char>(damaged[at] ^ change);
@@ -231,7 +233,7 @@ class DamagedQueue : public testing::Test {
     std::map<std::string, std::map<Outcome, size_t>> counts_;
     unsigned long seed_ = 0;
     std::mt19937_64 random_;
-    bool all_ = false;
+    size_t sample_bytes_ = kSampleBytes;
 };
 
 TEST_F(DamagedQueue, OpensOrSaysWhyNotAndKeepsWhatIsWhole) {
