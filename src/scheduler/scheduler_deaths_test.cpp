@@ -234,6 +234,35 @@ TEST(Scheduler, BelievesOfAFormerJobOnlyWhatItHeldAndKeepsWhatASecondHolds) {
     EXPECT_TRUE(world.store_.empty());
 }
 
+// An agent that was slow to say what it holds: another has tried the same meanwhile.
+TEST(Scheduler, WhatAFormerJobsAgentTakesToItsGraveWaitsForItsTime) {
+    TestingWorld world;
+    world.start();
+    world.sites_["y.example"] = {false, false, Outcome::deferred, kMsUs, "451 4.3.0 later"};
+    const MessageId id = world.submit("a@x.example", {"0@y.example", "1@y.example"});
+    world.run_for(kSecondUs);
+    const size_t before = world.starts_.size();
+    ASSERT_GT(before, 0U);
+    world.agent_up(900, false);
+    world.scheduler().on_job_held(900, {id, 7, {0}});
+    world.scheduler().on_job_held(900, {id, 8, {1}});
+    world.scheduler().on_agent_ready(900);
+    wire::DeliveryReport report;
+    report.sequence = 1;
+    report.job = 7;
+    report.id = id;
+    report.results.push_back({0, Outcome::deferred, "4.0.0", "later"});
+    world.scheduler().on_report(900, report);
+    world.run_for(kSecondUs);
+    EXPECT_EQ(world.scheduler().active(), 1U)
+        << "loaded for the report, and kept for the other job";
+    world.agent_down(900);
+    world.run_for(200 * kSecondUs);
+    EXPECT_EQ(world.starts_.size(), before);
+    world.run_for(kHourUs);
+    EXPECT_GT(world.starts_.size(), before);
+}
+
 TEST(Scheduler, GivesBackTheBytesOfAFormerJobWithItsLastAgent) {
     TestingWorld world;
     world.start(2);

@@ -117,8 +117,10 @@ void Scheduler::release_former_job(uint32_t index, const FormerJob& job) {
     --message.elsewhere;
     for (const uint32_t number : job.recipients) {
         if (number >= message.recipients.size()) continue;
-        Fate& fate = message.recipients[number].fate;
-        if (fate == Fate::elsewhere) fate = Fate::unsettled;
+        RecipientState& recipient = message.recipients[number];
+        if (recipient.fate != Fate::elsewhere) continue;
+        // Its time may be to come: somebody else has tried it since.
+        recipient.fate = recipient.due_s > now_s() ? Fate::waiting : Fate::unsettled;
     }
 }
 
