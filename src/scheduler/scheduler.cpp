@@ -92,6 +92,7 @@ void Scheduler::place_by_due(uint32_t node) {
     if (const uint32_t latest_s = latest_due_s(); it.due_s > latest_s) {
         it.due_s = latest_s;
         it.other_clock = true;
+        set_back_to_us_ = clock_offset_us();
     }
     if (it.due_s <= now_s()) {
         table_.push_back(it.fresh ? incoming_ : due_, node);
@@ -113,7 +114,15 @@ uint32_t Scheduler::latest_due_s() const {
 }
 
 void Scheduler::look_at_clock() {
-    if (now_s() + kSetBackS < retry_wheel_.next_s()) retry_wheel_.set_back(now_s(), latest_due_s());
+    if (now_s() + kSetBackS >= retry_wheel_.next_s()) return;
+    retry_wheel_.set_back(now_s(), latest_due_s());
+    set_back_to_us_ = clock_offset_us();
+}
+
+// Not when the clock has come forward again: what is on disk is right then.
+bool Scheduler::is_of_another_clock(uint32_t node) const {
+    return table_[node].other_clock &&
+           clock_offset_us() <= set_back_to_us_ + int64_t{kSetBackS} * kSecondUs;
 }
 
 void Scheduler::arm_due_timer() {

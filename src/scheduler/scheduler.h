@@ -189,6 +189,10 @@ class Scheduler final : private RateListener {
 
     void on_due();
     uint32_t latest_due_s() const;
+
+    int64_t clock_offset_us() const { return outside_.wall_us() - outside_.now_us(); }
+
+    bool is_of_another_clock(uint32_t node) const;
     void look_at_clock();
     void arm_due_timer();
     void on_destination_rate(uint32_t destination) override;
@@ -350,6 +354,7 @@ class Scheduler final : private RateListener {
     // Of the jobs' numbers. Begins anywhere: an agent may keep reports for several qmgrs that have
     // died, and they must not be taken for each other.
     uint32_t last_serial_;
+    int64_t set_back_to_us_ = 0;  // the clock's offset when messages were marked last
 
     // Reused memory.
     std::vector<std::pair<uint32_t, uint32_t>> grouping_;

@@ -227,7 +227,7 @@ void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* s
     message.had_state = state != nullptr;
     message.dirty = message.bounced_now = message.expired_now = false;
     message.in_regroup = message.in_progress = false;
-    set_fates(message, state, table_[node].due_now || table_[node].other_clock);
+    set_fates(message, state, table_[node].due_now || is_of_another_clock(node));
     table_[node].place = Place::active;
     ++active_count_;
     ++stats_.activated;
