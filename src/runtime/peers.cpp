@@ -188,11 +188,10 @@ void Peers::remove_doomed() {
 }
 
 void Peers::read_last_records(Peer& peer) {
-    const bool even_paused = peer.paused_ && listener_.wants_last_records(peer);
     Channel::Record record;
     for (size_t i = 0; i < kLastRecordsMax && !peer.condemned_; ++i) {
-        if (peer.paused_ && !even_paused) return;
         if (!peer.channel_->receive(record)) return;
+        if (peer.paused_ && !listener_.wants_last(peer, record.type)) continue;
         listener_.on_record(peer, record.type, record.body);
     }
 }

@@ -99,9 +99,12 @@ class PeerListener {
     // A send() that was refused would now fit.
     virtual void on_room(Peer&) {}
 
-    // It is dead and was paused. True: what it said last is handed over all the same, and pauses it
-    // no more; false: it is lost.
-    virtual bool wants_last_records(const Peer&) { return false; }
+    // Its link has ended while it was paused. True: a record of this type that it still said is
+    // handed over all the same; others are dropped.
+    virtual bool wants_last(const Peer&, uint16_t type) {
+        (void)type;
+        return false;
+    }
 
     // `reader` (who maps our arena) has let go of everything it knew from the dead process
     // `incarnation`.

@@ -101,8 +101,8 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
         if (!is_log(peer)) service_->on_room(peer);
     }
 
-    bool wants_last_records(const Peer& peer) override {
-        return !is_log(peer) && service_->wants_last_records(peer);
+    bool wants_last(const Peer& peer, uint16_t type) override {
+        return !is_log(peer) && service_->wants_last(peer, type);
     }
 
     void on_forgotten(Peer& reader, uint32_t incarnation) override {

@@ -66,8 +66,10 @@ class StoreService final : public Service, public TurnListener {
     void on_record(Peer& peer, uint16_t type, std::string_view body) override;
     void on_room(Peer& peer) override;
 
-    // Its outcomes: no more than its ring holds, and it is paused for the order of answers only.
-    bool wants_last_records(const Peer& peer) override { return peer.role() == Role::qmgr; }
+    // Outcomes: no more of them than a ring holds, and nobody waits for an answer.
+    bool wants_last(const Peer& peer, uint16_t type) override {
+        return peer.role() == Role::qmgr && type == wire::RecordOutcome::kType;
+    }
 
     void on_turn_end() override;
     bool before_sleep() override;

@@ -91,6 +91,30 @@ TEST_F(StoreServiceTest, WhatADyingQmgrSaidDuringAWriteIsRecorded) {
     EXPECT_EQ(on_.open()->load(id)->state, state);
 }
 
+// More than a batch takes; and of questions nothing, to which nobody waits for an answer.
+TEST_F(StoreServiceTest, HoweverMuchADyingQmgrSaidIsRecorded) {
+    const MessageId id = lease();
+    submit(id, "h\r\n", "b\r\n", 1);
+    run();
+    qmgr_.hear<wire::QueuedMessage>();
+    qmgr_.forget();
+    const std::string state = deferred_state(1'800'000'000);
+    const size_t count = StoreService::kOutcomesWaitingMax + 500;
+    for (uint64_t sequence = 1; sequence <= count; ++sequence) {
+        wire::RecordOutcome outcome;
+        outcome.sequence = sequence;
+        outcome.id = sequence < count ? id + 1 : id;
+        outcome.state = state;
+        qmgr_.say(outcome);
+        if (sequence == count - 1) qmgr_.say(wire::LoadMessage{id, true});
+    }
+    peers_->remove(kQmgr);
+    run(4 * StoreService::kOutcomeDelayUs);
+    EXPECT_TRUE(qmgr_.hear<wire::QueuedMessage>().empty());
+    stop();
+    EXPECT_EQ(on_.open()->load(id)->state, state);
+}
+
 TEST_F(StoreServiceTest, TheQmgrThatCameLastIsAnswered) {
     const MessageId id = lease();
     submit(id, "h\r\n", "b\r\n", 1);
