@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -180,6 +181,11 @@ void Child::dismiss() {
 }
 
 void Child::kill(int signal) noexcept { ::kill(pid_, signal); }
+
+bool Child::has_ended() const noexcept {
+    pollfd ended{pidfd_.get(), POLLIN, 0};
+    return ::poll(&ended, 1, 0) == 1;
+}
 
 bool Child::is_hung(int64_t now_us, int64_t limit_us) noexcept {
     const uint64_t beat = counters_->page().beat.load(std::memory_order_relaxed);

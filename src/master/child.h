@@ -74,6 +74,8 @@ class Child {
     // Drain, or at once when it has not started: it has nothing to finish.
     void dismiss();
     void kill(int signal) noexcept;
+    // Whether or not that has been noticed.
+    bool has_ended() const noexcept;
 
     // Nothing more will be read from it.
     void close_control() noexcept { control_.reset(); }
@@ -90,8 +92,10 @@ class Child {
     bool is_hung(int64_t now_us, int64_t limit_us) noexcept;
 
     State state = State::starting;
-    bool is_given_up = false;  // hung, and killed for it
-    int64_t started_us = 0;    // steady clock
+    bool is_given_up = false;   // killed for what it did, or reaped: its word counts no more
+    std::string fell_out_with;  // the last that was killed over a quarrel with this one
+    int64_t fell_out_us = 0;
+    int64_t started_us = 0;  // steady clock
     int64_t ready_us = 0;
     int64_t retire_at_us = 0;    // its last clients are coming, then it retires; 0: none
     int64_t drain_at_us = 0;     // retiring: patience ends; 0: none

@@ -92,6 +92,7 @@ class Supervisor {
     void introduce(Child& a, Child& b);
     void on_quarrel(Child& accuser, const control::PeerMisbehaved& accusation);
     bool introduce_again(Child& accuser, Child& other);
+    void put_out(Child& child);
     void on_error_output(Child& child);
     void on_exit(Child& child);
     void log_exit(const Child& child, int status, bool expected);

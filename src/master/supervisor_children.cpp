@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kWorkedUs = 1 * kSecondUs;    // ready for this long: its death is not a bad start
 constexpr unsigned kIntroductionsAgainMax = 5;  // of one pair; then one of them begins anew
+constexpr int64_t kQuarrelsomeUs = 1 * kMinuteUs;  // from one quarrel to one with somebody else
 constexpr unsigned kMessagesATurn = 64;
 
 // 1, 2, 4 … seconds.
@@ -156,13 +157,34 @@ void Supervisor::on_quarrel(Child& accuser, const control::PeerMisbehaved& accus
     Child* other = find(accusation.incarnation);
     log_.warning(accuser.name() + " accuses " + (other ? other->name() : "a process that is gone") +
                  ": " + std::string(accusation.text));
-    if (other == nullptr) return;
+    // A death settles everything.
+    if (other == nullptr || other->is_given_up || accuser.is_given_up || other->has_ended()) return;
+    if (wire_between(accuser.role(), other->role()) == nullptr || other->ready_us == 0) {
+        log_.error(accuser.name() + " was never introduced to " + other->name() + ": restarting " +
+                   accuser.name());
+        return put_out(accuser);
+    }
     if (!accusation.had_met && introduce_again(accuser, *other)) return;
     // Either may be the liar, and apart from each other they would stop the mail.
     Child& goes = nearer_to_strangers(accuser, *other);
+    Child& stays = &goes == &accuser ? *other : accuser;
     log_.error(accuser.name() + " and " + other->name() + " have fallen out: restarting " +
                goes.name());
-    goes.kill(SIGKILL);
+    put_out(goes);
+    // Whoever falls out with one after the other is the liar himself.
+    const int64_t now_us = steady_us();
+    const bool again = !stays.fell_out_with.empty() && stays.fell_out_with != goes.name() &&
+                       now_us - stays.fell_out_us < kQuarrelsomeUs;
+    stays.fell_out_with = goes.name();
+    stays.fell_out_us = now_us;
+    if (!again) return;
+    log_.error(stays.name() + " falls out with one after the other: restarting it as well");
+    put_out(stays);
+}
+
+void Supervisor::put_out(Child& child) {
+    child.is_given_up = true;
+    child.kill(SIGKILL);
 }
 
 // False: often enough.
@@ -201,6 +223,7 @@ void Supervisor::on_exit(Child& child) {
     if (::waitid(P_PIDFD, static_cast<id_t>(child.pidfd()), &info, WEXITED | WNOHANG) != 0 ||
         info.si_pid == 0)
         return;
+    child.is_given_up = true;
     // Its last words may still be on their way: Failed says more than an exit status.
     if (child.control() >= 0) on_messages(child);
     on_error_output(child);
@@ -210,7 +233,10 @@ void Supervisor::on_exit(Child& child) {
     const int status = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
     log_exit(child, status, expected);
     for_each_child([&](Child& other) {
-        if (&other != &child) other.send(control::Forget{incarnation});
+        if (&other == &child || other.control() < 0) return;
+        if (other.send(control::Forget{incarnation}) || other.has_ended()) return;
+        log_.warning(other.name() + " does not listen to its control socket: killed");
+        put_out(other);
     });
     if (former_.size() == control::Forget::kFormerMax) former_.pop_front();
     former_.push_back(incarnation);

@@ -218,6 +218,35 @@ TEST_F(SupervisorTest, OfTwoThatFallOutTheOneNearerToStrangersBeginsAnew) {
         EXPECT_EQ(times, 1) << "what one lent the other is neither's while both live";
 }
 
+TEST_F(SupervisorTest, WhoFallsOutWithOneAfterTheOtherGoesAsWell) {
+    ASSERT_EQ(start(), "ready\n");
+    behave("trivial-rewrite", "accuse");
+    const pid_t rewrite = pid_of("trivial-rewrite/0");
+    ASSERT_EQ(::kill(rewrite, SIGKILL), 0);
+    const auto readies = [&](std::string_view role) {
+        return count([&](const auto& h) { return h.role() == role && h.what == "ready"; });
+    };
+    EXPECT_TRUE(eventually([&] { return readies("trivial-rewrite") >= 3; }))
+        << "it has quarrelled with both smtpds";
+    behave("trivial-rewrite", "work");
+    EXPECT_GE(readies("smtpd"), 3U);
+}
+
+// It was never introduced to an smtpd, and can know nothing of one.
+TEST_F(SupervisorTest, WhoAccusesAStrangerIsTheLiar) {
+    ASSERT_EQ(start(), "ready\n");
+    const pid_t smtpd = pid_of("smtpd/0");
+    behave("smtp", "slander");
+    ASSERT_EQ(::kill(pid_of("smtp/0"), SIGKILL), 0);
+    const auto readies = [&](std::string_view role) {
+        return count([&](const auto& h) { return h.role() == role && h.what == "ready"; });
+    };
+    EXPECT_TRUE(eventually([&] { return readies("smtp") >= 3; }));
+    behave("smtp", "work");
+    EXPECT_EQ(pid_of("smtpd/0"), smtpd);
+    EXPECT_EQ(readies("smtpd"), 2U);
+}
+
 TEST_F(SupervisorTest, TwoThatNeverMetAreIntroducedAgainThenOneBeginsAnew) {
     behave("store", "shun");
     ASSERT_EQ(start(), "ready\n");

@@ -9,7 +9,7 @@
 //
 // Quarantine: smtpd lends to cleanup, cleanup passes the place on to the store. If cleanup dies,
 // the store may still hold a request that names these blocks. They must not be written again until
-// every reader has said that it has let go of that cleanup (runtime/peers.h on_forgotten); until
+// a store has said that it has let go of that cleanup (runtime/peers.h on_forgotten); until
 // then they wait in quarantine.
 #pragma once
 

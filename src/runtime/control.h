@@ -186,7 +186,7 @@ struct PeerMisbehaved {
     static constexpr uint16_t kType = 22;
     uint32_t incarnation = 0;
     std::string_view text;
-    bool had_met = false;  // else the link is closed, and nothing was ever said over it
+    bool had_met = false;  // else the link is closed, and the sender has not said a word over it
 
     template <class Codec>
     void visit(Codec& codec) {

@@ -283,6 +283,8 @@ Introductions::Link* Introductions::find(uint32_t incarnation) noexcept {
 }
 
 void Introductions::introduce(const control::Introduce& terms, Fd socket) {
+    if (Peer* const known = peers_.find(terms.peer_incarnation))
+        return peers_.misbehaved(*known, "it wants to be introduced again");
     end_link(terms.peer_incarnation);
     links_.push_back(std::make_unique<Link>(*this, terms, std::move(socket)));
     links_.back()->start();

@@ -104,8 +104,8 @@ class Introductions {
     Introductions(Loop& loop, Peers& peers, Self self, Listener& listener);
     ~Introductions();
 
-    // Master's word. A link to the same incarnation that is still there gives way to the new one;
-    // master introduces two again only when they have not met.
+    // Master's word. Two are introduced again when one of them says that they have not met: a link
+    // that is not established gives way to the new one, one that is shows who lies.
     void introduce(const control::Introduce& terms, Fd socket);
     // Master has reaped that process: its link goes, and every owner whose arena we read is told.
     void forget(uint32_t incarnation);

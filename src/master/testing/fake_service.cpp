@@ -4,7 +4,8 @@
 //   fail    says Failed and exits        die     exits at once
 //   hang    works once, in a turn that never ends
 //   linger  never becomes ready
-//   accuse  finds fault with every qmgr it has met    shun  meets no qmgr
+//   accuse  finds fault with every qmgr (rewrite: with every smtpd) it has met
+//   shun    meets none of these                 slander  accuses the first children of master's
 //   anything else, or no such file: works
 #include <cstdlib>
 #include <fcntl.h>
@@ -81,12 +82,17 @@ int main(int, char** argv) {
     if (behaviour(program) != "hang") page->page().beat = 1;  // asleep, whenever somebody looks
     note("ready");  // before it is said: who hears it may act on it at once
     (void)send_control(kControlDescriptor, control::Ready{});
+    for (uint32_t incarnation = 1; behaviour(program) == "slander" && incarnation < 4;
+         ++incarnation)
+        (void)send_control(kControlDescriptor,
+                           control::PeerMisbehaved{incarnation, "talks nonsense", true});
     while (receive_control(kControlDescriptor, message, ControlWait::yes)) {
         control::Introduce introduce;
         control::Forget forget;
         if (message.type == control::Introduce::kType && wire::decode(message.body, introduce))
             note_introduction(introduce);
-        if (message.type == control::Introduce::kType && introduce.peer_role == Role::qmgr) {
+        const Role disliked = start.role == Role::rewrite ? Role::smtpd : Role::qmgr;
+        if (message.type == control::Introduce::kType && introduce.peer_role == disliked) {
             const std::string how = behaviour(program);
             if (how == "accuse" || how == "shun")
                 (void)send_control(kControlDescriptor,
