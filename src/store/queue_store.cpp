@@ -9,6 +9,7 @@
 #include "store/log_file_system.h"
 #include "store/log_repair.h"
 #include "store/queue_database.h"
+#include "store/table_check.h"
 #include "store/zeroed_files.h"
 
 namespace posthaste::store {
@@ -41,6 +42,7 @@ Result<std::unique_ptr<QueueStore>> QueueStore::open(const std::string& director
     if (!options.file_system) remove_spares(directory);
     // Whatever the setting says now: the log may have been written the other way before.
     RETURN_IF_ERROR(check_manifest(*file_system, directory, log));
+    RETURN_IF_ERROR(check_tables(*file_system, directory, log));
     ASSIGN_OR_RETURN(const bool damaged, repair_logs(*file_system, directory, log));
     if (!options.file_system && options.log_io == LogIo::uring) {
         LogFileOptions log_options;
