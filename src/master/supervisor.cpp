@@ -206,8 +206,7 @@ void Supervisor::look_for_the_hung() {
         log_.warning(child.name() + " (pid " + std::to_string(child.pid()) + ") " +
                      std::string(what) + ", for " + std::to_string(limit_us / kSecondUs) +
                      "s now: killed");
-        child.kill(SIGKILL);
-        child.is_given_up = true;
+        put_out(child);
     };
     for_each_child([&](Child& child) {
         if (child.is_given_up) return;

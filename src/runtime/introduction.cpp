@@ -285,22 +285,16 @@ Introductions::Link* Introductions::find(uint32_t incarnation) noexcept {
 void Introductions::introduce(const control::Introduce& terms, Fd socket) {
     if (Peer* const known = peers_.find(terms.peer_incarnation))
         return peers_.misbehaved(*known, "it wants to be introduced again");
-    end_link(terms.peer_incarnation);
+    if (Link* const link = find(terms.peer_incarnation)) link->leave();
     links_.push_back(std::make_unique<Link>(*this, terms, std::move(socket)));
     links_.back()->start();
 }
 
-void Introductions::end_link(uint32_t incarnation) {
-    Link* const link = find(incarnation);
-    if (link == nullptr) return;
-    if (link->state() == Link::State::established) return peers_.remove(incarnation);
-    link->leave();
-}
-
 // The end of a link is no death: whom it led to may go on, and speak of the owners' bytes to others.
 void Introductions::forget(uint32_t incarnation) {
-    end_link(incarnation);
+    peers_.remove(incarnation);                   // comes back as on_removed()
     ASSERT(peers_.find(incarnation) == nullptr);  // master is not heard in a turn of Peers
+    if (Link* const link = find(incarnation)) link->leave();
     tell_forgotten(incarnation);
 }
 

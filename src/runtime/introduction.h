@@ -118,7 +118,6 @@ class Introductions {
  private:
     class Link;
     Link* find(uint32_t incarnation) noexcept;
-    void end_link(uint32_t incarnation);
     void on_removed(uint32_t incarnation);
     void tell_forgotten(uint32_t incarnation);
     void tell_gone(Link& link);
