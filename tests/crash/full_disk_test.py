@@ -54,7 +54,7 @@ def test_mail_fills_the_disk():
     assert queued > 100
     assert relay.children() == staff, "somebody died of a full disk"
     sink = Sink(port=port)
-    wait_until(lambda: all(m["queue_name"] == "deferred" for m in relay.queue()), 60, "every first attempt to be over")
+    relay.wait_deferred()
     relay.flush()
     wait_until(lambda: len(sink.tags()) >= queued, 120, "what is queued to be delivered")
     relay.wait_queue_empty()
@@ -81,7 +81,7 @@ def test_somebody_else_fills_the_disk():
     assert disk.free_bytes() < 1 << 20, disk.free_bytes()
     wait_until(lambda: answer_to_mail(relay).startswith("452 4.3.1"), 30, "452 4.3.1")
     sink = Sink(port=port)
-    wait_until(lambda: all(m["queue_name"] == "deferred" for m in relay.queue()), 60, "every first attempt to be over")
+    relay.wait_deferred()
     relay.flush()
     wait_until(lambda: len(sink.tags()) >= 500, 60, "the queue to be delivered without a free byte")
     relay.wait_queue_empty()
@@ -100,7 +100,7 @@ def test_what_stays_does_not_keep_the_room_of_what_went():
     staff = relay.children()
     acked = os.path.join(scratch_directory(), "acked")
     fill(relay, disk, acked, "--domain", "dest.test", "--domains", 2)
-    wait_until(lambda: all(m["queue_name"] == "deferred" for m in relay.queue()), 60, "every first attempt to be over")
+    relay.wait_deferred()
     queued = len(relay.queue())
     sink = Sink(port=port)
     relay.flush()
@@ -119,7 +119,7 @@ def test_what_stays_does_not_keep_the_room_of_what_went():
     wait_until(lambda: taken() > (queued - stays) / 2, 120, "mail to be taken where other mail was")
     assert relay.children() == staff, "somebody died of a full disk"
     later = Sink(port=later_port)
-    wait_until(lambda: all(m["queue_name"] == "deferred" for m in relay.queue()), 60, "every first attempt to be over")
+    relay.wait_deferred()
     relay.flush()
     relay.wait_queue_empty()
     answered = set()

@@ -51,7 +51,7 @@ def test_what_was_acknowledged_survives_every_cut():
     # Now those that waited through all of it.
     sink = Sink(port=later)
     load.arrivals.append(Arrivals(sink))
-    wait_until(lambda: all(m["queue_name"] == "deferred" for m in relay.queue()), 120, "every other message to have gone")
+    relay.wait_deferred(seconds=120)
     relay.flush()
     wait_until(lambda: len(load.arrivals[-1].look()) >= QUEUED, 300, "what was queued to go out")
     load.account(f"{CUTS} power cuts", 0, CUTS * TWICE_AFTER_CUT_MAX)

@@ -27,7 +27,7 @@ def test_below_the_floor_nothing_is_accepted_and_everything_delivered():
     relay = Relay(receiver.port, settings={"minimal_backoff_time": "1h", "maximal_backoff_time": "1h"})
     for _ in range(5):
         relay.send()
-    wait_until(lambda: [m["queue_name"] for m in relay.queue()] == ["deferred"] * 5, what="five deferred messages")
+    relay.wait_deferred(5)
     relay.reload({"store_free_space_floor": "900000G"})
     wait_until(lambda: answer_to_mail(relay).startswith("452 4.3.1"), 30, "452 4.3.1")
     receiver = AioReceiver(port=receiver.port)

@@ -250,6 +250,14 @@ class Relay:
         out = run(POSTQUEUE, "-c", self.directory, "-j").stdout
         return [json.loads(line) for line in out.splitlines()]
 
+    def wait_deferred(self, count=None, seconds=60):
+        """Waits until whatever is queued is deferred, and is `count` messages. A line of the log does not say so: an agent
+        logs its outcome before qmgr, and so the list of the queue, knows of it."""
+        def is_so():
+            names = [m["queue_name"] for m in self.queue()]
+            return all(name == "deferred" for name in names) and count in (None, len(names))
+        wait_until(is_so, seconds, f"{'everything' if count is None else count} to be deferred")
+
     def wait_queue_empty(self, seconds=60):
         wait_until(lambda: not self.queue(), seconds, "an empty queue")
 

@@ -15,10 +15,6 @@ def relay_to_nobody():
     return Relay(receiver.port, settings={"minimal_backoff_time": "1h", "maximal_backoff_time": "1h"}), receiver.port
 
 
-def wait_deferred(relay, count):
-    wait_until(lambda: [m["queue_name"] for m in relay.queue()] == ["deferred"] * count, what=f"{count} deferred messages")
-
-
 def test_an_empty_queue_says_so():
     relay, _ = relay_to_nobody()
     assert relay.mailq() == "Mail queue is empty\n"
@@ -28,7 +24,7 @@ def test_an_empty_queue_says_so():
 def test_the_list_is_postfixs():
     relay, _ = relay_to_nobody()
     ids = [relay.send(sender="a@sender.test", recipients=["x@dest.test", "y@dest.test"]), relay.send(sender="")]
-    wait_deferred(relay, 2)
+    relay.wait_deferred(2)
     out = relay.mailq()
     assert out == run(MAILQ, "-c", relay.directory).stdout
     lines = out.splitlines()
@@ -45,7 +41,7 @@ def test_the_list_is_postfixs():
 def test_the_json_is_postfixs():
     relay, _ = relay_to_nobody()
     queue_id = relay.send(recipients=["x@dest.test"])
-    wait_deferred(relay, 1)
+    relay.wait_deferred(1)
     message = relay.queue()[0]
     assert message["queue_name"] == "deferred" and message["queue_id"] == queue_id, message
     assert message["sender"] == "sender@sender.test" and message["forced_expire"] is False, message
@@ -58,7 +54,7 @@ def test_a_flush_delivers_what_waits():
     relay, port = relay_to_nobody()
     for _ in range(20):
         relay.send()
-    wait_deferred(relay, 20)
+    relay.wait_deferred(20)
     receiver = AioReceiver(port=port)
     relay.flush()
     receiver.wait(20)
@@ -69,7 +65,7 @@ def test_a_flush_delivers_what_waits():
 def test_postqueue_flushes_too():
     relay, port = relay_to_nobody()
     relay.send()
-    wait_deferred(relay, 1)
+    relay.wait_deferred(1)
     receiver = AioReceiver(port=port)
     relay.mailq("-f")
     receiver.wait()

@@ -14,7 +14,7 @@ def relay_with_deferred(count, **settings):
     relay = Relay(receiver.port, settings={"minimal_backoff_time": "1h", "maximal_backoff_time": "1h", **settings})
     for i in range(count):
         relay.send(f"Subject: number {i}\r\n\r\nbody {i}\r\n", recipients=[f"r{i}@dest.test", f"s{i}@dest.test"])
-    wait_until(lambda: [m["queue_name"] for m in relay.queue()] == ["deferred"] * count, what="deferred messages")
+    relay.wait_deferred(count)
     return relay, receiver.port
 
 

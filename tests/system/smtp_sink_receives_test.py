@@ -19,7 +19,7 @@ def deferred_then_delivered(option, steps, expected_reply):
         line = relay.wait_log(rf"^.*{queue_id}: to=<someone@dest\.test>.*status=(\w+) \((.*)\)$")
         assert line.group(1) == "deferred", (step, line.group(0))
         assert expected_reply in line.group(2), (step, line.group(0))
-        wait_until(lambda: [m["queue_name"] for m in relay.queue()] == ["deferred"], what="the queue to say deferred")
+        relay.wait_deferred(1)
         sink.restart()
         relay.flush()
         relay.wait_log(rf"{queue_id}: to=.*status=sent")
