@@ -1,5 +1,8 @@
 #include "master/process_table.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/assert.h"
 #include "base/units.h"
 
@@ -76,6 +79,16 @@ WireEnd end_of(const Wire& wire, Role role) noexcept {
     const uint32_t back_bytes = wire.two_way ? wire.ring_bytes : 0;
     if (role == wire.from) return {wire.ring_bytes, back_bytes, wire.to_reads_arena, false};
     return {back_bytes, wire.ring_bytes, false, wire.to_reads_arena};
+}
+
+bool lends_on(Role role) noexcept {
+    const auto writes_to = [](Role from, Role to) {
+        const Wire* const wire = wire_between(from, to);
+        return wire != nullptr && end_of(*wire, from).own_ring_bytes != 0;
+    };
+    return std::any_of(std::begin(kWires), std::end(kWires), [&](const Wire& loan) {
+        return loan.to_reads_arena && writes_to(loan.from, role) && writes_to(role, loan.to);
+    });
 }
 
 }  // namespace posthaste

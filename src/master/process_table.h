@@ -62,4 +62,8 @@ struct WireEnd {
 
 WireEnd end_of(const Wire& wire, Role role) noexcept;
 
+// What others lend it, it names to a third who reads the lender's arena: cleanup, qmgr. When it dies
+// the lender takes nothing back before that third has spoken (runtime/arena.h, quarantine).
+bool lends_on(Role role) noexcept;
+
 }  // namespace posthaste

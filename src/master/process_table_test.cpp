@@ -65,6 +65,12 @@ TEST(ProcessTable, WhoFeedsARoleStopsBeforeItAndTheLogIsLast) {
     }
 }
 
+TEST(ProcessTable, CleanupAndQmgrNameToOthersWhatTheyWereLent) {
+    for (const RoleRow& row : role_rows())
+        EXPECT_EQ(lends_on(row.role), row.role == Role::cleanup || row.role == Role::qmgr)
+            << name_of(row.role);
+}
+
 TEST(ProcessTable, EverybodyElseLogs) {
     for (const RoleRow& row : role_rows()) {
         if (row.role == Role::postlogd) continue;

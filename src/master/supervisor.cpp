@@ -258,7 +258,7 @@ void Supervisor::start(Slot& slot) {
     slot.child = std::move(*child);
     slot.child->started_us = steady_us();
     // Owners of memory may wait for the word of a reader that died as well: its successor says it.
-    for (const uint32_t incarnation : former_) slot.child->send(control::Forget{incarnation});
+    for (const uint32_t incarnation : former_) slot.child->send(control::Forget{incarnation, true});
 }
 
 // Whoever waits for the start is told once.

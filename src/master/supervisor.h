@@ -126,7 +126,7 @@ class Supervisor {
     std::vector<Slot> slots_;
     std::vector<std::unique_ptr<Child>> retired_;  // replaced, finishing what they hold
     std::vector<Quarrel> quarrels_;
-    std::deque<uint32_t> former_;  // the last incarnations that died
+    std::deque<uint32_t> former_;  // the last incarnations that lent on and died
 
     struct Wakeup {
         std::string service_key;

@@ -228,18 +228,21 @@ void Supervisor::on_exit(Child& child) {
     if (child.control() >= 0) on_messages(child);
     on_error_output(child);
     const uint32_t incarnation = child.identity().incarnation;
+    const control::Forget death{incarnation, lends_on(child.role())};
     const bool expected = child.state == Child::State::draining ||
                           child.state == Child::State::retiring || phase_ == Phase::stopping;
     const int status = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
     log_exit(child, status, expected);
     for_each_child([&](Child& other) {
         if (&other == &child || other.control() < 0) return;
-        if (other.send(control::Forget{incarnation}) || other.has_ended()) return;
+        if (other.send(death) || other.has_ended()) return;
         log_.warning(other.name() + " does not listen to its control socket: killed");
         put_out(other);
     });
-    if (former_.size() == control::Forget::kFormerMax) former_.pop_front();
-    former_.push_back(incarnation);
+    if (death.lent_on) {
+        if (former_.size() == control::Forget::kFormerMax) former_.pop_front();
+        former_.push_back(incarnation);
+    }
     std::erase_if(quarrels_, [&](const Quarrel& quarrel) {
         return quarrel.first == incarnation || quarrel.second == incarnation;
     });

@@ -142,19 +142,21 @@ struct Wakeup {
     void visit(Codec&) {}
 };
 
-// That process has been reaped. To every child, whether it was introduced to it or not: the reader
-// of an arena tells the arena's owner that nothing of that process is left with it, also when it
-// never met it (arena.h, quarantine). A new child is told, before anything else, of the last
-// kFormerMax that died before it was born: the word that a dead reader owed is its successor's to
-// say.
+// That process has been reaped. To every child, whether it was introduced to it or not: of one that
+// lent on, the reader of an arena tells the arena's owner that nothing of it is left there, also
+// when it never met it (arena.h, quarantine). A new child is told, before anything else, of the last
+// kFormerMax such that died before it was born: the word that a dead reader owed is its successor's
+// to say.
 struct Forget {
     static constexpr size_t kFormerMax = 64;
     static constexpr uint16_t kType = 6;
     uint32_t incarnation = 0;
+    bool lent_on = false;  // places in others' arenas, to somebody else who reads those
 
     template <class Codec>
     void visit(Codec& codec) {
         codec(incarnation);
+        codec(lent_on);
     }
 };
 

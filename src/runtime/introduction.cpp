@@ -291,11 +291,11 @@ void Introductions::introduce(const control::Introduce& terms, Fd socket) {
 }
 
 // The end of a link is no death: whom it led to may go on, and speak of the owners' bytes to others.
-void Introductions::forget(uint32_t incarnation) {
-    peers_.remove(incarnation);                   // comes back as on_removed()
-    ASSERT(peers_.find(incarnation) == nullptr);  // master is not heard in a turn of Peers
-    if (Link* const link = find(incarnation)) link->leave();
-    tell_forgotten(incarnation);
+void Introductions::forget(const control::Forget& death) {
+    peers_.remove(death.incarnation);                   // comes back as on_removed()
+    ASSERT(peers_.find(death.incarnation) == nullptr);  // master is not heard in a turn of Peers
+    if (Link* const link = find(death.incarnation)) link->leave();
+    if (death.lent_on) tell_forgotten(death.incarnation);
 }
 
 void Introductions::on_removed(uint32_t incarnation) {

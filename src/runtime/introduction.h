@@ -8,8 +8,8 @@
 //   ─► Hello {+ ring segment, doorbell} {+ arena}     what master has promised the other side
 //   ◄─ Hello …
 //   ◄─► Forgotten {incarnation}                       only from an arena's reader to its owner, when master
-//                                                     has said so; the last kGoneMax again to each
-//                                                     owner it meets
+//                                                     has told it of the death of one that lent on;
+//                                                     the last kGoneMax again to each owner it meets
 //   end of file                                       the peer died, or has closed the link
 //
 //   greeting ──right Hello──► established ──end of file, Forget──► leaving ──► gone
@@ -107,8 +107,9 @@ class Introductions {
     // Master's word. Two are introduced again when one of them says that they have not met: a link
     // that is not established gives way to the new one, one that is shows who lies.
     void introduce(const control::Introduce& terms, Fd socket);
-    // Master has reaped that process: its link goes, and every owner whose arena we read is told.
-    void forget(uint32_t incarnation);
+    // Master has reaped that process: its link goes. If it lent on, every owner whose arena we read
+    // is told.
+    void forget(const control::Forget& death);
 
     // Closes every link; has_links() is false when the loop holds nothing of them any more.
     void leave_all();
@@ -128,8 +129,8 @@ class Introductions {
     Self self_;
     Listener& listener_;
     std::vector<std::unique_ptr<Link>> links_;
-    std::deque<uint32_t> gone_;  // the last that master named: an owner may meet us before it hears
-                                 // of them
+    std::deque<uint32_t> gone_;  // the last who lent on: an owner may meet us before it hears of
+                                 // their death
     Timer reap_timer_;
 };
 

@@ -127,7 +127,7 @@ TEST(Introductions, WhomMasterNamesIsExpectedUntilItIsMetOrDead) {
     ASSERT_TRUE(second);
     qmgr.introductions->introduce(terms(Role::smtp, 3), std::move(second->first));
     EXPECT_TRUE(qmgr.peers.expects_any(role_bit(Role::smtp)));
-    qmgr.introductions->forget(3);
+    qmgr.introductions->forget({3, true});
     EXPECT_FALSE(qmgr.peers.expects_any(role_bit(Role::smtp)));
 }
 
@@ -193,7 +193,7 @@ TEST(Introductions, ANewReaderSaysWhoWasGoneBeforeTheyMet) {
     Process smtpd(Role::smtpd, 1, true);
     Process store(Role::store, 2);
     for (uint32_t dead = 70; dead < 71 + Introductions::kGoneMax; ++dead)
-        store.introductions->forget(dead);
+        store.introductions->forget({dead, true});
     const Loan loan;
     introduce(smtpd, loan.to_smtpd, store, loan.to_store);
     const Said said = smtpd.take();
@@ -231,7 +231,7 @@ TEST(Introductions, AReaderTellsTheOwnerWhatItHasForgotten) {
         smtpd.take();
         store.take();
     }
-    store.introductions->forget(2);  // the reader is told first
+    store.introductions->forget({2, true});  // the reader is told first
     EXPECT_EQ(store.take(), Said{"down cleanup/0"});
     smtpd.run();
     const auto said = smtpd.take();
@@ -258,7 +258,7 @@ TEST(Introductions, ALinkThatEndsIsNoDeath) {
     second.to_store.peer_incarnation = 4;
     introduce(late, second.to_smtpd, store, second.to_store);
     EXPECT_EQ(late.take(), Said{"up store/0"});
-    store.introductions->forget(2);
+    store.introductions->forget({2, true});
     smtpd.run();
     late.run();
     EXPECT_EQ(smtpd.take(), Said{"store/0 forgot 2"});
@@ -277,7 +277,7 @@ TEST(Introductions, APeerThatBrokeTheRulesKeepsItsLinkUntilItIsDead) {
     }
     EXPECT_EQ(smtpd.take(), (Said{"up cleanup/0", "2: talks nonsense"}));
     EXPECT_EQ(cleanup.take(), Said{}) << "it takes nothing back either";
-    smtpd.introductions->forget(2);
+    smtpd.introductions->forget({2, true});
     EXPECT_EQ(smtpd.take(), Said{"down cleanup/0"});
 }
 
@@ -290,9 +290,10 @@ TEST(Introductions, AReaderThatNeverMetTheDeadOneSaysSoWhenMasterTells) {
     to_store.we_read_arena = true;
     introduce(smtpd, to_smtpd, store, to_store);
     smtpd.take();
-    store.introductions->forget(77);
+    store.introductions->forget({76, false});
+    store.introductions->forget({77, true});
     smtpd.run();
-    EXPECT_EQ(smtpd.take(), Said{"store/0 forgot 77"});
+    EXPECT_EQ(smtpd.take(), Said{"store/0 forgot 77"}) << "nobody waits for a word about 76";
 }
 
 TEST(Introductions, ALinkThatCameToNothingGivesWayToANewOne) {

@@ -319,7 +319,7 @@ void ServiceProcess::on_message(ControlMessage& message) {
             return service_->on_wakeup();
         case control::Forget::kType:
             if (control::Forget forget; wire::decode(message.body, forget))
-                introductions_->forget(forget.incarnation);
+                introductions_->forget(forget);
             return;
         default:
             log_->error("unknown message from master: type " + std::to_string(message.type));

@@ -192,7 +192,7 @@ void run_scene(std::string_view input) {
                 break;
             default:
                 if (number % 8 == 0) their_end.reset();
-                if (number % 8 == 1) process.introductions.forget(kTheirs);
+                if (number % 8 == 1) process.introductions.forget({kTheirs, true});
                 if (number % 8 == 2) process.loop.pass_time(Introductions::kPatienceUs);
                 process.run();
                 break;

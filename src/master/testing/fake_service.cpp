@@ -100,7 +100,8 @@ int main(int, char** argv) {
                                                            "talks nonsense", how == "accuse"});
         }
         if (message.type == control::Forget::kType && wire::decode(message.body, forget))
-            note("forget " + std::to_string(forget.incarnation));
+            note("forget " + std::to_string(forget.incarnation) +
+                 (forget.lent_on ? " lent on" : ""));
         if (message.type == control::Reload::kType)
             note("reload banner=" + banner_of(message.fds[0].get()));
         if (message.type == control::Wakeup::kType) note("wakeup");

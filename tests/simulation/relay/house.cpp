@@ -323,12 +323,13 @@ void House::bury(SimProcess& process) {
     dead_.push_back(std::move(*at));
     living_.erase(at);
     const uint32_t incarnation = process.incarnation_;
-    keep_last(former_, incarnation);
+    const bool lent_on = lends_on(process.role_);
+    if (lent_on) keep_last(former_, incarnation);
     for (const auto& other : living_) {
-        tell_later(other->incarnation_, [this, incarnation](SimProcess& here) {
+        tell_later(other->incarnation_, [this, incarnation, lent_on](SimProcess& here) {
             here.peers_->expect_no_more(incarnation);
-            if (here.peers_->find(incarnation) != nullptr) return here.peers_->remove(incarnation);
-            on_removed(here, incarnation);  // never met it: nothing of it is held here
+            here.peers_->remove(incarnation);
+            if (lent_on) tell_owners(here, incarnation);
         });
     }
     if (process.role_ == Role::store) disk_.freeze();
@@ -338,7 +339,7 @@ void House::bury(SimProcess& process) {
 
 // What runtime/introduction.h does: readers tell owners that nothing of the dead is left with them,
 // those they meet later too.
-void House::on_removed(SimProcess& process, uint32_t incarnation) {
+void House::tell_owners(SimProcess& process, uint32_t incarnation) {
     keep_last(process.gone_, incarnation);
     for (const SimProcess::Link& link : process.links_) {
         if (!link.we_read_arena || process.peers_->find(link.peer_incarnation) == nullptr) continue;

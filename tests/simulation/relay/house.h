@@ -164,7 +164,7 @@ class House {
     void end(SimProcess& process, bool crashed);
     void die(SimProcess& process);
     void bury(SimProcess& process);
-    void on_removed(SimProcess& process, uint32_t incarnation);
+    void tell_owners(SimProcess& process, uint32_t incarnation);
     void on_doomed(SimLoop& loop);
     void on_doomed_turn_over(SimLoop& loop);
     void on_disk_write();
@@ -184,7 +184,7 @@ class House {
     std::vector<std::unique_ptr<SimProcess>> living_;
     std::vector<std::unique_ptr<SimProcess>> dead_;
     uint32_t next_incarnation_ = 1;
-    std::deque<uint32_t> former_;  // the last that died: whoever starts is told
+    std::deque<uint32_t> former_;  // the last that lent on and died: whoever starts is told
     uint64_t deaths_ = 0;
     std::map<Role, uint64_t> starts_;
     std::map<std::pair<Role, uint16_t>, uint64_t> respawns_;  // ordered so far

@@ -71,12 +71,7 @@ void SimProcess::make_service() {
         why_not_);
     if (service_ == nullptr) return;
     peers_ = std::make_unique<Peers>(loop_, *service_);
-    peers_->set_hooks({this,
-                       [](void* self, uint32_t incarnation) {
-                           auto& process = *static_cast<SimProcess*>(self);
-                           process.house_.on_removed(process, incarnation);
-                       },
-                       [](void* self, Peer& peer, std::string_view what) {
+    peers_->set_hooks({this, nullptr, [](void* self, Peer& peer, std::string_view what) {
                            auto& process = *static_cast<SimProcess*>(self);
                            process.house_.quarrel_ = process.name() + ": " + peer.name() +
                                                      " misbehaved: " + std::string(what);

@@ -104,7 +104,7 @@ class SimProcess final : public Log {
     std::optional<Arena> arena_;
     std::optional<World> world_;
     std::vector<Link> links_;
-    std::deque<uint32_t> gone_;  // the last that it knows to be dead
+    std::deque<uint32_t> gone_;  // the last of which it knows that they lent on and died
     std::vector<Seen> seen_;
     int order_bell_;
     Completion order_came_;
