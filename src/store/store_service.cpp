@@ -51,6 +51,8 @@ constexpr CounterRow kRows[] = {
 };
 // New mail leaves a quarter of the arena to what qmgr loads: else a burst would starve retries.
 constexpr uint32_t kShareKeptForLoads = 4;
+// Whose arenas cleanup's requests name, beside its own.
+constexpr uint32_t kOwners = role_bit(Role::smtpd);
 // Kept from one oversized message to the next.
 constexpr size_t kHeapCopyKeptBytes = 1 * kMiB;
 
@@ -67,8 +69,10 @@ StoreService::StoreService(World& world, Parts parts)
       listing_(world.loop, *store_),
       counters_(world.counter_page, kRows),
       batch_messages_max_(static_cast<size_t>(world.settings.integer("store_batch_limit"))),
-      outcome_delay_(timer_calls<&StoreService::on_outcome_delay, StoreService>(), this) {
+      outcome_delay_(timer_calls<&StoreService::on_outcome_delay, StoreService>(), this),
+      owners_late_(timer_calls<&StoreService::on_owners_late, StoreService>(), this) {
     world_.loop.add_listener(*this);
+    world_.loop.timers().set(owners_late_, world_.loop.now_us() + kOwnersPatienceUs);
 }
 
 StoreService::~StoreService() { world_.loop.remove_listener(*this); }
@@ -97,10 +101,10 @@ bool StoreService::is_idle() const {
 }
 
 void StoreService::on_peer_up(Peer& peer) {
-    if (!peer.has_channel()) return;  // only its arena is ours to read
+    if (!peer.has_channel()) return read_who_may_be();  // only its arena is ours to read
     AnswerQueue& answers = *answers_.emplace_back(std::make_unique<AnswerQueue>(peer));
     peer.service_data = &answers;
-    if (held_) peer.pause();
+    if (!may_read(answers)) peer.pause();
     if (peer.role() != Role::qmgr) return;
     // What the one before it said last may still be in the batch: this one is not to be told of the
     // queue as it was before that.
@@ -138,7 +142,7 @@ void StoreService::on_room(Peer& peer) {
     } else {
         answers.on_room();
     }
-    if (!answers.has_waiting() && !held_) peer.resume();
+    if (may_read(answers)) peer.resume();
 }
 
 void StoreService::on_record(Peer& peer, uint16_t type, std::string_view body) {
@@ -422,8 +426,18 @@ void StoreService::resume_peers() {
         if (!std::exchange(failure_told_, true)) on_failed_();
         return;
     }
+    read_who_may_be();
+}
+
+bool StoreService::may_read(const AnswerQueue& answers) const {
+    if (held_ || answers.has_waiting()) return false;
+    return answers.peer().role() != Role::cleanup || !owners_late_.is_set() ||
+           !peers_->expects_any(kOwners);
+}
+
+void StoreService::read_who_may_be() {
     for (const auto& answers : answers_) {
-        if (!answers->has_waiting()) answers->peer().resume();
+        if (may_read(*answers)) answers->peer().resume();
     }
 }
 

@@ -10,6 +10,9 @@
 // After the answers nothing more is read until the loop has published them and rung the peers'
 // bells: else they would wait for the copying of the next batch, or for its sync.
 //
+// A store that begins anew reads no cleanup before it has met every smtpd it was introduced to, or
+// kOwnersPatienceUs are over: what the former store left in the rings names bytes of theirs.
+//
 // Outcomes ride with the next batch; when no message comes, they are written kOutcomeDelayUs later.
 // Everything that is written is synced: OutcomeRecorded means on disk.
 #pragma once
@@ -37,6 +40,7 @@ namespace posthaste::store {
 class StoreService final : public Service, public TurnListener {
  public:
     static constexpr int64_t kOutcomeDelayUs = 4 * kMsUs;
+    static constexpr int64_t kOwnersPatienceUs = 1 * kSecondUs;
     static constexpr int64_t kMakeRoomEveryUs = 1 * kSecondUs;
     static constexpr int64_t kCollectEveryUs = 1 * kSecondUs;
     static constexpr int64_t kTellEveryUs = 1 * kMinuteUs;
@@ -109,8 +113,12 @@ class StoreService final : public Service, public TurnListener {
     void end_batch();
     void hold_peers();
     void resume_peers();
+    bool may_read(const AnswerQueue& answers) const;
+    void read_who_may_be();
 
     void on_outcome_delay() { commit_now_ = true; }
+
+    void on_owners_late() { read_who_may_be(); }
 
     AnswerQueue* answers_of(uint32_t incarnation);
     bool batch_is_full() const noexcept;
@@ -133,6 +141,7 @@ class StoreService final : public Service, public TurnListener {
     std::string envelopes_;
     bool commit_now_ = false;  // outcomes have waited long enough
     Timer outcome_delay_;
+    Timer owners_late_;
     int64_t batch_began_us_ = 0;  // the last one, and what it brought
     uint64_t batch_messages_ = 0;
 

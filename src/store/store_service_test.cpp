@@ -295,6 +295,63 @@ TEST_F(StoreServiceTest, AnswersWaitForRoomAndNoneIsLost) {
     for (size_t i = 0; i < asked; ++i) EXPECT_EQ(grants[i].cookie, i);
 }
 
+// What the former store left in cleanup's ring; the smtpd is still shaking hands.
+class StoreServiceThatMeetsCleanupFirst : public StoreServiceTest {
+ protected:
+    static constexpr uint32_t kLateSmtpd = 12;
+    static constexpr uint32_t kFirstCleanup = 13;
+
+    StoreServiceThatMeetsCleanupFirst() {
+        id_ = lease();
+        peers_->remove(kCleanup);
+        peers_->remove(kSmtpd);
+        smtpd_arena_ = Arena::create_private(kLateSmtpd, 64 * kBlockBytes);
+        cleanup_arena_ = Arena::create_private(kFirstCleanup, 64 * kBlockBytes);
+        cleanup_ = FarEnd(1 << 20);
+        peers_->expect(Role::smtpd, kLateSmtpd);
+        submit(id_, "h\r\n", "b\r\n", 1);
+        link(cleanup_, Role::cleanup, kFirstCleanup, ArenaView::of(cleanup_arena_));
+        run();
+        EXPECT_TRUE(cleanup_.hear<wire::CommitResult>().empty());
+    }
+
+    void meet_smtpd() {
+        peers_->add({Role::smtpd, 1, kLateSmtpd, std::nullopt, ArenaView::of(smtpd_arena_), -1});
+    }
+
+    MessageId id_;
+};
+
+TEST_F(StoreServiceThatMeetsCleanupFirst, ReadsItWhenItHasMetTheSmtpd) {
+    wire::RecordOutcome outcome;
+    outcome.sequence = 1;
+    outcome.id = id_ + 7;
+    qmgr_.say(outcome);
+    run(2 * StoreService::kOutcomeDelayUs);
+    ASSERT_EQ(qmgr_.hear<wire::OutcomeRecorded>().size(), 1U);
+    EXPECT_TRUE(cleanup_.hear<wire::CommitResult>().empty()) << "after a batch of somebody else's";
+    meet_smtpd();
+    run();
+    EXPECT_EQ(outcome_of(1), wire::CommitOutcome::durable);
+}
+
+TEST_F(StoreServiceThatMeetsCleanupFirst, ReadsItWhenTheSmtpdIsDead) {
+    peers_->expect_no_more(kLateSmtpd);
+    run(StoreService::kOwnersPatienceUs);
+    EXPECT_EQ(outcome_of(1), wire::CommitOutcome::refused) << "those bytes are nowhere";
+}
+
+TEST_F(StoreServiceThatMeetsCleanupFirst, ReadsItAfterASecondAtTheLatest) {
+    run(StoreService::kOwnersPatienceUs);
+    EXPECT_EQ(outcome_of(1), wire::CommitOutcome::refused);
+    meet_smtpd();
+    peers_->expect(Role::smtpd, kLateSmtpd + 100);
+    submit(id_ + 1, "h\r\n", "b\r\n", 2);
+    run();
+    EXPECT_EQ(outcome_of(2), wire::CommitOutcome::durable)
+        << "one that was born later is not waited for";
+}
+
 class StoreServiceWithSmallArena : public StoreServiceTest {
  protected:
     StoreServiceWithSmallArena() : StoreServiceTest(8 * kBlockBytes) {}

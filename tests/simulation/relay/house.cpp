@@ -183,18 +183,31 @@ std::function<void(SimProcess&)> House::hears_of(std::shared_ptr<Handshake> own,
     };
 }
 
-// As runtime/introduction.h has it: the owner meets the reader when that has mapped the arena.
+// As runtime/introduction.h has it: the owner greets first, and meets the reader when that has mapped
+// the arena.
 void House::lend_arena(SimProcess& owner, SimProcess& reader) {
     const Wire& wire = *wire_between(owner.role_, reader.role_);
     auto for_owner = connect_one_way(owner, reader, end_of(wire, owner.role_), std::nullopt,
                                      std::nullopt, -1, -1);
     auto for_reader = connect_one_way(reader, owner, end_of(wire, reader.role_), std::nullopt,
                                       std::nullopt, -1, -1);
-    tell_later(reader.incarnation_, [this, for_owner, for_reader](SimProcess& here) {
+    const auto both_meet = [this, for_owner, for_reader](SimProcess& here) {
         const uint32_t owner_number = for_reader->incarnation;
         meets(for_reader)(here);
         tell_owner(here, owner_number, meets(for_owner));
         for (const uint32_t gone : here.gone_) tell_forgotten(here, owner_number, gone);
+    };
+    auto at_reader = std::make_shared<Handshake>(Handshake{reader.incarnation_, for_reader});
+    tell_later(reader.incarnation_, [at_reader, both_meet](SimProcess& here) {
+        at_reader->is_introduced = true;
+        here.peers_->expect(at_reader->parts->role, at_reader->parts->incarnation);
+        if (at_reader->is_greeted) both_meet(here);
+    });
+    tell_later(owner.incarnation_, [this, at_reader, both_meet](SimProcess&) {
+        tell_later(at_reader->whose, [at_reader, both_meet](SimProcess& here) {
+            at_reader->is_greeted = true;
+            if (at_reader->is_introduced) both_meet(here);
+        });
     });
 }
 

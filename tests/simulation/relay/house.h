@@ -146,7 +146,7 @@ class House {
                                                std::optional<Segment> theirs, int own_doorbell,
                                                int peer_doorbell);
 
-    // One side of a link with rings.
+    // One side of a link.
     struct Handshake {
         uint32_t whose;
         std::shared_ptr<PeerParts> parts;
