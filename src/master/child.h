@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -92,9 +93,12 @@ class Child {
     bool is_hung(int64_t now_us, int64_t limit_us) noexcept;
 
     State state = State::starting;
-    bool is_given_up = false;   // killed for what it did, or reaped: its word counts no more
-    std::string fell_out_with;  // the last that was killed over a quarrel with this one
+    bool is_given_up = false;  // killed for what it did, or reaped: its word counts no more
+    std::optional<Role> fell_out_with;  // of the last that was killed over a quarrel with this one
     int64_t fell_out_us = 0;
+    std::set<uint32_t> introduced_to;  // incarnations of the living
+    int64_t talks_since_us = 0;        // and what it has said to master since
+    unsigned words = 0;
     int64_t started_us = 0;  // steady clock
     int64_t ready_us = 0;
     int64_t retire_at_us = 0;    // its last clients are coming, then it retires; 0: none

@@ -180,7 +180,7 @@ void Supervisor::on_time() {
         log_.warning(child.name() + " (pid " + std::to_string(child.pid()) +
                      ") did not finish in time: killed");
         child.kill_at_us = 0;
-        child.kill(SIGKILL);
+        put_out(child);
     });
     if (now_us >= next_look_us_) look_for_the_hung();
     for (Wakeup& wakeup : wakeups_) {

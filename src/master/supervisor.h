@@ -22,6 +22,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -63,10 +64,11 @@ class Supervisor {
         bool wanted = true;     // false: dropped by a reload; goes when its process has gone
     };
 
-    struct Quarrel {
+    // Two, by incarnation, that were introduced and say that they have not met.
+    struct Unmet {
         uint32_t first;
         uint32_t second;
-        unsigned count;
+        unsigned introductions;
     };
 
     // supervisor.cpp: the loop
@@ -88,10 +90,11 @@ class Supervisor {
     // supervisor_children.cpp: what children say and how they end
     void on_messages(Child& child);
     void on_message(Child& child, const ControlMessage& message);
+    bool talks_too_much(Child& child);
     void on_ready(Child& child);
     void introduce(Child& a, Child& b);
-    void on_quarrel(Child& accuser, const control::PeerMisbehaved& accusation);
-    bool introduce_again(Child& accuser, Child& other);
+    template <class Record>
+    void tell(Child& child, const Record& record, std::initializer_list<int> descriptors = {});
     void put_out(Child& child);
     void on_error_output(Child& child);
     void on_exit(Child& child);
@@ -100,6 +103,11 @@ class Supervisor {
     Child* find(uint32_t incarnation);
     template <class Visitor>
     void for_each_child(Visitor visit);
+
+    // supervisor_quarrels.cpp
+    void on_quarrel(Child& accuser, const control::PeerMisbehaved& accusation);
+    bool introduce_again(Child& accuser, Child& other);
+    void forget_quarrels_of(uint32_t incarnation);
 
     // supervisor_reload.cpp
     void reload();
@@ -125,7 +133,7 @@ class Supervisor {
     uint32_t next_incarnation_ = 1;
     std::vector<Slot> slots_;
     std::vector<std::unique_ptr<Child>> retired_;  // replaced, finishing what they hold
-    std::vector<Quarrel> quarrels_;
+    std::vector<Unmet> unmet_;
     std::deque<uint32_t> former_;  // the last incarnations that lent on and died
 
     struct Wakeup {

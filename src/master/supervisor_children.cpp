@@ -12,25 +12,15 @@ namespace posthaste {
 
 namespace {
 
-constexpr int64_t kWorkedUs = 1 * kSecondUs;    // ready for this long: its death is not a bad start
-constexpr unsigned kIntroductionsAgainMax = 5;  // of one pair; then one of them begins anew
-constexpr int64_t kQuarrelsomeUs = 1 * kMinuteUs;  // from one quarrel to one with somebody else
+constexpr int64_t kWorkedUs = 1 * kSecondUs;  // ready for this long: its death is not a bad start
 constexpr unsigned kMessagesATurn = 64;
+constexpr unsigned kWordsMax = 1000;  // in kTalkUs; a quiet one has a dozen in its life
+constexpr int64_t kTalkUs = 1 * kMinuteUs;
 
 // 1, 2, 4 … seconds.
 int64_t back_off_us(unsigned failures, int64_t limit_us) {
     const int64_t wait_us = kSecondUs << std::min(failures - 1, 20U);
     return std::min(wait_us, limit_us);
-}
-
-// Of two that fall out, the one whom strangers reach more easily: who speaks with
-// the network, then who stands nearer to the clients.
-Child& nearer_to_strangers(Child& a, Child& b) {
-    const auto distance = [](const Child& child) {
-        const RoleRow& row = *child.identity().row;
-        return (row.user_parameter == "network_user" ? 0 : kStopStages) + row.stop_stage;
-    };
-    return distance(a) <= distance(b) ? a : b;
 }
 
 // Takes "warning: " and the like from the front; info when there is none.
@@ -63,14 +53,31 @@ void Supervisor::on_messages(Child& child) {
             // End of file: the pidfd tells the rest. Broken framing is no better than death.
             if (got.error().code != Errc::closed) {
                 log_.warning(child.name() + ": " + got.error().text() + ": killed");
-                child.kill(SIGKILL);
+                put_out(child);
             }
             child.close_control();
             return;
         }
         if (!*got) return;
+        if (talks_too_much(child)) return;
         on_message(child, message);
     }
+}
+
+// Each word costs master time, and most of them a line of the log.
+bool Supervisor::talks_too_much(Child& child) {
+    const int64_t now_us = steady_us();
+    if (now_us - child.talks_since_us >= kTalkUs) {
+        child.talks_since_us = now_us;
+        child.words = 0;
+    }
+    if (++child.words <= kWordsMax) return false;
+    if (!child.is_given_up) {
+        log_.warning(child.name() + " talks without end: killed");
+        put_out(child);
+    }
+    child.close_control();
+    return true;
 }
 
 void Supervisor::on_message(Child& child, const ControlMessage& message) {
@@ -99,9 +106,10 @@ void Supervisor::on_message(Child& child, const ControlMessage& message) {
         default:
             break;
     }
+    if (child.is_given_up) return;
     log_.warning(child.name() + ": senseless control message of type " +
                  std::to_string(message.type) + ": killed");
-    child.kill(SIGKILL);
+    put_out(child);
 }
 
 void Supervisor::on_ready(Child& child) {
@@ -133,7 +141,7 @@ void Supervisor::introduce(Child& a, Child& b) {
     if (!pair)
         return log_.error("introducing " + a.name() + " to " + b.name() + ": " +
                           pair.error().text());
-    const auto tell = [&](Child& self, Child& peer, Fd& end) {
+    const auto tell_of = [&](Child& self, Child& peer, Fd& end) {
         const WireEnd terms = end_of(*wire, self.role());
         control::Introduce introduce;
         introduce.peer_role = peer.role();
@@ -143,62 +151,24 @@ void Supervisor::introduce(Child& a, Child& b) {
         introduce.peer_ring_bytes = terms.peer_ring_bytes;
         introduce.we_lend_arena = terms.we_lend_arena;
         introduce.we_read_arena = terms.we_read_arena;
-        if (self.send(introduce, {end.get()})) return;
-        log_.warning(self.name() + " does not listen to its control socket: killed");
-        self.kill(SIGKILL);
+        tell(self, introduce, {end.get()});
+        self.introduced_to.insert(peer.identity().incarnation);
     };
-    tell(a, b, pair->first);
-    tell(b, a, pair->second);
+    tell_of(a, b, pair->first);
+    tell_of(b, a, pair->second);
 }
 
-// Two that have met hold each other's memory: neither may take it back while the other lives. Two
-// that have not hold nothing, and may try again.
-void Supervisor::on_quarrel(Child& accuser, const control::PeerMisbehaved& accusation) {
-    Child* other = find(accusation.incarnation);
-    log_.warning(accuser.name() + " accuses " + (other ? other->name() : "a process that is gone") +
-                 ": " + std::string(accusation.text));
-    // A death settles everything.
-    if (other == nullptr || other->is_given_up || accuser.is_given_up || other->has_ended()) return;
-    if (wire_between(accuser.role(), other->role()) == nullptr || other->ready_us == 0) {
-        log_.error(accuser.name() + " was never introduced to " + other->name() + ": restarting " +
-                   accuser.name());
-        return put_out(accuser);
-    }
-    if (!accusation.had_met && introduce_again(accuser, *other)) return;
-    // Either may be the liar, and apart from each other they would stop the mail.
-    Child& goes = nearer_to_strangers(accuser, *other);
-    Child& stays = &goes == &accuser ? *other : accuser;
-    log_.error(accuser.name() + " and " + other->name() + " have fallen out: restarting " +
-               goes.name());
-    put_out(goes);
-    // Whoever falls out with one after the other is the liar himself.
-    const int64_t now_us = steady_us();
-    const bool again = !stays.fell_out_with.empty() && stays.fell_out_with != goes.name() &&
-                       now_us - stays.fell_out_us < kQuarrelsomeUs;
-    stays.fell_out_with = goes.name();
-    stays.fell_out_us = now_us;
-    if (!again) return;
-    log_.error(stays.name() + " falls out with one after the other: restarting it as well");
-    put_out(stays);
+// Whoever does not hear what the others hear can not live with them.
+template <class Record>
+void Supervisor::tell(Child& child, const Record& record, std::initializer_list<int> descriptors) {
+    if (child.control() < 0 || child.send(record, descriptors) || child.has_ended()) return;
+    log_.warning(child.name() + " does not listen to its control socket: killed");
+    put_out(child);
 }
 
 void Supervisor::put_out(Child& child) {
     child.is_given_up = true;
     child.kill(SIGKILL);
-}
-
-// False: often enough.
-bool Supervisor::introduce_again(Child& accuser, Child& other) {
-    if (!other.is_at_work() || !accuser.is_at_work()) return true;
-    const auto [first, second] =
-        std::minmax(other.identity().incarnation, accuser.identity().incarnation);
-    auto known = std::find_if(quarrels_.begin(), quarrels_.end(), [&](const Quarrel& quarrel) {
-        return quarrel.first == first && quarrel.second == second;
-    });
-    if (known == quarrels_.end()) known = quarrels_.insert(quarrels_.end(), {first, second, 0});
-    if (++known->count > kIntroductionsAgainMax) return false;
-    introduce(accuser, other);
-    return true;
 }
 
 // Lines that a service could not hand to postlogd come as "postfix/smtpd: warning: text" and are
@@ -234,18 +204,15 @@ void Supervisor::on_exit(Child& child) {
     const int status = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
     log_exit(child, status, expected);
     for_each_child([&](Child& other) {
-        if (&other == &child || other.control() < 0) return;
-        if (other.send(death) || other.has_ended()) return;
-        log_.warning(other.name() + " does not listen to its control socket: killed");
-        put_out(other);
+        if (&other == &child) return;
+        other.introduced_to.erase(incarnation);
+        tell(other, death);
     });
     if (death.lent_on) {
         if (former_.size() == control::Forget::kFormerMax) former_.pop_front();
         former_.push_back(incarnation);
     }
-    std::erase_if(quarrels_, [&](const Quarrel& quarrel) {
-        return quarrel.first == incarnation || quarrel.second == incarnation;
-    });
+    forget_quarrels_of(incarnation);
     settle_slot(child, expected);
 }
 

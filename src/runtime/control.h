@@ -182,13 +182,14 @@ struct Failed {
     }
 };
 
-// The link to this peer was closed because it broke the rules. A fact told by one of the two, so
-// not a verdict: master counts it, logs it, and introduces the two anew or restarts one.
+// This peer broke the rules. A fact told by one of the two, so not a verdict: master logs it and
+// introduces the two anew, or restarts one.
 struct PeerMisbehaved {
     static constexpr uint16_t kType = 22;
     uint32_t incarnation = 0;
     std::string_view text;
-    bool had_met = false;  // else the link is closed, and the sender has not said a word over it
+    bool had_met =
+        false;  // else the handshake failed, the link is closed, and neither holds a thing
 
     template <class Codec>
     void visit(Codec& codec) {

@@ -86,18 +86,32 @@ int main(int, char** argv) {
          ++incarnation)
         (void)send_control(kControlDescriptor,
                            control::PeerMisbehaved{incarnation, "talks nonsense", true});
+    if (behaviour(program) == "invent")
+        (void)send_control(kControlDescriptor,
+                           control::PeerMisbehaved{UINT32_MAX, "talks nonsense", true});
+    for (int words = 0; behaviour(program) == "mourn" && words < 2000; ++words) {
+        const control::PeerMisbehaved accusation{start.incarnation - 1, "talks nonsense", true};
+        while (!send_control(kControlDescriptor, accusation)) ::poll(nullptr, 0, 1);
+    }
     while (receive_control(kControlDescriptor, message, ControlWait::yes)) {
         control::Introduce introduce;
         control::Forget forget;
         if (message.type == control::Introduce::kType && wire::decode(message.body, introduce))
             note_introduction(introduce);
         const Role disliked = start.role == Role::rewrite ? Role::smtpd : Role::qmgr;
-        if (message.type == control::Introduce::kType && introduce.peer_role == disliked) {
-            const std::string how = behaviour(program);
-            if (how == "accuse" || how == "shun")
+        const std::string how = behaviour(program);
+        if (message.type == control::Introduce::kType &&
+            (introduce.peer_role == disliked || how == "accuse-all")) {
+            if (how == "babble") {
+                (void)send_control_bytes(kControlDescriptor, 4711, "", {});
+                (void)send_control(
+                    kControlDescriptor,
+                    control::PeerMisbehaved{introduce.peer_incarnation, "talks nonsense", true});
+            }
+            if (how == "accuse" || how == "accuse-all" || how == "shun")
                 (void)send_control(kControlDescriptor,
                                    control::PeerMisbehaved{introduce.peer_incarnation,
-                                                           "talks nonsense", how == "accuse"});
+                                                           "talks nonsense", how != "shun"});
         }
         if (message.type == control::Forget::kType && wire::decode(message.body, forget))
             note("forget " + std::to_string(forget.incarnation) +
