@@ -35,7 +35,7 @@ void DestinationTable::touch(uint32_t index) {
 void DestinationTable::settle(uint32_t index) {
     Destination& it = slab_[index];
     const bool idle = it.routed == 0 && it.queued == 0 && it.jobs_out == 0 && it.lanes == 0 &&
-                      it.parked_count == 0;
+                      it.parked_count == 0 && it.sent_for == 0;
     if (!idle || it.idle) return;
     it.idle = true;
     idle_.push_back(slab_, index);

@@ -64,6 +64,7 @@ struct Destination final {
     FlowRingList blocked;     // those that wait for room here; in turn
     uint32_t parked = kNone;  // list in the message table; made when first needed
     uint32_t parked_count = 0;
+    uint32_t sent_for = 0;  // were parked here, and are on their way into its flows
 
     bool idle = false;  // nothing of the above: may be forgotten when rows are scarce
     Links idle_links;

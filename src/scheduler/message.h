@@ -65,6 +65,8 @@ struct Message {
     uint32_t unresolved = 0;  // recipients whose resolution is under way
     uint32_t elsewhere = 0;   // jobs of the qmgr before us
     uint32_t unrecorded = 0;  // outcomes of it that are not on disk yet
+    uint32_t sent_for_by =
+        kNone;  // the destination that it was parked for, until it is in its flows
     bool bulk = false;
     bool content_lent = false;
     bool had_state = false;  // a state was recorded before

@@ -29,10 +29,10 @@ struct MessageNode {
     uint32_t due_s = 0;  // next attempt, unix seconds
     uint32_t next = kNone;
     uint32_t previous = kNone;
-    uint32_t link = kNone;  // active: the Message; parked: the Destination
+    uint32_t link = kNone;  // active: the Message; parked, sent for: the Destination
     Place place = Place::unused;
     bool due_now = false;   // loading, active: the operator said flush: attempt all that waits
-    bool admitted = false;  // its destination sent for it: do not park it again
+    bool sent_for = false;  // parked before, not active yet
     bool going =
         false;  // recording: unknown to us once that is on disk: it was removed, or is held
     bool removing = false;

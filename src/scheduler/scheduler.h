@@ -234,8 +234,9 @@ class Scheduler final : private RateListener {
     void group(uint32_t message);
     void admit(uint32_t message, uint32_t destination, size_t first, size_t count);
     bool park_instead(uint32_t message, uint32_t destination);
-    uint32_t share_of_active(uint32_t sent_for = 0) const noexcept;
+    uint32_t share_of_active() const noexcept;
     void unpark(uint32_t destination);
+    void arrived(uint32_t destination);
     void take_from_parked(uint32_t node);
     void unpark_all_later(uint32_t destination);
     void wait_for_routes(uint32_t message);
@@ -318,6 +319,7 @@ class Scheduler final : private RateListener {
     uint32_t due_;
     uint32_t flushed_;
     uint32_t loading_count_ = 0;
+    uint32_t sent_for_count_ = 0;  // of all destinations
     bool load_due_next_ = false;
     int64_t loads_rest_until_us_ = 0;  // the store's arena was full
 

@@ -123,7 +123,9 @@ void Scheduler::load_more() {
 }
 
 void Scheduler::forget_node(uint32_t node) {
+    const uint32_t sent_for_by = table_[node].sent_for ? table_[node].link : kNone;
     table_.erase(node);
+    if (sent_for_by != kNone) arrived(sent_for_by);
     if (!table_was_full_) return;
     table_was_full_ = false;
     outside_.want_scan();
@@ -133,10 +135,8 @@ void Scheduler::on_gone(MessageId id) {
     const uint32_t node = table_.find(id);
     if (node == kNone || table_[node].place != Place::loading) return;
     --loading_count_;
-    const uint32_t destination = table_[node].admitted ? table_[node].link : kNone;
     forget_node(node);
     former_message_gone(id);
-    if (destination != kNone) unpark(destination);
 }
 
 void Scheduler::on_queued(std::string_view envelope_bytes, std::string_view state_bytes,
@@ -233,10 +233,10 @@ void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* s
     ++stats_.activated;
     log_lines::active(message, line_);
     outside_.log(line_);
-    const uint32_t admitted_by = std::exchange(table_[node].link, index);
+    const uint32_t link = std::exchange(table_[node].link, index);
+    message.sent_for_by = std::exchange(table_[node].sent_for, false) ? link : kNone;
     if (!former_.empty()) apply_former(index);
     route(index);
-    if (admitted_by != kNone) unpark(admitted_by);
 }
 
 void Scheduler::set_fates(Message& message, const QueueState* state, bool all_due) {

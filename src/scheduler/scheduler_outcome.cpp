@@ -116,7 +116,7 @@ void Scheduler::conclude(uint32_t index) {
     const uint32_t node_index = message.node;
     MessageNode& node = table_[node_index];
     node.due_s = due_s;
-    node.due_now = node.admitted = node.other_clock = false;
+    node.due_now = node.other_clock = false;
     node.fresh = due_s == 0 && node.fresh;
     node.going = all_done || due_s == kNeverDue;
     node.removing = all_done;
@@ -145,6 +145,7 @@ void Scheduler::log_held(const Message& message) {
 // The row is free afterwards; the node is where `place` says, in no list.
 void Scheduler::leave_active(uint32_t index, Place place) {
     Message& message = messages_[index];
+    const uint32_t sent_for_by = std::exchange(message.sent_for_by, kNone);
     if (message.content_lent) outside_.release_content(message.envelope.id);
     table_[message.node].place = place;
     table_[message.node].link = kNone;
@@ -161,6 +162,7 @@ void Scheduler::leave_active(uint32_t index, Place place) {
     messages_.free(index);
     --active_count_;
     outside_.want_dispatch();
+    if (sent_for_by != kNone) arrived(sent_for_by);
 }
 
 const QueueState& Scheduler::state_of(const Message& message) {

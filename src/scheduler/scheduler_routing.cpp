@@ -197,7 +197,9 @@ void Scheduler::group(uint32_t index) {
         destinations_.settle(destination);
         first += count;
     }
+    const uint32_t sent_for_by = std::exchange(message.sent_for_by, kNone);
     progress(index);
+    if (sent_for_by != kNone) arrived(sent_for_by);
 }
 
 // Recipients grouping_[first..first+count) of a message join the queue of their destination.
@@ -250,10 +252,10 @@ void Scheduler::admit(uint32_t index, uint32_t destination_index, size_t first, 
 
 // What one destination may hold of the active queue: as much as is left free. So a single one gets
 // half, and however many are slow, some of it stays free for the others.
-// `sent_for`: will be active as well.
-uint32_t Scheduler::share_of_active(uint32_t sent_for) const noexcept {
-    const uint32_t free =
-        config_.active_limit - std::min(active_count_ + sent_for, config_.active_limit);
+// What is on its way counts as active, some of it twice.
+uint32_t Scheduler::share_of_active() const noexcept {
+    const uint32_t used = active_count_ + loading_count_ + sent_for_count_;
+    const uint32_t free = config_.active_limit - std::min(used, config_.active_limit);
     return std::max(free, config_.active_limit / 50 + 1);
 }
 
@@ -263,7 +265,7 @@ bool Scheduler::park_instead(uint32_t index, uint32_t destination_index) {
     Message& message = messages_[index];
     MessageNode& node = table_[message.node];
     Destination& destination = destinations_[destination_index];
-    if (std::exchange(node.admitted, false)) return false;
+    if (message.sent_for_by != kNone) return false;
     if (destination.parked_count == 0 && destination.queued < share_of_active()) return false;
     if (destination.state == SiteState::dead || draining_) return false;
     if (message.entries > 0 || message.unresolved > 0 || message.elsewhere > 0 || message.dirty ||
@@ -283,24 +285,31 @@ bool Scheduler::park_instead(uint32_t index, uint32_t destination_index) {
 }
 
 // Sends for messages that wait in line, two for each place that became free, many when none is left
-// here, but no more than the destination's share will be when they are active.
+// here. With those that it has sent for before it may come to its share, and no further.
 void Scheduler::unpark(uint32_t destination_index) {
     Destination& destination = destinations_[destination_index];
-    const uint32_t count = destination.queued == 0 ? kUnparkAtOnce : 2;
-    uint32_t sent_for = 0;
-    while (sent_for < count && destination.parked_count > 0 &&
-           destination.queued + sent_for < share_of_active(loading_count_ + sent_for)) {
+    uint32_t count = destination.queued == 0 ? kUnparkAtOnce : 2;
+    while (count-- > 0 && destination.parked_count > 0 &&
+           destination.queued + destination.sent_for < share_of_active()) {
         const uint32_t node = table_.front(destination.parked);
         take_from_parked(node);
         table_[node].place = Place::listed;
-        table_[node].admitted = true;
+        table_[node].sent_for = true;
         table_[node].fresh = true;
         table_[node].link = destination_index;
         table_.push_back(wanted_, node);
+        ++destination.sent_for;
+        ++sent_for_count_;
         outside_.want_dispatch();
-        ++sent_for;
     }
-    if (sent_for > 0) load_more();  // and counted, before the next place becomes free
+}
+
+// Into its flows, or elsewhere: no matter, its place is free for the next one.
+void Scheduler::arrived(uint32_t destination_index) {
+    --destinations_[destination_index].sent_for;
+    --sent_for_count_;
+    unpark(destination_index);
+    destinations_.settle(destination_index);
 }
 
 void Scheduler::take_from_parked(uint32_t node) {

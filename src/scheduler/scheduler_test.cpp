@@ -11,12 +11,6 @@ namespace {
 
 using testing::HasSubstr;
 
-size_t count_recipient(const TestingWorld& world, std::string_view recipient) {
-    size_t count = 0;
-    for (const auto& delivery : world.deliveries_) count += delivery.recipient == recipient;
-    return count;
-}
-
 TEST(Scheduler, DeliversAMessageAndSaysItWasRemovedOnceThatIsOnDisk) {
     TestingWorld world;
     world.start();
@@ -194,56 +188,6 @@ TEST(Scheduler, SurvivesOneFailureAtAWindowOfOne) {
     world.submit("a@x.example", {"c@y.example"});
     world.run_for(kSecondUs);
     EXPECT_EQ(world.scheduler().dead_destinations(), 1U);
-}
-
-TEST(Scheduler, ASlowSiteDoesNotFillTheActiveQueue) {
-    SchedulerConfig config;
-    config.active_limit = 100;
-    TestingWorld world(config);
-    world.start();
-    world.sites_["slow.example"].hangs = true;
-    for (int i = 0; i < 1000; ++i) world.submit("a@x.example", {"b@slow.example"});
-    world.run_for(5 * kSecondUs);
-    EXPECT_GT(world.scheduler().parked(), 0U);
-    for (int i = 0; i < 50; ++i) world.submit("a@x.example", {"b@y.example"});
-    world.run_for(5 * kSecondUs);
-    EXPECT_EQ(count_recipient(world, "b@y.example"), 50U);
-    EXPECT_LE(world.active_max_, 100U);
-}
-
-// However quick it was before: those who waited in line for it are not all sent for at once.
-TEST(Scheduler, ASiteThatStopsAnsweringDoesNotFillTheActiveQueueEither) {
-    for (int stops_after_ms = 0; stops_after_ms < 300; stops_after_ms += 5) {
-        SchedulerConfig config;
-        config.active_limit = 20;
-        TestingWorld world(config);
-        world.transport_.feedback.limit = 2;
-        world.start();
-        world.sites_["slow.example"].delay_us = 5 * kMsUs;
-        for (int i = 0; i < 100; ++i) world.submit("a@x.example", {"b@slow.example"});
-        world.run_for(stops_after_ms * kMsUs);
-        world.sites_["slow.example"].hangs = true;
-        world.run_for(5 * kSecondUs);
-        for (int i = 0; i < 10; ++i) world.submit("a@x.example", {"b@y.example"});
-        world.run_for(5 * kSecondUs);
-        EXPECT_EQ(count_recipient(world, "b@y.example"), 10U) << stops_after_ms;
-    }
-}
-
-TEST(Scheduler, SendsForParkedMessagesWhenThereIsRoomAgain) {
-    SchedulerConfig config;
-    config.active_limit = 50;
-    TestingWorld world(config);
-    world.start();
-    world.sites_["y.example"].delay_us = 20 * kMsUs;
-    for (int i = 0; i < 2000; ++i)
-        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
-    world.run_for(kHourUs);
-    EXPECT_EQ(world.deliveries_.size(), 2000U);
-    EXPECT_GT(world.scheduler().stats().parked, 0U);
-    EXPECT_EQ(world.scheduler().parked(), 0U);
-    EXPECT_LE(world.active_max_, 50U);
-    EXPECT_EQ(world.lent_of_removed_, 0);
 }
 
 TEST(Scheduler, HoldsWhatIsOutOfTimeAfterALastAttempt) {

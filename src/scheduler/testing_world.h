@@ -229,7 +229,7 @@ class TestingWorld : public Outside {
 
     bool load(MessageId id) override {
         if (!store_is_up_) return false;
-        after(kHopUs, [this, id, store_life = store_life_, life = life_] {
+        after(load_us_, [this, id, store_life = store_life_, life = life_] {
             if (store_life == store_life_ && life == life_) hand_over(id);
         });
         return true;
@@ -310,6 +310,7 @@ class TestingWorld : public Outside {
     std::map<std::string, Site> sites_;
     std::function<void(std::string_view recipient, wire::ResolveReply& reply)> resolve_as_;
     TransportConfig transport_;
+    int64_t load_us_ = kHopUs;  // of the store, from question to answer
     std::map<MessageId, Stored> store_;
     std::vector<Delivery> deliveries_;
     std::vector<Delivery> starts_;
@@ -513,5 +514,11 @@ class TestingWorld : public Outside {
  private:
     std::unique_ptr<Scheduler> scheduler_;
 };
+
+inline size_t count_recipient(const TestingWorld& world, std::string_view recipient) {
+    size_t count = 0;
+    for (const auto& delivery : world.deliveries_) count += delivery.recipient == recipient;
+    return count;
+}
 
 }  // namespace posthaste
