@@ -228,8 +228,10 @@ bool Channel::all_consumed() noexcept {
 bool Channel::look_at_peer_tail() noexcept {
     const uint64_t tail = peer_.header()->tail.load(std::memory_order_seq_cst);
     const uint64_t unread = tail - head_;
-    if (unread > peer_.ring_bytes() || unread < peer_tail_seen_ - head_ ||
-        tail % kRecordAlignment != 0) {
+    // It may write only where it was told that there is room: so without release() one ring is all
+    // that it can say.
+    if (unread > peer_.ring_bytes() || tail - released_head_ > peer_.ring_bytes() ||
+        unread < peer_tail_seen_ - head_ || tail % kRecordAlignment != 0) {
         broken_ = "its tail lies outside its ring";
         return false;
     }

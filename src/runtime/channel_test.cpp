@@ -224,6 +224,21 @@ TEST(Channel, AHeadBeyondWhatWasPublishedIsBroken) {
     EXPECT_TRUE(pair.b.broken());
 }
 
+TEST(Channel, WhoGoesOnWritingWithoutRoomIsBroken) {
+    Pair pair(4096);
+    const std::string body(56, 'x');
+    for (int i = 0; i < 64; ++i) ASSERT_TRUE(pair.a.send(1, body));
+    EXPECT_FALSE(pair.a.send(1, body));
+    pair.a.publish();
+    Channel::Record record;
+    for (int i = 0; i < 64; ++i) ASSERT_TRUE(pair.b.receive(record));
+    EXPECT_FALSE(pair.b.receive(record));
+    EXPECT_FALSE(pair.b.broken()) << "that was the whole ring";
+    pair.own_a.header()->tail.fetch_add(64);
+    EXPECT_FALSE(pair.b.receive(record));
+    EXPECT_TRUE(pair.b.broken());
+}
+
 TEST(Channel, AFillerThatDoesNotEndWithTheRingIsBroken) {
     Pair pair(1024);
     const RecordHeader filler{56, kFillerType, 0};

@@ -6,14 +6,6 @@
 #include "base/assert.h"
 
 namespace posthaste {
-namespace {
-
-// Of a dead peer, which published them while it lived. A live one that we drop could go on writing:
-// hence a bound.
-constexpr size_t kLastRecordsMax = 64 * 1024;
-
-}  // namespace
-
 std::string Peer::name() const {
     std::string out(name_of(role_));
     out += '/';
@@ -187,10 +179,11 @@ void Peers::remove_doomed() {
     }
 }
 
+// What it published while it lived; a ring of it at most, also when it lives still and goes on
+// writing: nothing is released.
 void Peers::read_last_records(Peer& peer) {
     Channel::Record record;
-    for (size_t i = 0; i < kLastRecordsMax && !peer.condemned_; ++i) {
-        if (!peer.channel_->receive(record)) return;
+    while (!peer.condemned_ && peer.channel_->receive(record)) {
         if (peer.paused_ && !listener_.wants_last(peer, record.type)) continue;
         listener_.on_record(peer, record.type, record.body);
     }

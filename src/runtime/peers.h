@@ -100,7 +100,7 @@ class PeerListener {
     virtual void on_room(Peer&) {}
 
     // Its link has ended while it was paused. True: a record of this type that it still said is
-    // handed over all the same; others are dropped.
+    // handed over all the same; others are dropped. A ring of them at most.
     virtual bool wants_last(const Peer&, uint16_t type) {
         (void)type;
         return false;

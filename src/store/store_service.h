@@ -70,7 +70,7 @@ class StoreService final : public Service, public TurnListener {
     void on_record(Peer& peer, uint16_t type, std::string_view body) override;
     void on_room(Peer& peer) override;
 
-    // Outcomes: no more of them than a ring holds, and nobody waits for an answer.
+    // Outcomes: what else it asked for would be for nobody.
     bool wants_last(const Peer& peer, uint16_t type) override {
         return peer.role() == Role::qmgr && type == wire::RecordOutcome::kType;
     }
