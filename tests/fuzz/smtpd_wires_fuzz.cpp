@@ -61,7 +61,7 @@ class Smtpd final : public PeerListener {
 
     void on_peer_down(Peer& peer) override {
         if (peer.role() == Role::rewrite) return names_.on_rewrite_down(peer);
-        leases_.on_cleanup_down(peer);
+        leases_.stop_asking(peer);
         (void)submissions_.on_cleanup_down(peer);
         dead_.push_back(peer.incarnation());
     }
@@ -103,8 +103,8 @@ class Smtpd final : public PeerListener {
         wire::SubmitResult result;
         wire::LeaseGrant grant;
         if (type == wire::NoMoreMail::kType) {
-            leases_.on_cleanup_down(peer);
-            submissions_.on_cleanup_leaving(peer);
+            if (!submissions_.on_cleanup_leaving(peer)) return false;
+            leases_.stop_asking(peer);
             return true;
         }
         if (type == wire::SubmitResult::kType && wire::decode(body, result))

@@ -37,10 +37,10 @@ constexpr CounterRow kCounterRows[] = {
 constexpr uint32_t kBlocksReserve =
     static_cast<uint32_t>(wire::kHeaderWrittenBytesMax / kBlockBytes);
 
-bool is_submitter(Role role) noexcept {
-    return role == Role::smtpd || role == Role::pickup || role == Role::bounce ||
-           role == Role::local;
-}
+constexpr uint32_t kSubmitters =
+    role_bit(Role::smtpd) | role_bit(Role::pickup) | role_bit(Role::bounce) | role_bit(Role::local);
+
+bool is_submitter(Role role) noexcept { return (role_bit(role) & kSubmitters) != 0; }
 
 }  // namespace
 
@@ -70,7 +70,9 @@ void CleanupService::on_settings(const Settings& settings) {
 
 bool CleanupService::is_idle() const {
     const auto waiting = [](const auto& entry) { return entry.second->has_waiting(); };
+    // Whom we have greeted may take us at our word before it hears the next one.
     return transactions_.size() == 0 && still_giving_.empty() &&
+           !(leaving_ && peers_->expects_any(kSubmitters)) &&
            std::none_of(submitters_.begin(), submitters_.end(), waiting);
 }
 
@@ -172,10 +174,10 @@ void CleanupService::on_record(Peer& peer, uint16_t type, std::string_view body)
     } else if (AnswerQueue* const from = static_cast<AnswerQueue*>(peer.service_data)) {
         if (type == wire::SubmitMessage::kType) return on_submit(*from, body);
         if (type == wire::LeaseRequest::kType) return on_lease_request(*from, body);
-        if (type == wire::NoMoreMail::kType) {
-            still_giving_.erase(peer.incarnation());
+        wire::NoMoreMail no_more;
+        if (type == wire::NoMoreMail::kType && wire::decode(body, no_more) &&
+            still_giving_.erase(peer.incarnation()) != 0)
             return;
-        }
     }
     peers_->misbehaved(peer, "a record that is not for cleanup");
 }

@@ -420,12 +420,18 @@ TEST_F(CleanupServiceTest, LeavesWhenNobodyGivesItAnythingMore) {
     EXPECT_TRUE(service.is_idle());
 
     FarEnd late(8);
+    peers.expect(Role::smtpd, late.incarnation());
+    EXPECT_FALSE(service.is_idle()) << "it has our greeting";
     peers.add(late.parts(Role::smtpd));
     loop.turn();
     EXPECT_FALSE(service.is_idle());
     EXPECT_TRUE(late.hear<wire::NoMoreMail>());
     peers.remove(late.incarnation());
     EXPECT_TRUE(service.is_idle());
+    EXPECT_TRUE(misbehaved.empty());
+    smtpd.say(wire::NoMoreMail{});
+    loop.turn();
+    EXPECT_FALSE(misbehaved.empty()) << "nobody asked it again";
 }
 
 TEST_F(CleanupServiceTest, AFullStoreRingPausesTheSubmitters) {

@@ -22,7 +22,7 @@ void IdLeases::on_cleanup_up(Peer& cleanup) {
     ask_if_low();
 }
 
-void IdLeases::on_cleanup_down(Peer& cleanup) {
+void IdLeases::stop_asking(Peer& cleanup) {
     std::erase(cleanups_, &cleanup);
     ask_again_.cancel();
     ask_if_low();

@@ -26,8 +26,8 @@ class IdLeases {
     bool has_any() const noexcept { return left_ > 0; }
 
     void on_cleanup_up(Peer& cleanup);
-    // It is not to be asked any more.
-    void on_cleanup_down(Peer& cleanup);
+    // It is gone, or goes.
+    void stop_asking(Peer& cleanup);
 
     void on_room() { ask_if_low(); }
 

@@ -204,7 +204,7 @@ void SmtpdService::on_peer_up(Peer& peer) {
 void SmtpdService::on_peer_down(Peer& peer) {
     switch (peer.role()) {
         case Role::cleanup: {
-            ids_.on_cleanup_down(peer);
+            ids_.stop_asking(peer);
             const size_t lost = submissions_.on_cleanup_down(peer);
             count(SmtpdCounter::submissions_void, lost);
             if (lost > 0) {
@@ -239,8 +239,9 @@ bool SmtpdService::on_cleanup_record(Peer& cleanup, uint16_t type, std::string_v
         return wire::decode(body, result_) && submissions_.on_result(cleanup, result_);
     }
     if (type == wire::NoMoreMail::kType) {
-        ids_.on_cleanup_down(cleanup);
-        submissions_.on_cleanup_leaving(cleanup);
+        wire::NoMoreMail no_more;
+        if (!wire::decode(body, no_more) || !submissions_.on_cleanup_leaving(cleanup)) return false;
+        ids_.stop_asking(cleanup);
         return true;
     }
     if (type == wire::LeaseGrant::kType) {

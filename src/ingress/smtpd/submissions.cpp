@@ -76,11 +76,11 @@ void Submissions::on_cleanup_up(Peer& cleanup) {
     tell_waiting();
 }
 
-void Submissions::on_cleanup_leaving(Peer& cleanup) {
-    std::erase(cleanups_, &cleanup);
-    if (std::find(to_be_told_.begin(), to_be_told_.end(), &cleanup) == to_be_told_.end())
-        to_be_told_.push_back(&cleanup);
+bool Submissions::on_cleanup_leaving(Peer& cleanup) {
+    if (std::erase(cleanups_, &cleanup) == 0) return false;
+    to_be_told_.push_back(&cleanup);
     say_no_more();
+    return true;
 }
 
 void Submissions::say_no_more() {

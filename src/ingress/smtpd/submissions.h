@@ -49,8 +49,8 @@ class Submissions {
 
     void on_cleanup_up(Peer& cleanup);
     // It takes nothing new. It is told when nothing of ours is on its way any more; what it has, it
-    // answers.
-    void on_cleanup_leaving(Peer& cleanup);
+    // answers. False: it said so before.
+    bool on_cleanup_leaving(Peer& cleanup);
     // Returns how many were void.
     size_t on_cleanup_down(Peer& cleanup);
 

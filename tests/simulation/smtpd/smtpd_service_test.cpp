@@ -167,6 +167,21 @@ TEST_F(SmtpdServiceTest, GivesNothingMoreToACleanupThatLeaves) {
     EXPECT_EQ(farewells, 1);
 }
 
+TEST_F(SmtpdServiceTest, ACleanupTakesLeaveOnce) {
+    start();
+    FarEnd& leaving = add_cleanup(1);
+    leaving.send(wire::NoMoreMail{});
+    ASSERT_TRUE(until([&] { return farewells == 1; }));
+    std::string misbehaviour;
+    peers->set_hooks({&misbehaviour, nullptr, [](void* said, Peer&, std::string_view what) {
+                          *static_cast<std::string*>(said) = what;
+                      }});
+    leaving.send(wire::NoMoreMail{});
+    ASSERT_TRUE(until([&] { return !misbehaviour.empty(); }));
+    EXPECT_EQ(farewells, 1);
+    peers->set_hooks({});
+}
+
 TEST_F(SmtpdServiceTest, GivesEachCleanupItsTurn) {
     start();
     FarEnd& one = add_cleanup(1);
