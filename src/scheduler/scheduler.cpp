@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/deliberate_bug.h"
+
 #include "scheduler/log_lines.h"
 
 namespace posthaste {
@@ -125,6 +127,12 @@ bool Scheduler::is_of_another_clock(uint32_t node) const {
            clock_offset_us() <= set_back_to_us_ + int64_t{kSetBackS} * kSecondUs;
 }
 
+// Whether a recipient of the message at this node may be tried, whose time on disk is that.
+bool Scheduler::is_time(uint32_t node, uint32_t due_s) const {
+    return due_s <= now_s() || due_s > latest_due_s() || table_[node].due_now ||
+           is_of_another_clock(node) || has_bug(DeliberateBug::skip_due_time);
+}
+
 void Scheduler::arm_due_timer() {
     const uint32_t next_s = retry_wheel_.next_due_s();
     if (next_s == kNone) return due_timer_.cancel();
@@ -168,6 +176,7 @@ bool Scheduler::flush(MessageId id) {
 void Scheduler::attempt_all_of(uint32_t message) {
     Message& it = messages_[message];
     if (it.node == kNone) return;
+    table_[it.node].due_now = true;  // also for who is elsewhere now
     bool found = false;
     for (RecipientState& recipient : it.recipients) {
         if (recipient.fate != Fate::waiting) continue;

@@ -193,6 +193,7 @@ class Scheduler final : private RateListener {
     int64_t clock_offset_us() const { return outside_.wall_us() - outside_.now_us(); }
 
     bool is_of_another_clock(uint32_t node) const;
+    bool is_time(uint32_t node, uint32_t due_s) const;
     void look_at_clock();
     void arm_due_timer();
     void on_destination_rate(uint32_t destination) override;
@@ -221,7 +222,7 @@ class Scheduler final : private RateListener {
                           std::span<const wire::Extent> content);
     void activate(uint32_t node, Envelope&& envelope, const QueueState* state,
                   std::vector<wire::Extent>& content);
-    void set_fates(Message& message, const QueueState* state, bool all_due);
+    void set_fates(Message& message, const QueueState* state);
     void forget_node(uint32_t node);
     void let_go_of_store(uint32_t message);
 

@@ -120,7 +120,7 @@ void Scheduler::release_former_job(uint32_t index, const FormerJob& job) {
         RecipientState& recipient = message.recipients[number];
         if (recipient.fate != Fate::elsewhere) continue;
         // Its time may be to come: somebody else has tried it since.
-        recipient.fate = recipient.due_s > now_s() ? Fate::waiting : Fate::unsettled;
+        recipient.fate = is_time(message.node, recipient.due_s) ? Fate::unsettled : Fate::waiting;
     }
 }
 

@@ -227,7 +227,7 @@ void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* s
     message.had_state = state != nullptr;
     message.dirty = message.bounced_now = message.expired_now = false;
     message.in_regroup = message.in_progress = false;
-    set_fates(message, state, table_[node].due_now || is_of_another_clock(node));
+    set_fates(message, state);
     table_[node].place = Place::active;
     ++active_count_;
     ++stats_.activated;
@@ -239,23 +239,20 @@ void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* s
     route(index);
 }
 
-void Scheduler::set_fates(Message& message, const QueueState* state, bool all_due) {
+void Scheduler::set_fates(Message& message, const QueueState* state) {
     message.recipients.clear();
     message.recipients.resize(message.envelope.recipients.size());
     if (state == nullptr) return;
     for (RecipientState& recipient : message.recipients) recipient.fate = Fate::done;
-    const uint32_t second = now_s();
     for (const PendingGroup& group : state->groups) {
         for (const uint32_t number : group.recipients) {
             if (number >= message.recipients.size()) continue;
             RecipientState& recipient = message.recipients[number];
             recipient.due_s = group.due_s;
             recipient.attempts = group.attempts;
-            recipient.fate = group.due_s == kNeverDue ? Fate::held
-                             : all_due || group.due_s <= second || group.due_s > latest_due_s() ||
-                                     has_bug(DeliberateBug::skip_due_time)
-                                 ? Fate::unsettled
-                                 : Fate::waiting;
+            recipient.fate = group.due_s == kNeverDue             ? Fate::held
+                             : is_time(message.node, group.due_s) ? Fate::unsettled
+                                                                  : Fate::waiting;
         }
     }
 }
