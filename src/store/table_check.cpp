@@ -105,13 +105,16 @@ Result<void> check_tables(rocksdb::FileSystem& file_system, const std::string& d
                           Log& log) {
     std::vector<std::string> names;
     if (!file_system.GetChildren(directory, {}, &names, nullptr).ok()) return {};
+    bool sound = true;
     for (const std::string& name : names) {
         if (!name.ends_with(".sst") ||
             !Table(file_system, directory + "/" + name).has_hashed_properties())
             continue;
-        log.error("open queue: " + name + " is damaged where it describes itself");
-        return Error{Errc::corrupt, 0, "open queue"};
+        log.error("open queue: " + name +
+                  " is damaged where it describes itself: put back a sound copy of this file");
+        sound = false;
     }
+    if (!sound) return Error{Errc::corrupt, 0, "open queue"};
     return {};
 }
 

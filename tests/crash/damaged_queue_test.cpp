@@ -163,7 +163,9 @@ class DamagedQueue : public testing::Test {
         seed_ = seed != nullptr ? std::strtoul(seed, nullptr, 10) : std::random_device{}();
         random_.seed(seed_);
         if (const char* const damage = std::getenv("POSTHASTE_DAMAGE")) {
-            sample_bytes_ = std::string_view(damage) == "all" ? SIZE_MAX : std::stoul(damage);
+            sample_bytes_ =
+                std::string_view(damage) == "all" ? SIZE_MAX : std::strtoul(damage, nullptr, 10);
+            ASSERT_GT(sample_bytes_, 0U) << "POSTHASTE_DAMAGE is \"all\" or a number of bytes";
         }
         std::printf("seed %lu\n", seed_);
     }

@@ -253,10 +253,16 @@ class Relay:
     def wait_deferred(self, count=None, seconds=60):
         """Waits until whatever is queued is deferred, and is `count` messages. A line of the log does not say so: an agent
         logs its outcome before qmgr, and so the list of the queue, knows of it."""
+        found = []
+
         def is_so():
-            names = [m["queue_name"] for m in self.queue()]
-            return all(name == "deferred" for name in names) and count in (None, len(names))
-        wait_until(is_so, seconds, f"{'everything' if count is None else count} to be deferred")
+            found[:] = self.queue()
+            return all(m["queue_name"] == "deferred" for m in found) and count in (None, len(found))
+        try:
+            wait_until(is_so, seconds, f"{'everything' if count is None else count} to be deferred")
+        except AssertionError as e:
+            others = [m for m in found if m["queue_name"] != "deferred"]
+            raise AssertionError(f"{e}: {len(found)} messages, of which these are not: {others[:5]}") from None
 
     def wait_queue_empty(self, seconds=60):
         wait_until(lambda: not self.queue(), seconds, "an empty queue")
