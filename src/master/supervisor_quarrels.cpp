@@ -1,7 +1,6 @@
 // Two of the house accuse each other, or one the other. Master was not there: either may lie, and
 // what has happened already is all it can go by.
 #include <algorithm>
-#include <signal.h>
 
 #include "base/units.h"
 
