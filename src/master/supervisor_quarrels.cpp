@@ -63,8 +63,8 @@ void Supervisor::on_quarrel(Child& accuser, const control::PeerMisbehaved& accus
 // False: often enough.
 bool Supervisor::introduce_again(Child& accuser, Child& other) {
     if (!other.is_at_work() || !accuser.is_at_work()) return true;
-    const auto [first, second] =
-        std::minmax(other.identity().incarnation, accuser.identity().incarnation);
+    const uint32_t first = std::min(other.identity().incarnation, accuser.identity().incarnation);
+    const uint32_t second = std::max(other.identity().incarnation, accuser.identity().incarnation);
     auto known = std::find_if(unmet_.begin(), unmet_.end(), [&](const Unmet& pair) {
         return pair.first == first && pair.second == second;
     });
