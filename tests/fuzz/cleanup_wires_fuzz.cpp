@@ -50,8 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         fuzz::Scene scene(loop, service, {make_smtpd, make_smtpd, make_store});
         if (size % 4 == 3) service.on_drain();
         scene.play(fuzz::text_of(data, size));
+        scene.end();
+        ASSERT(service.is_idle());
     }
     ASSERT(arena.blocks_free() == arena.blocks_total());
-    ASSERT(service.is_idle());
     return 0;
 }

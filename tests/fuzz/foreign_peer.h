@@ -337,8 +337,15 @@ class Scene {
         for (const MakePeer make : kinds_) come(make);
     }
 
-    ~Scene() {
-        for (ForeignPeer& peer : present_) peers.remove(peer.incarnation());
+    ~Scene() { end(); }
+
+    // All go.
+    void end() {
+        for (ForeignPeer& peer : present_) {
+            peers.remove(peer.incarnation());
+            gone_.push_back(std::move(peer));
+        }
+        present_.clear();
         for (int i = 0; i < 3; ++i) loop_.pass(kSecondUs);
     }
 
