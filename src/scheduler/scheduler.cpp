@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/deliberate_bug.h"
-
 #include "scheduler/log_lines.h"
 
 namespace posthaste {
@@ -125,12 +123,6 @@ void Scheduler::look_at_clock() {
 bool Scheduler::is_of_another_clock(uint32_t node) const {
     return table_[node].other_clock &&
            clock_offset_us() <= set_back_to_us_ + int64_t{kSetBackS} * kSecondUs;
-}
-
-// Whether a recipient of the message at this node may be tried, whose time on disk is that.
-bool Scheduler::is_time(uint32_t node, uint32_t due_s) const {
-    return due_s <= now_s() || due_s > latest_due_s() || table_[node].due_now ||
-           is_of_another_clock(node) || has_bug(DeliberateBug::skip_due_time);
 }
 
 void Scheduler::arm_due_timer() {

@@ -239,6 +239,12 @@ void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* s
     route(index);
 }
 
+// Whether a recipient of the message at this node may be tried, whose time on disk is that.
+bool Scheduler::is_time(uint32_t node, uint32_t due_s) const {
+    return due_s <= now_s() || due_s > latest_due_s() || table_[node].due_now ||
+           is_of_another_clock(node) || has_bug(DeliberateBug::skip_due_time);
+}
+
 void Scheduler::set_fates(Message& message, const QueueState* state) {
     message.recipients.clear();
     message.recipients.resize(message.envelope.recipients.size());
