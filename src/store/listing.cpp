@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/strings.h"
@@ -92,7 +93,7 @@ class Listing::Client final : public Connection::Handler {
         const auto command = trimmed(bytes.substr(0, std::min(end, kCommandBytesMax)));
         if (command == "list") {
             listing_all_ = true;
-            listing_.want_page(*this);
+            listing_.want_more(*this);
         } else {
             connection_.send("error: unknown command\n");
             connection_.close();
@@ -104,60 +105,70 @@ class Listing::Client final : public Connection::Handler {
 
     void on_sent() override {
         connection_.set_deadline(listing_.loop_.now_us() + kSilenceUs);
-        if (listing_all_) listing_.want_page(*this);
+        if (listing_all_) listing_.want_more(*this);
     }
 
     void on_closed() override { listing_.remove(*this); }
 
-    // Only as fast as the client takes it: the next one follows on_sent().
-    void send_page() {
+    // One message of the page, or the ids of the next one. A page is sent when it is whole, and
+    // the next one follows on_sent(): only as fast as the client takes it.
+    void read_next() {
         if (!listing_all_ || connection_.closing()) return;
-        text_.clear();
-        const auto listed = listing_.store_.list_page(place_, kMessagesATurn, ids_);
-        for (const MessageId id : ids_) {
-            const auto stored = listing_.store_.load(id);
-            if (!stored) continue;  // delivered meanwhile, or in quarantine now
-            append_listed_message(id, stored->envelope, stored->state, listing_.store_.reasons(id),
-                                  text_);
+        if (next_ < ids_.size()) {
+            read_message(ids_[next_++]);
+        } else {
+            ids_.clear();
+            next_ = 0;
+            if (!listing_.store_.list_page(place_, kMessagesAPage, ids_)) {
+                return end("error: the queue can not be read\n");
+            }
         }
-        if (!text_.empty()) connection_.send(text_);
-        if (listed && !place_.at_end) {
-            if (text_.empty()) listing_.want_page(*this);
-            return;
-        }
-        listing_all_ = false;
-        if (!listed) connection_.send("error: the queue can not be read\n");
-        connection_.close();
+        if (next_ < ids_.size()) return listing_.want_more(*this);
+        if (place_.at_end) return end({});
+        if (text_.empty()) return listing_.want_more(*this);
+        connection_.send(std::exchange(text_, {}));
     }
 
     void abort() { connection_.abort(); }
 
  private:
+    void read_message(MessageId id) {
+        const auto stored = listing_.store_.load(id);
+        if (!stored) return;  // delivered meanwhile, or in quarantine now
+        append_listed_message(id, stored->envelope, stored->state, listing_.store_.reasons(id),
+                              text_);
+    }
+
+    void end(std::string_view last_words) {
+        listing_all_ = false;
+        text_ += last_words;
+        if (!text_.empty()) connection_.send(text_);
+        connection_.close();
+    }
+
     Listing& listing_;
     Connection connection_;
     bool listing_all_ = false;
     QueueStore::ListPlace place_;
-    std::vector<MessageId> ids_;
-    std::string text_;
+    std::vector<MessageId> ids_;  // of a page
+    size_t next_ = 0;             // of them, to be read
+    std::string text_;            // of those that were
 };
 
 Listing::Listing(Loop& loop, QueueStore& store)
     : loop_(loop), store_(store), accept_done_(runner_of<&Listing::on_accept, Listing>(), this) {}
 
-Listing::~Listing() { loop_.remove_listener(*this); }
+Listing::~Listing() = default;
 
-void Listing::want_page(Client& client) {
+void Listing::want_more(Client& client) {
     if (std::ranges::find(waiting_, &client) == waiting_.end()) waiting_.push_back(&client);
-    loop_.request_turn_end(*this);
 }
 
-// Commits wait meanwhile: one page, whoever else is waiting.
-void Listing::on_turn_end() {
-    if (waiting_.empty()) return;
+void Listing::read_next() {
+    ASSERT(can_read());
     Client& client = *waiting_.front();
     waiting_.erase(waiting_.begin());
-    client.send_page();
-    if (!waiting_.empty()) loop_.request_turn_end(*this);
+    client.read_next();
 }
 
 void Listing::listen(Socket listener) {

@@ -5,8 +5,8 @@
 //
 // One command a connection, one line; more commands (hold ID, release ID, delete ID, requeue ID)
 // will answer "ok" or "error: …". Anybody on the machine may ask, so nothing here may stall the
-// queue: one client's page a turn, of a few messages, no more than the client has taken, a handful
-// of clients, and a deadline for each.
+// queue: the service says when one message is read, clients take turns, nobody is sent more than it
+// has taken, there are a handful of clients, and a deadline for each.
 #pragma once
 
 #include <cstdint>
@@ -27,21 +27,25 @@ namespace posthaste::store {
 void append_listed_message(MessageId id, std::string_view envelope, std::string_view state,
                            const std::vector<QueueStore::StoredReason>& reasons, std::string& out);
 
-class Listing final : public TurnListener {
+class Listing final {
  public:
     static constexpr size_t kClientsMax = 16;
-    static constexpr size_t kMessagesATurn = 32;
+    static constexpr size_t kMessagesAPage = 32;  // sent together
     static constexpr size_t kCommandBytesMax = 128;
     static constexpr int64_t kSilenceUs = 30 * kSecondUs;
 
     Listing(Loop& loop, QueueStore& store);
     ~Listing();
 
-    void on_turn_end() override;
-
     void listen(Socket listener);
     // No new clients; those being served are cut off.
     void stop();
+
+    // Somebody waits for more of a list.
+    bool can_read() const noexcept { return !waiting_.empty(); }
+
+    // Reads one message for whoever waits longest. Only when can_read().
+    void read_next();
 
     // Nobody is being served, and after stop() nothing is under way.
     bool is_idle() const noexcept {
@@ -53,7 +57,7 @@ class Listing final : public TurnListener {
     void accept();
     void on_accept(const Event& event);
     void remove(Client& client);
-    void want_page(Client& client);
+    void want_more(Client& client);
 
     Loop& loop_;
     QueueStore& store_;
@@ -61,7 +65,7 @@ class Listing final : public TurnListener {
     bool stopping_ = false;
     Completion accept_done_;
     std::vector<std::unique_ptr<Client>> clients_;
-    std::vector<Client*> waiting_;  // for their next page, in order
+    std::vector<Client*> waiting_;  // for their next message, in order
 };
 
 }  // namespace posthaste::store

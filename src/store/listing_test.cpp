@@ -101,13 +101,32 @@ class Client final : public Connection::Handler {
     std::unique_ptr<Connection> connection_;
 };
 
+// The service, which says when a message may be read: one a turn.
+class Reads final : public TurnListener {
+ public:
+    explicit Reads(Listing& listing) : listing_(listing) {}
+
+    void on_turn_end() override {
+        if (listing_.can_read()) listing_.read_next();
+    }
+
+    bool before_sleep() override { return listing_.can_read(); }
+
+ private:
+    Listing& listing_;
+};
+
 class ListingTest : public testing::Test {
  protected:
-    ListingTest() { listing_.listen(world_.network().listen(kShowq)); }
+    ListingTest() {
+        loop_.add_listener(reads_);
+        listing_.listen(world_.network().listen(kShowq));
+    }
 
     ~ListingTest() override {
         listing_.stop();
         run();
+        loop_.remove_listener(reads_);
     }
 
     void run() { world_.run_for(kMinuteUs, 3'000'000); }
@@ -120,6 +139,7 @@ class ListingTest : public testing::Test {
     OnSimDisk on_;
     std::unique_ptr<QueueStore> store_ = on_.open();
     Listing listing_{loop_, *store_};
+    Reads reads_{listing_};
 };
 
 TEST_F(ListingTest, ListsAQueueOfManyPagesAndEnds) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.h"
+
 #include "mail/envelope.h"
 #include "mail/queue_state.h"
 
@@ -18,6 +20,7 @@ void QmgrLink::on_up(AnswerQueue& answers) {
     answers_ = &answers;
     gap_from_ = kNoMessage;
     recorded_.reset();
+    reads_.clear();
     if (qmgr_ == incarnation()) return;  // it goes on where its old channel ended
     qmgr_ = incarnation();
     told_.clear();
@@ -25,7 +28,10 @@ void QmgrLink::on_up(AnswerQueue& answers) {
     content_.await_proof();
 }
 
-void QmgrLink::on_down() { answers_ = nullptr; }
+void QmgrLink::on_down() {
+    answers_ = nullptr;
+    reads_.clear();
+}
 
 void QmgrLink::announce(MessageId id, std::string_view envelope, Place place) {
     if (answers_ == nullptr) return content_.give_back(place);  // its scan will find it
@@ -64,9 +70,9 @@ QmgrLink::Handled QmgrLink::on_record(uint16_t type, std::string_view body) {
         case wire::ReleaseContent::kType:
             return on_release(body);
         case wire::LoadMessage::kType:
-            return on_load(body);
+            return put_off<wire::LoadMessage>(body);
         case wire::ScanRequest::kType:
-            return on_scan(body);
+            return put_off<wire::ScanRequest>(body);
         case wire::HeldContent::kType:
             return on_held(body);
         default:
@@ -74,9 +80,23 @@ QmgrLink::Handled QmgrLink::on_record(uint16_t type, std::string_view body) {
     }
 }
 
-QmgrLink::Handled QmgrLink::on_scan(std::string_view body) {
-    wire::ScanRequest request;
+template <class Request>
+QmgrLink::Handled QmgrLink::put_off(std::string_view body) {
+    Request request;
     if (!wire::decode(body, request)) return Handled::wrong;
+    reads_.emplace_back(request);
+    return Handled::ok;
+}
+
+QmgrLink::Handled QmgrLink::read_next() {
+    ASSERT(can_read());
+    const Read read = reads_.front();
+    reads_.pop_front();
+    if (const auto* const request = std::get_if<wire::LoadMessage>(&read)) return load(*request);
+    return scan(std::get<wire::ScanRequest>(read));
+}
+
+QmgrLink::Handled QmgrLink::scan(const wire::ScanRequest& request) {
     const uint32_t count = std::clamp<uint32_t>(request.count_max, 1, kScanPageMax);
     if (!store_.scan(request.after, count, page_.entries, page_.last)) {
         store_.end_for_unreadable();
@@ -96,9 +116,7 @@ QmgrLink::Handled QmgrLink::gone(MessageId id, const Error& error) {
     return Handled::ok;
 }
 
-QmgrLink::Handled QmgrLink::on_load(std::string_view body) {
-    wire::LoadMessage request;
-    if (!wire::decode(body, request)) return Handled::wrong;
+QmgrLink::Handled QmgrLink::load(const wire::LoadMessage& request) {
     const auto stored = store_.load(request.id);
     if (!stored) return gone(request.id, stored.error());
     message_.envelope = stored->envelope;

@@ -4,16 +4,21 @@
 // Owned by StoreService, which decides when the batch is written. Outcomes are put into the store's
 // batch and reported as recorded after the commit that holds them.
 //
+// What it asks to be read (scans and loads) waits until the service says read_next(): a read may
+// cost the disk's time, and whoever waits for a 250 goes first.
+//
 // Announcements are the one thing that may be dropped: when qmgr's ring is full, AnnounceGap says
 // from which id on qmgr must scan. Everything else waits in its AnswerQueue, and qmgr is not read
 // meanwhile.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_set>
+#include <variant>
 #include <vector>
 
 #include "mail/wire/queued_message.h"
@@ -30,6 +35,8 @@ class QmgrLink {
  public:
     // Pages of a scan are no longer than this: one page is one turn's work.
     static constexpr uint32_t kScanPageMax = 1024;
+    // Reads that wait; qmgr is not heard beyond that.
+    static constexpr size_t kReadsWaitingMax = 512;
 
     QmgrLink(QueueStore& store, LentContent& content, Log& log)
         : store_(store), content_(content), log_(log) {}
@@ -51,6 +58,16 @@ class QmgrLink {
     Handled on_record(uint16_t type, std::string_view body);
     void on_room();
 
+    bool reads_are_full() const noexcept { return reads_.size() >= kReadsWaitingMax; }
+
+    // A read waits, and there is room for its answer.
+    bool can_read() const noexcept {
+        return answers_ != nullptr && !reads_.empty() && !answers_->has_waiting();
+    }
+
+    // Answers what was asked first. Only when can_read().
+    Handled read_next();
+
     // A message just became durable. The place is lent, or given back when it can not be announced.
     void announce(MessageId id, std::string_view envelope, Place place);
 
@@ -60,8 +77,12 @@ class QmgrLink {
     void on_committed();
 
  private:
-    Handled on_scan(std::string_view body);
-    Handled on_load(std::string_view body);
+    using Read = std::variant<wire::ScanRequest, wire::LoadMessage>;
+
+    template <class Request>
+    Handled put_off(std::string_view body);
+    Handled scan(const wire::ScanRequest& request);
+    Handled load(const wire::LoadMessage& request);
     Handled on_outcome(std::string_view body);
     Handled on_release(std::string_view body);
     Handled on_held(std::string_view body);
@@ -76,7 +97,8 @@ class QmgrLink {
     MessageId gap_from_ = kNoMessage;   // not announced from here on, and qmgr does not know yet
     std::optional<uint64_t> recorded_;  // the last sequence in the batch
     size_t outcomes_waiting_ = 0;
-    uint32_t qmgr_ = 0;                   // whose lists these are, by incarnation
+    std::deque<Read> reads_;  // at most kReadsWaitingMax, in the order they were asked for
+    uint32_t qmgr_ = 0;       // whose lists these are, by incarnation
     std::unordered_set<uint32_t> told_;   // agents whose list is complete
     std::unordered_set<MessageId> held_;  // by any of them
     // Reused, so that a message costs no allocation.

@@ -183,6 +183,7 @@ void StoreService::on_qmgr_record(Peer& peer, uint16_t type, std::string_view bo
         case QmgrLink::Handled::store_failed:
             return fail("read queue");
     }
+    if (qmgr_.reads_are_full()) peer.pause();
     if (qmgr_.outcomes_waiting() > 0 && !outcome_delay_.is_set()) {
         world_.loop.timers().set(outcome_delay_, world_.loop.now_us() + kOutcomeDelayUs);
     }
@@ -338,15 +339,33 @@ bool StoreService::gather(const wire::CommitRequest& request, uint64_t size_byte
 }
 
 void StoreService::on_turn_end() {
-    if (std::exchange(turn_over_, false) && held_) {
-        counters_.add(kBatchTimeOfMessages,
-                      static_cast<uint64_t>(world_.loop.now_us() - batch_began_us_) *
-                          std::exchange(batch_messages_, 0));
-        resume_peers();
+    if (std::exchange(turn_over_, false)) {
+        if (held_) {
+            counters_.add(kBatchTimeOfMessages,
+                          static_cast<uint64_t>(world_.loop.now_us() - batch_began_us_) *
+                              std::exchange(batch_messages_, 0));
+            resume_peers();
+        }
+        read_queue();
     }
     if (store_->has_failed() && !failed_) fail("background write");
     if (added_.empty() && leases_.empty() && !commit_now_) return;
     commit();
+}
+
+// The answers of the last batch are out, and nothing of this turn has been read from the rings yet.
+void StoreService::read_queue() {
+    const bool qmgr_was_paused = qmgr_.reads_are_full();
+    for (int reads = 0; reads < kReadsATurn && !failed_ && reads_wait(); ++reads) {
+        // qmgr and the listings take turns, as far as both want something.
+        const bool for_qmgr = qmgr_.can_read() && (reads % 2 == 0 || !listing_.can_read());
+        if (!for_qmgr) {
+            listing_.read_next();
+        } else if (qmgr_.read_next() == QmgrLink::Handled::store_failed) {
+            fail("read queue");
+        }
+    }
+    if (qmgr_was_paused && !failed_) read_who_may_be();
 }
 
 // Writes what the turn brought, then lets the answers out before anything else is read.
@@ -431,6 +450,7 @@ void StoreService::resume_peers() {
 
 bool StoreService::may_read(const AnswerQueue& answers) const {
     if (held_ || answers.has_waiting()) return false;
+    if (qmgr_.is_with(answers) && qmgr_.reads_are_full()) return false;
     return answers.peer().role() != Role::cleanup || !owners_late_.is_set() ||
            !peers_->expects_any(kOwners);
 }
@@ -443,7 +463,7 @@ void StoreService::read_who_may_be() {
 
 bool StoreService::before_sleep() {
     turn_over_ = true;
-    return held_;
+    return held_ || (reads_wait() && !failed_);
 }
 
 }  // namespace posthaste::store

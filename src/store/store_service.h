@@ -13,6 +13,10 @@
 // A store that begins anew reads no cleanup before it has met every smtpd it was introduced to, or
 // kOwnersPatienceUs are over: what the former store left in the rings names bytes of theirs.
 //
+// What qmgr and listings want read comes last: kReadsATurn messages a turn, after what was asked for
+// earlier has been committed and answered. A cold read waits for the disk, and so would every 250
+// behind it.
+//
 // Outcomes ride with the next batch; when no message comes, they are written kOutcomeDelayUs later.
 // Everything that is written is synced: OutcomeRecorded means on disk.
 #pragma once
@@ -46,6 +50,7 @@ class StoreService final : public Service, public TurnListener {
     static constexpr int64_t kTellEveryUs = 1 * kMinuteUs;
     static constexpr size_t kBatchBytesMax = 4 * kMiB;
     static constexpr size_t kOutcomesWaitingMax = 1024;
+    static constexpr int kReadsATurn = 2;
 
     struct Parts {
         std::unique_ptr<QueueStore> store;
@@ -111,6 +116,10 @@ class StoreService final : public Service, public TurnListener {
     void answer_all(wire::CommitOutcome outcome);
     void fail(const char* why);
     void end_batch();
+    void read_queue();
+
+    bool reads_wait() const noexcept { return qmgr_.can_read() || listing_.can_read(); }
+
     void hold_peers();
     void resume_peers();
     bool may_read(const AnswerQueue& answers) const;

@@ -195,6 +195,7 @@ TEST_F(StoreServiceTest, GivesNothingOfAFormerQmgrAwayBeforeEveryOlderAgentHasSp
     // The new one loads a message, has it delivered by another agent, and is done with it.
     for (uint64_t i = 0; i < 2; ++i) {
         next.say(wire::LoadMessage{first + i, true});
+        run();
         next.say(wire::ReleaseContent{first + i});
     }
     run(kMinuteUs);
@@ -225,6 +226,7 @@ TEST_F(StoreServiceTest, WhatAnAgentHeldAndHasReportedComesBackWhenTheLastOneSpe
     next.say(wire::HeldContent{{first, first + 1}, true, quick});
     // The agent's reports have come: one message was loaded to record it, the other needed no load.
     next.say(wire::LoadMessage{first, true});
+    run();
     next.say(wire::ReleaseContent{first});
     next.say(wire::ReleaseContent{first + 1});
     run(kMinuteUs);
@@ -269,6 +271,59 @@ TEST_F(StoreServiceTest, ANewQmgrSaysWhatAgentsStillHold) {
     EXPECT_FALSE(pages[0].last);
     EXPECT_EQ(pages[1].entries.at(1).id, first + 3);
     EXPECT_TRUE(pages[1].last);
+}
+
+// A cold read waits for the disk; who waits for a 250 waits for no more than a turn's share of them.
+TEST_F(StoreServiceTest, MailIsCommittedBetweenTheReadsOfABacklogAndBeforeThem) {
+    constexpr uint64_t kBacklog = 40;
+    constexpr uint64_t kNewMail = 8;
+    const MessageId first = lease();
+    for (uint64_t i = 0; i < kBacklog; ++i) submit(first + i, "h\r\n", "b\r\n", i);
+    run();
+    for (uint64_t i = 0; i < kBacklog; ++i) qmgr_.say(wire::ReleaseContent{first + i});
+    run();
+    take_back();
+    qmgr_.hear<wire::QueuedMessage>();
+    qmgr_.forget();
+
+    // Everything comes due, and mail comes in: one message now, the next one whenever one is synced.
+    std::vector<size_t> loaded_at_sync;
+    uint64_t submitted = 0;
+    on_.disk.set_on_sync([&](const std::string&) {
+        loaded_at_sync.push_back(qmgr_.hear<wire::QueuedMessage>().size());
+        if (submitted == kNewMail) return;
+        const uint64_t cookie = 100 + ++submitted;
+        submit(first + cookie, "h\r\n", "b\r\n", cookie);
+    });
+    for (uint64_t i = 0; i < kBacklog; ++i) qmgr_.say(wire::LoadMessage{first + i, true});
+    submit(first + 100, "h\r\n", "b\r\n", 100);
+    run();
+    on_.disk.set_on_sync(nullptr);
+
+    ASSERT_EQ(loaded_at_sync.size(), kNewMail + 1);
+    EXPECT_EQ(loaded_at_sync[0], 0u) << "asked for in the same turn, and committed first";
+    size_t before = 0;
+    for (const size_t loaded : loaded_at_sync) {
+        EXPECT_LE(loaded - before, 1 + size_t{StoreService::kReadsATurn})
+            << "one is the announcement of the message before";
+        before = loaded;
+    }
+    for (uint64_t i = 0; i <= kNewMail; ++i) EXPECT_TRUE(answered(100 + i)) << i;
+    EXPECT_EQ(qmgr_.hear<wire::QueuedMessage>().size(), kBacklog + kNewMail + 1)
+        << "and the backlog is loaded in the end";
+}
+
+TEST_F(StoreServiceTest, AQmgrThatAsksForMoreThanMayWaitIsHeardWhenItHasBeenAnswered) {
+    const MessageId id = lease();
+    submit(id, "h\r\n", "b\r\n", 1);
+    run();
+    qmgr_.hear<wire::QueuedMessage>();
+    qmgr_.forget();
+    const size_t count = 3 * QmgrLink::kReadsWaitingMax;
+    for (size_t i = 0; i < count; ++i) qmgr_.say(wire::LoadMessage{id, true});
+    qmgr_.say(wire::ReleaseContent{id});
+    run(kSecondUs);
+    EXPECT_EQ(qmgr_.hear<wire::QueuedMessage>().size(), count);
 }
 
 TEST_F(StoreServiceTest, AFullRingToQmgrBecomesAGapAndLaterAnAnswer) {
