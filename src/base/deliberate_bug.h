@@ -27,6 +27,7 @@ enum class DeliberateBug : uint8_t {
     outlive_lifetime,      // what is too old is tried again
     refused_is_done,       // a refused recipient is not held
     load_before_recorded,  // a message is loaded again while its last outcome is under way
+    believe_any_yes,       // a 250 counts for a message although something else was said behind it
     ignore_window,         // more connections than a destination may have
     ignore_active_limit,   // more active messages than there may be
 };

@@ -22,12 +22,15 @@ class LineFolder {
     template <class Put>
     void feed(std::string_view bytes, Put&& put);
 
+    bool has_broken() const noexcept { return has_broken_; }
+
  private:
     static constexpr size_t kLineBytesMin = 16;
     static constexpr std::string_view kBreak = "\r\n ";
 
     size_t line_bytes_max_;
     size_t line_bytes_ = 0;  // of the line at hand, already fed
+    bool has_broken_ = false;
 };
 
 template <class Put>
@@ -45,6 +48,7 @@ void LineFolder::feed(std::string_view bytes, Put&& put) {
             at += room;
             if (at > begin) put(bytes.substr(begin, at - begin));
             put(kBreak);
+            has_broken_ = true;
             begin = at;
             line_bytes_ = 1;  // the blank
         }

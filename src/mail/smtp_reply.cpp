@@ -37,7 +37,7 @@ SmtpReplyParser::State SmtpReplyParser::consume(std::string_view& bytes, SmtpRep
             reply.code = code_;
             reply.text.assign(text_);
             reply.lines.assign(lines_);
-            const std::string_view dsn = enhanced_status_of(reply.text);
+            const std::string_view dsn = enhanced_status_of(trimmed(reply.text));
             const bool same_class = !dsn.empty() && dsn[0] - '0' == code_ / 100;
             reply.dsn.assign(same_class ? dsn : std::string_view{});
             reset();

@@ -96,6 +96,7 @@ class ClientTalk final : private smtp::ClientSession::Line {
     std::vector<Fate> fates;
     size_t begun = 0;
     bool dead = false;
+    bool out_of_step = false;  // the server spoke unasked, or answered what was not asked
     DeliveryStatus why;
     smtp::ClientSession session;
 
@@ -134,6 +135,13 @@ class ClientTalk final : private smtp::ClientSession::Line {
             fates[begun] = Fate::begun;
             session.begin(*jobs[begun++]);
         }
+    }
+
+    void on_note(std::string_view) override {}
+
+    void on_warning(std::string_view text) override {
+        ASSERT(!has_control(text));
+        out_of_step = true;
     }
 
     void on_job_done(smtp::Job& job) override { settle(job, Fate::done); }

@@ -1,6 +1,8 @@
 // A conversation of ours as client: the choices (how we are set up; where to cut), then what the
-// server says. Cut or whole it means the same; every job is settled or given back once; and a plain
-// reading of both sides, made from the transcript alone, agrees on who has got the message.
+// server says. Every job is settled or given back once, and a plain reading of both sides, made from
+// the transcript alone, agrees on who has got the message. Cut or whole it means the same, as long
+// as the server speaks when it is asked: what comes early is told from what comes late.
+#include <algorithm>
 #include <cstring>
 
 #include "mail/data_scanner.h"
@@ -72,7 +74,6 @@ const std::vector<fuzz::Letter>& letters() {
 smtp::SmtpConfig config_of(uint8_t choice) {
     smtp::SmtpConfig config;
     config.helo_name = config.myhostname = "client.example";
-    config.chunking = (choice & 1) == 0;
     config.line_bytes_max = (choice & 2) != 0 ? 20 : 0;
     config.never_send_ehlo = (choice & 4) != 0;
     return config;
@@ -135,13 +136,9 @@ class Server {
             has_mail_ = is_yes(code);
         } else if (line.starts_with("RCPT TO:<")) {
             if (is_yes(code)) accepted_.emplace_back(line.substr(9, line.find('>') - 9));
-        } else if (line == "DATA") {
-            if (code == 354) read_body();
         } else {
-            ASSERT(line.starts_with("BDAT ") && line.ends_with(" LAST"));
-            const auto chunk = take(std::stoul(std::string(line.substr(5))));
-            if (unfolded_) ASSERT(chunk == letter().content);
-            deliver(code);
+            ASSERT(line == "DATA");
+            if (code / 100 == 3 && !said_.empty()) read_body();
         }
     }
 
@@ -185,7 +182,12 @@ class Server {
     std::vector<Delivery> taken_;
 };
 
-std::string story_of(const std::vector<std::string_view>& pieces, uint8_t choice) {
+struct Story {
+    std::string text;
+    bool out_of_step;
+};
+
+Story story_of(const std::vector<std::string_view>& pieces, uint8_t choice) {
     const smtp::SmtpConfig config = config_of(choice);
     fuzz::ClientTalk talk(config, true, letters());
     talk.never_taken = (choice & 8) != 0;
@@ -210,9 +212,12 @@ std::string story_of(const std::vector<std::string_view>& pieces, uint8_t choice
         ASSERT(sent.empty());
     } else {
         const auto replies = replies_in(heard);
-        ASSERT(sent == Server(talk.said, replies, config.line_bytes_max == 0).read());
+        const auto taken = Server(talk.said, replies, config.line_bytes_max == 0).read();
+        if (!talk.out_of_step) ASSERT(sent == taken);
+        for (const Server::Delivery& delivery : sent)
+            ASSERT(std::find(taken.begin(), taken.end(), delivery) != taken.end());
     }
-    return talk.story();
+    return {talk.story(), talk.out_of_step};
 }
 
 }  // namespace
@@ -223,6 +228,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::string_view bytes = fuzz::text_of(data, size);
     const uint8_t choice = fuzz::take_choice(bytes);
     const uint8_t cuts = fuzz::take_choice(bytes);
-    ASSERT(story_of({bytes}, choice) == story_of(fuzz::cut(bytes, cuts), choice));
+    const Story whole = story_of({bytes}, choice);
+    const Story cut = story_of(fuzz::cut(bytes, cuts), choice);
+    if (!whole.out_of_step && !cut.out_of_step) ASSERT(whole.text == cut.text);
     return 0;
 }

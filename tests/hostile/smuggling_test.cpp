@@ -222,6 +222,10 @@ struct StringLine final : smtp::ClientSession::Line {
 
     void on_job_returned(smtp::Job&) override {}
 
+    void on_note(std::string_view) override {}
+
+    void on_warning(std::string_view text) override { ADD_FAILURE() << text; }
+
     void on_dead(const DeliveryStatus&) override {}
 
     std::string said;
@@ -253,6 +257,7 @@ std::string sent_for(std::string_view content, size_t cut) {
     session.on_bytes("354 go\r\n");
     std::string out = line.said;
     session.on_bytes("250 ok\r\n");
+    session.on_bytes("250 reset\r\n");
     EXPECT_TRUE(line.done) << shown(content);
     return out;
 }

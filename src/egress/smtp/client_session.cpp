@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/deliberate_bug.h"
 #include "base/strings.h"
 #include "base/units.h"
 
@@ -23,20 +24,29 @@ void ClientSession::start() {
 
 size_t ClientSession::on_bytes(std::string_view bytes) {
     const size_t size_bytes = bytes.size();
+    bool replied = false;
     while (state_ != State::dead && !bytes.empty()) {
         switch (parser_.consume(bytes, reply_)) {
             case SmtpReplyParser::State::complete:
+                replied = true;
+                more_waits_ = !bytes.empty();
                 on_reply(reply_);
                 break;
             case SmtpReplyParser::State::incomplete:
                 break;
             case SmtpReplyParser::State::malformed:
-                die({Outcome::deferred, "4.5.0", "host " + peer_ + " sent a malformed reply"},
-                    true);
+                on_malformed();
                 break;
         }
     }
-    if (state_ != State::dead) arm_timeout();
+    more_waits_ = false;
+    if (state_ == State::dead) return size_bytes;
+    if (expected_.empty() && !parser_.idle()) {
+        lose_step("spoke without being asked", false);
+    } else if (replied) {
+        // Only for a whole reply: who sends it byte by byte gets no more time than others.
+        arm_timeout();
+    }
     return size_bytes;
 }
 
@@ -46,24 +56,24 @@ void ClientSession::on_lost(bool timed_out) {
     if (!expected_.empty() && state_ != State::quitting) {
         why.dsn = "4.4.2";
         why.text = (timed_out ? "conversation with " : "lost connection with ") + peer_ +
-                   (timed_out ? " timed out while " : " while ") + doing(expected_.front().step);
+                   (timed_out ? " timed out while " : " while ") + doing(expected_.front());
+    }
+    if (timed_out) {
+        // A reply may be missing, and what came instead of it was another's.
+        revoke(why, Keep::nothing);
+    } else if (refused_since_) {
+        revoke(why, Keep::refusals);
     }
     die(why, true);
 }
 
+// Nothing is said while something waits that nobody asked for.
+bool ClientSession::may_speak() const noexcept { return !more_waits_ || !expected_.empty(); }
+
 void ClientSession::on_reply(const SmtpReply& reply) {
-    if (expected_.empty()) {
-        // Nothing was asked: a server that says good-bye to an idle connection (421), or one that
-        // is out of step.
-        return die({Outcome::deferred, "4.4.2",
-                    "host " + peer_ + " closed the session: " + std::to_string(reply.code) + " " +
-                        reply.text},
-                   false);
-    }
+    if (expected_.empty()) return on_unasked(reply);
     const Expected expected = expected_.front();
     expected_.pop_front();
-    Transaction& transaction = transactions_[expected.transaction];
-
     switch (expected.step) {
         case Step::greeting:
             return on_greeting(reply);
@@ -73,18 +83,49 @@ void ClientSession::on_reply(const SmtpReply& reply) {
         case Step::quit:
             return die({}, false);
         default:
-            break;
+            return on_transaction_reply(expected, reply);
     }
+}
+
+void ClientSession::on_malformed() {
+    const DeliveryStatus why{Outcome::deferred, "4.5.0",
+                             "host " + peer_ + " sent a malformed reply"};
+    revoke(why, refused_since_ ? Keep::nothing : Keep::yes);
+    die(why, true);
+}
+
+void ClientSession::on_unasked(const SmtpReply& reply) {
+    if (reply.code == 421 || reply.code == 221) {  // good-bye
+        return die({Outcome::deferred, "4.4.2",
+                    "host " + peer_ + " closed the session: " + std::to_string(reply.code) + " " +
+                        reply.text},
+                   false);
+    }
+    refused_since_ |= !reply.is_completion();
+    lose_step("said without being asked: " + std::to_string(reply.code) + " " + reply.text,
+              reply.is_completion());
+}
+
+void ClientSession::on_transaction_reply(const Expected& expected, const SmtpReply& reply) {
+    Transaction& transaction = transactions_[expected.transaction];
     if (reply.code == 421) {
         // RFC 5321 3.8: the server is closing. A message it had not begun with may go over another
         // connection.
         const bool untouched = !transaction.answered && jobs_begun_ > 1 &&
                                (expected.step == Step::mail || expected.step == Step::rset);
         const DeliveryStatus why = said(reply, expected.step);
+        if (refused_since_) revoke(why, Keep::refusals);
         if (!untouched && transaction.job != nullptr)
             settle_open(transaction, reply, expected.step);
         return die(why, !untouched);
     }
+    const bool asks_for_more = reply.code / 100 == 3;
+    if (expected.step == Step::data ? reply.is_completion() : asks_for_more) {
+        return lose_step("said: " + std::to_string(reply.code) + " " + reply.text +
+                             " (in reply to " + command_of(expected.step) + ")",
+                         reply.is_completion());
+    }
+    refused_since_ |= !reply.is_positive();
     switch (expected.step) {
         case Step::mail:
             on_mail(transaction, reply);
@@ -93,20 +134,24 @@ void ClientSession::on_reply(const SmtpReply& reply) {
             on_rcpt(transaction, expected.recipient, reply);
             break;
         case Step::data:
-            on_data(transaction, reply);
+            on_data(transaction, expected.transaction, reply);
             break;
-        case Step::chunk:
         case Step::end_of_data:
-            if (!line_.is_taken(transaction.body_end))
-                return on_early_final(transaction, reply, expected.step);
-            on_final(transaction, reply, expected.step);
+            if (!line_.is_taken(transaction.body_end)) return on_early_final(transaction, reply);
+            settle_open(transaction, reply, expected.step);
+            needs_rset_ = expected_.empty();
+            if (has_bug(DeliberateBug::believe_any_yes)) believe();
             break;
         default:
-            break;  // RSET: whatever it says
+            on_rset(reply);
+            break;
     }
-    if (transaction_count_ == 0) return;
+    if (state_ != State::ready || transaction_count_ == 0) return;
     if (!pipelining_ || !transactions_[front_].body_sent) advance(front_);
     finish_front();
+    if (state_ != State::ready || transaction_count_ == 0) return;
+    line_.on_ready();  // another one may follow a refused one's RSET
+    reset_if_doubtful();
 }
 
 void ClientSession::on_greeting(const SmtpReply& reply) {
@@ -117,6 +162,7 @@ void ClientSession::on_greeting(const SmtpReply& reply) {
             return equals_ignoring_case(word, "ESMTP");
         });
         const bool extended = config_.always_send_ehlo || says_esmtp;
+        if (!may_speak()) return;
         return say_hello(extended && !config_.never_send_ehlo ? Step::ehlo : Step::helo);
     }
     DeliveryStatus why = said(reply, Step::greeting);
@@ -141,14 +187,21 @@ void ClientSession::say_hello(Step step) {
 void ClientSession::on_hello(const SmtpReply& reply, Step step) {
     if (!reply.is_completion()) {
         // As Postfix does: an EHLO that is refused for now is as good as one that is not known.
-        if (step == Step::ehlo && reply.code != 421) return say_hello(Step::helo);
+        if (step == Step::ehlo && reply.code != 421) {
+            if (may_speak()) say_hello(Step::helo);
+            return;
+        }
         DeliveryStatus why = said(reply, step);
         why.text = "host " + peer_ + " refused to talk to me: " + std::to_string(reply.code) + " " +
                    reply.text;
-        why.outcome = Outcome::deferred;
-        why.dsn[0] = '4';
+        if (reply.code / 10 == 50) {
+            // Who does not know HELO refuses nobody in particular, or is still speaking of EHLO.
+            why.outcome = Outcome::deferred;
+            why.dsn[0] = '4';
+        }
         return die(why, true);
     }
+    if (!may_speak()) return;
     std::string_view lines = reply.lines;
     for (bool first = true; !lines.empty(); first = false) {
         const size_t end = std::min(lines.find('\n'), lines.size());
@@ -166,8 +219,6 @@ void ClientSession::on_hello(const SmtpReply& reply, Step step) {
         if (step == Step::helo) break;
         if (equals_ignoring_case(words[0], "PIPELINING"))
             pipelining_ = true;
-        else if (equals_ignoring_case(words[0], "CHUNKING"))
-            chunking_ = config_.chunking;
         else if (equals_ignoring_case(words[0], "8BITMIME"))
             eightbit_ = true;
         else if (equals_ignoring_case(words[0], "SMTPUTF8"))
@@ -191,7 +242,7 @@ void ClientSession::on_mail(Transaction& transaction, const SmtpReply& reply) {
         return;
     }
     settle_open(transaction, reply, Step::mail);
-    transaction.abandoned = true;
+    abandon(transaction);
 }
 
 void ClientSession::on_rcpt(Transaction& transaction, uint32_t recipient, const SmtpReply& reply) {
@@ -201,67 +252,137 @@ void ClientSession::on_rcpt(Transaction& transaction, uint32_t recipient, const 
         return;
     }
     DeliveryStatus why = said(reply, Step::rcpt);
-    if (reply.code == 552) {
+    if (reply.code == 552 && (reply.dsn.empty() || reply.dsn == "5.5.3") &&
+        transaction.accepted > 0) {
         // RFC 5321 4.5.3.1.10: old servers say 552 for "too many recipients", which is temporary.
         why.outcome = Outcome::deferred;
         why.dsn[0] = '4';
     }
-    settle(transaction.job->recipients[recipient], why.outcome, why.dsn, std::move(why.text));
-    if (transaction.job->all_settled()) {
-        transaction.abandoned = true;
-        needs_rset_ = transaction.phase == Phase::envelope;
-    }
+    settle(transaction.job->recipients[recipient], why);
+    if (transaction.job->all_settled()) abandon(transaction);
 }
 
-void ClientSession::on_data(Transaction& transaction, const SmtpReply& reply) {
-    if (reply.code == 354) {
-        if (transaction.abandoned) {
-            // RFC 2920 3.1: nobody was accepted, yet the server waits for a message. It gets an
-            // empty one, which it must refuse for want of recipients.
-            line_.send(".\r\n");
-            return expect(Step::end_of_data, front_);
-        }
-        return send_body(transaction, front_);
-    }
-    if (transaction.abandoned) {
-        needs_rset_ = transaction.mail_accepted;
-        return;
-    }
-    settle_open(transaction, reply, Step::data);
+// No recipient is left. What the server said of it is believed when RSET has been answered.
+void ClientSession::abandon(Transaction& transaction) {
     transaction.abandoned = true;
     needs_rset_ = true;
 }
 
-void ClientSession::on_final(Transaction& transaction, const SmtpReply& reply, Step step) {
-    if (step == Step::chunk && !reply.is_completion() && transaction_count_ == 1)
-        needs_rset_ = true;
+void ClientSession::on_data(Transaction& transaction, uint8_t index, const SmtpReply& reply) {
+    if (reply.is_positive()) {  // 3yz, which answers nothing but DATA
+        const bool nobody = transaction.abandoned;
+        believe();
+        finish_front();
+        if (state_ != State::ready || !may_speak()) return;
+        if (!nobody) return send_body(transaction, index);
+        // RFC 2920 3.1: nobody was accepted, yet the server waits for a message. An empty one would
+        // end that, but nobody is to get one, should the server see it otherwise.
+        return die({Outcome::deferred, "4.5.0", "host " + peer_ + " wants a message for nobody"},
+                   false);
+    }
     if (transaction.abandoned) return;
-    settle_open(transaction, reply, step);
+    settle_open(transaction, reply, Step::data);
+    abandon(transaction);
+}
+
+void ClientSession::on_rset(const SmtpReply& reply) {
+    if (reply.is_completion()) {
+        // The last reply that is due has come. With more to come, one that is missing would not
+        // show yet.
+        if (expected_.empty() && !more_waits_) believe();
+        return;
+    }
+    if (reply.code == 500 || reply.code == 502) {
+        // It was RSET that it answered, and does not know: no other message can follow.
+        believe();
+        return die(said(reply, Step::rset), false);
+    }
+    lose_step(
+        "said: " + std::to_string(reply.code) + " " + reply.text + " (in reply to RSET command)",
+        false);
 }
 
 // A refusal may come early and counts; a yes to what it has not read does not.
-void ClientSession::on_early_final(Transaction& transaction, const SmtpReply& reply, Step step) {
+void ClientSession::on_early_final(Transaction& transaction, const SmtpReply& reply) {
     const DeliveryStatus early{Outcome::deferred, "4.5.0",
                                "host " + peer_ + " said: " + std::to_string(reply.code) + " " +
                                    reply.text + " (before it had the whole message)"};
     if (!reply.is_completion()) {
-        settle_open(transaction, reply, step);
+        settle_open(transaction, reply, Step::end_of_data);
     } else {
         for (Job::Recipient& recipient : transaction.job->recipients) {
-            if (!recipient.settled) settle(recipient, early.outcome, early.dsn, early.text);
+            if (!recipient.settled) settle(recipient, early);
         }
     }
     die(early, false);
 }
 
+ClientSession::Transaction& ClientSession::nth(uint8_t n) noexcept {
+    return transactions_[(front_ + n) % transactions_.size()];
+}
+
+bool ClientSession::awaits_reply(const Transaction& transaction) const noexcept {
+    return std::any_of(expected_.begin(), expected_.end(), [&](const Expected& expected) {
+        return expected.step != Step::rset && &transactions_[expected.transaction] == &transaction;
+    });
+}
+
+// The conversation is in step: all that was said so far answers what it was taken for.
+void ClientSession::believe() {
+    refused_since_ = false;
+    for (uint8_t n = 0; n < transaction_count_; ++n) {
+        Transaction& transaction = nth(n);
+        for (Job::Recipient& recipient : transaction.job->recipients) recipient.doubtful = false;
+        const bool is_over = transaction.body_sent || transaction.abandoned;
+        if (is_over && !awaits_reply(transaction)) transaction.believed = true;
+    }
+}
+
+void ClientSession::reset_if_doubtful() {
+    if (!needs_rset_ || !expected_.empty() || !may_speak()) return;
+    const Transaction& last = nth(static_cast<uint8_t>(transaction_count_ - 1));
+    if (last.abandoned || last.body_sent) send_rset(front_);
+}
+
+// From the last time on that it was in step, which reply answers which command is not known.
+void ClientSession::lose_step(const std::string& what, bool is_yes) {
+    const DeliveryStatus why{Outcome::deferred, "4.5.0", "host " + peer_ + " " + what};
+    line_.on_warning("host " + peer_ + " is out of step, closing the connection: it " + what);
+    // One yes too many among nothing but yes: whichever answers the message, it is one.
+    revoke(why, is_yes && !refused_since_ ? Keep::yes : Keep::nothing);
+    // Only a message that the server has not refused is tried again at once.
+    for (uint8_t n = 0; n < transaction_count_; ++n)
+        nth(n).answered &= nth(n).body_sent || nth(n).abandoned;
+    die(why, true);
+}
+
+// Of what was said since the conversation was last in step nothing counts but what is kept.
+void ClientSession::revoke(const DeliveryStatus& why, Keep keep) {
+    for (uint8_t n = 0; n < transaction_count_; ++n) {
+        Transaction& transaction = nth(n);
+        for (Job::Recipient& recipient : transaction.job->recipients) {
+            if (!recipient.settled || !recipient.doubtful) continue;
+            const bool is_yes = recipient.status.outcome == Outcome::sent;
+            if (is_yes && keep == Keep::yes) continue;
+            // Behind a yes that is in doubt, a refusal may be that message's.
+            if (!is_yes && keep == Keep::refusals && n == 0) continue;
+            recipient.settled = recipient.doubtful = false;
+        }
+        if (!transaction.body_sent) continue;
+        for (Job::Recipient& recipient : transaction.job->recipients) {
+            if (recipient.settled) continue;
+            settle(recipient, {Outcome::deferred, why.dsn,
+                               why.text + " -- message may be sent more than once"});
+        }
+        transaction.job->hop_failed = true;
+    }
+}
+
 void ClientSession::finish_front() {
     while (transaction_count_ > 0) {
         Transaction& transaction = transactions_[front_];
-        if (!transaction.job->all_settled()) return;
-        // Its last replies must have come: the next expectation is another's, or there is none.
-        for (const Expected& expected : expected_) {
-            if (expected.transaction == front_ && expected.step != Step::rset) return;
-        }
+        if (!transaction.believed) return;
+        ASSERT(transaction.job->all_settled());
         Job& job = *std::exchange(transaction.job, nullptr);
         front_ = static_cast<uint8_t>((front_ + 1) % transactions_.size());
         --transaction_count_;
@@ -272,17 +393,14 @@ void ClientSession::finish_front() {
     line_.on_ready();
 }
 
-void ClientSession::settle(Job::Recipient& recipient, Outcome outcome, std::string_view dsn,
-                           std::string text) {
-    recipient.settled = true;
-    recipient.status.outcome = outcome;
-    recipient.status.dsn = dsn;
-    recipient.status.text = std::move(text);
+void ClientSession::settle(Job::Recipient& recipient, const DeliveryStatus& status) {
+    recipient.settled = recipient.doubtful = true;
+    recipient.status = status;
 }
 
 void ClientSession::settle_open(Transaction& transaction, const SmtpReply& reply, Step step) {
     DeliveryStatus what;
-    if (reply.is_completion() && (step == Step::end_of_data || step == Step::chunk)) {
+    if (reply.is_completion() && step == Step::end_of_data) {
         what.outcome = Outcome::sent;
         what.dsn = reply.dsn.empty() ? "2.0.0" : reply.dsn;
         what.text = std::to_string(reply.code) + " " + reply.text;
@@ -290,7 +408,7 @@ void ClientSession::settle_open(Transaction& transaction, const SmtpReply& reply
         what = said(reply, step);
     }
     for (Job::Recipient& recipient : transaction.job->recipients) {
-        if (!recipient.settled) settle(recipient, what.outcome, what.dsn, what.text);
+        if (!recipient.settled) settle(recipient, what);
     }
 }
 
@@ -330,7 +448,7 @@ void ClientSession::die(const DeliveryStatus& refusal, bool hop_failed) {
         }
         for (Job::Recipient& recipient : job.recipients) {
             if (!recipient.settled) {
-                settle(recipient, Outcome::deferred, refusal.dsn, refusal.text);
+                settle(recipient, {Outcome::deferred, refusal.dsn, refusal.text});
                 job.hop_failed |= hop_failed;
             }
         }
@@ -366,7 +484,6 @@ void ClientSession::arm_timeout() {
             return line_.wait_at_most(config_.rcpt_timeout_us);
         case Step::data:
             return line_.wait_at_most(config_.data_init_timeout_us);
-        case Step::chunk:
         case Step::end_of_data:
             return line_.wait_at_most(config_.data_done_timeout_us);
         case Step::quit:
@@ -388,8 +505,6 @@ const char* ClientSession::command_of(Step step) noexcept {
             return "RCPT TO command";
         case Step::data:
             return "DATA command";
-        case Step::chunk:
-            return "BDAT command";
         case Step::end_of_data:
             return "end of DATA command";
         case Step::greeting:
@@ -399,8 +514,8 @@ const char* ClientSession::command_of(Step step) noexcept {
     return nullptr;
 }
 
-const char* ClientSession::doing(Step step) noexcept {
-    switch (step) {
+const char* ClientSession::doing(const Expected& expected) const {
+    switch (expected.step) {
         case Step::greeting:
             return "receiving the initial server greeting";
         case Step::ehlo:
@@ -415,9 +530,10 @@ const char* ClientSession::doing(Step step) noexcept {
             return "sending RCPT TO";
         case Step::data:
             return "sending DATA command";
-        case Step::chunk:
         case Step::end_of_data:
-            return "sending end of data -- message may be sent more than once";
+            return line_.is_taken(transactions_[expected.transaction].body_end)
+                       ? "sending end of data -- message may be sent more than once"
+                       : "sending message body";
         case Step::quit:
             return "sending QUIT";
     }

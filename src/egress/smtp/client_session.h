@@ -6,9 +6,18 @@
 //
 // Commands go out as far ahead as the server allows. With PIPELINING (RFC 2920) that is MAIL, every
 // RCPT and DATA at once, and MAIL … DATA of the next message right behind the final dot, so a
-// message costs one round trip; with CHUNKING (RFC 3030) small bodies go along too. Without
-// PIPELINING one command at a time. Replies are matched to what was sent by a queue of
-// expectations.
+// message costs one round trip. Without PIPELINING one command at a time. Replies are matched to
+// what was sent by a queue of expectations.
+//
+// A server may send a reply too many, or one too few, and then each reply answers another command
+// than the one it is matched with. So a reply alone settles nothing for good. The conversation is in
+// step whenever DATA is answered 3yz, which answers nothing else, or RSET 2yz and no other reply is
+// due; what was said before that is believed then. When no message follows, RSET follows the final dot: as a rule the answers
+// to both come together. A reply that answers nothing, or not the command it meets (2yz to DATA,
+// 3yz to anything else), or one that does not come in time, ends the conversation: what was not
+// believed by then is deferred, and a message whose content has not been sent is untouched. No
+// content is sent while a reply waits that nobody asked for. BDAT is not used: its answers look like
+// any other command's. Not noticed: two yes too many behind one message, ahead of its refusal.
 //
 // Owned by a Link; called from the loop only. Promises: each begun job is either done (every open
 // recipient settled) or returned untouched, exactly once. A lost connection after the final dot
@@ -49,6 +58,9 @@ class ClientSession {
         virtual void on_job_done(Job& job) = 0;
         // Nothing of it was accepted or refused: it may be tried over another connection at once.
         virtual void on_job_returned(Job& job) = 0;
+        // For the log: what is done to a message; that the server breaks the rules.
+        virtual void on_note(std::string_view text) = 0;
+        virtual void on_warning(std::string_view text) = 0;
         // The conversation is over: close. `refusal` is why, for a job that waited for this very
         // connection.
         virtual void on_dead(const DeliveryStatus& refusal) = 0;
@@ -80,18 +92,7 @@ class ClientSession {
 
  private:
     enum class State : uint8_t { greeting, hello, ready, quitting, dead };
-    enum class Step : uint8_t {
-        greeting,
-        ehlo,
-        helo,
-        rset,
-        mail,
-        rcpt,
-        data,
-        chunk,
-        end_of_data,
-        quit
-    };
+    enum class Step : uint8_t { greeting, ehlo, helo, rset, mail, rcpt, data, end_of_data, quit };
     enum class Phase : uint8_t { envelope, data, body };
 
     struct Expected {
@@ -111,36 +112,47 @@ class ClientSession {
         bool body_sent = false;
         uint64_t body_end = 0;   // Line::output_mark() behind it
         bool abandoned = false;  // no recipient is left; only its replies are waited for
+        bool believed = false;   // its last reply has come, and was the answer to its last command
     };
-
-    static constexpr uint64_t kEagerBytes = 64 * 1024;  // a body sent before RCPT was answered
 
     void on_reply(const SmtpReply& reply);
     void on_greeting(const SmtpReply& reply);
     void on_hello(const SmtpReply& reply, Step step);
     void on_mail(Transaction& transaction, const SmtpReply& reply);
     void on_rcpt(Transaction& transaction, uint32_t recipient, const SmtpReply& reply);
-    void on_data(Transaction& transaction, const SmtpReply& reply);
-    void on_final(Transaction& transaction, const SmtpReply& reply, Step step);
+    void on_data(Transaction& transaction, uint8_t index, const SmtpReply& reply);
+    void on_rset(const SmtpReply& reply);
+    void on_unasked(const SmtpReply& reply);
+    void on_malformed();
+    void on_transaction_reply(const Expected& expected, const SmtpReply& reply);
 
     void say_hello(Step step);
+    bool may_speak() const noexcept;
     void advance(uint8_t index);  // sends what may be sent now
+    void send_rset(uint8_t index);
     void send_mail(Transaction& transaction, uint8_t index);
     void send_rcpt(Transaction& transaction, uint8_t index);
-    void send_chunk(Transaction& transaction, uint8_t index);
     void send_content(std::string_view piece);
     void send_body(Transaction& transaction, uint8_t index);
     bool fits_server(Job& job);
     void expect(Step step, uint8_t transaction = 0, uint32_t recipient = 0);
-    void settle(Job::Recipient& recipient, Outcome outcome, std::string_view dsn, std::string text);
-    void on_early_final(Transaction& transaction, const SmtpReply& reply, Step step);
+    static void settle(Job::Recipient& recipient, const DeliveryStatus& status);
+    void on_early_final(Transaction& transaction, const SmtpReply& reply);
     void settle_open(Transaction& transaction, const SmtpReply& reply, Step step);
+    Transaction& nth(uint8_t n) noexcept;
+    bool awaits_reply(const Transaction& transaction) const noexcept;
+    void abandon(Transaction& transaction);
+    void believe();
+    void reset_if_doubtful();
+    void lose_step(const std::string& what, bool is_yes);
+    enum class Keep : uint8_t { nothing, yes, refusals };
+    void revoke(const DeliveryStatus& why, Keep keep);
     void finish_front();
     void die(const DeliveryStatus& refusal, bool hop_failed);
     DeliveryStatus said(const SmtpReply& reply, Step step) const;
     void arm_timeout();
     static const char* command_of(Step step) noexcept;  // "RCPT TO command"
-    static const char* doing(Step step) noexcept;       // "sending RCPT TO"
+    const char* doing(const Expected& expected) const;  // "sending RCPT TO"
 
     const SmtpConfig& config_;
     std::string peer_;
@@ -157,12 +169,13 @@ class ClientSession {
     uint32_t jobs_begun_ = 0;
     bool was_ready_ = false;
     bool needs_rset_ = false;
+    bool more_waits_ = false;     // bytes have come behind the reply that is being looked at
+    bool refused_since_ = false;  // some reply since the conversation was last in step was no yes
     std::string out_;
     DotStuffer stuffer_;
 
     // What the server offers.
     bool pipelining_ = false;
-    bool chunking_ = false;
     bool size_ = false;
     bool eightbit_ = false;
     bool utf8_ = false;

@@ -2,6 +2,7 @@
 #include "base/assert.h"
 
 #include "mail/line_folder.h"
+#include "mail/queue_id.h"
 #include "mail/xtext.h"
 
 #include "egress/smtp/client_session.h"
@@ -18,8 +19,10 @@ constexpr size_t kBorrowBytesMin = 1024;
 bool ClientSession::can_begin() const noexcept {
     if (state_ != State::ready || transaction_count_ == transactions_.size()) return false;
     if (transaction_count_ == 0) return true;
-    // Ahead of the answer to the front one's body, its commands already follow the final dot.
-    return pipelining_ && transactions_[front_].body_sent;
+    // Ahead of the answer to the front one's body, its commands already follow the final dot; or
+    // the RSET behind a front one that was refused.
+    const Transaction& front = transactions_[front_];
+    return pipelining_ && (front.body_sent || (front.abandoned && expected_.empty()));
 }
 
 void ClientSession::begin(Job& job) {
@@ -27,9 +30,6 @@ void ClientSession::begin(Job& job) {
     ++jobs_begun_;
     if (!fits_server(job)) return line_.on_job_done(job);
     const auto index = static_cast<uint8_t>((front_ + transaction_count_) % transactions_.size());
-    // A chunk that the server refuses leaves its transaction open (RFC 3030 section 2): what
-    // follows it unseen begins anew.
-    if (transaction_count_ > 0 && chunking_) needs_rset_ = true;
     ++transaction_count_;
     transactions_[index] = Transaction{};
     transactions_[index].job = &job;
@@ -50,7 +50,7 @@ bool ClientSession::fits_server(Job& job) {
         return true;
     }
     for (Job::Recipient& recipient : job.recipients) {
-        if (!recipient.settled) settle(recipient, refusal.outcome, refusal.dsn, refusal.text);
+        if (!recipient.settled) settle(recipient, refusal);
     }
     return false;
 }
@@ -63,11 +63,9 @@ void ClientSession::advance(uint8_t index) {
     Transaction& transaction = transactions_[index];
     const Job& job = *transaction.job;
     while (state_ == State::ready && !transaction.body_sent && !transaction.abandoned) {
-        if (!pipelining_ && !expected_.empty()) return;
+        if (!may_speak() || (!pipelining_ && !expected_.empty())) return;
         if (needs_rset_) {
-            needs_rset_ = false;
-            line_.send("RSET\r\n");
-            expect(Step::rset, index);
+            send_rset(index);
             continue;
         }
         if (!transaction.mail_sent) {
@@ -83,16 +81,16 @@ void ClientSession::advance(uint8_t index) {
             continue;
         }
         if (transaction.phase != Phase::envelope) return;  // DATA is out; 354 comes
-        if (chunking_) {
-            // A large body is sent only when somebody wants it.
-            const bool eager = pipelining_ && job.wire.size_bytes <= kEagerBytes;
-            if (!eager && !expected_.empty()) return;
-            return send_chunk(transaction, index);
-        }
         line_.send("DATA\r\n");
         expect(Step::data, index);
         transaction.phase = Phase::data;
     }
+}
+
+void ClientSession::send_rset(uint8_t index) {
+    needs_rset_ = false;
+    line_.send("RSET\r\n");
+    expect(Step::rset, index);
 }
 
 void ClientSession::send_mail(Transaction& transaction, uint8_t index) {
@@ -159,33 +157,18 @@ void ClientSession::send_content(std::string_view piece) {
     }
 }
 
-void ClientSession::send_chunk(Transaction& transaction, uint8_t index) {
-    uint64_t size_bytes = 0;
-    LineFolder counted(config_.line_bytes_max);
-    for (const std::string_view content : transaction.job->content)
-        counted.feed(content, [&](std::string_view piece) { size_bytes += piece.size(); });
-    out_ = "BDAT ";
-    out_ += std::to_string(size_bytes);
-    out_ += " LAST\r\n";
-    line_.send(out_);
-    LineFolder folder(config_.line_bytes_max);
-    for (const std::string_view content : transaction.job->content)
-        folder.feed(content, [this](std::string_view piece) { send_content(piece); });
-    transaction.phase = Phase::body;
-    transaction.body_sent = true;
-    transaction.body_end = line_.output_mark();
-    expect(Step::chunk, index);
-    line_.on_ready();
-}
-
 void ClientSession::send_body(Transaction& transaction, uint8_t index) {
     stuffer_.reset();
-    // Behind the stuffer: what the folder puts in begins with a blank and needs no dot.
+    // Before the stuffer: a doubled dot does not count (RFC 5321 4.5.3.1.6).
     LineFolder folder(config_.line_bytes_max);
     for (const std::string_view content : transaction.job->content) {
-        stuffer_.feed(content, [&](std::string_view stuffed) {
-            folder.feed(stuffed, [this](std::string_view piece) { send_content(piece); });
+        folder.feed(content, [this](std::string_view folded) {
+            stuffer_.feed(folded, [this](std::string_view piece) { send_content(piece); });
         });
+    }
+    if (folder.has_broken()) {
+        line_.on_note(queue_id_text(transaction.job->wire.id) + ": breaking line > " +
+                      std::to_string(config_.line_bytes_max) + " bytes with <CR><LF>SPACE");
     }
     line_.send(stuffer_.end());
     transaction.phase = Phase::body;
@@ -193,6 +176,7 @@ void ClientSession::send_body(Transaction& transaction, uint8_t index) {
     transaction.body_end = line_.output_mark();
     expect(Step::end_of_data, index);
     line_.on_ready();  // the next message's commands go out behind this one's final dot
+    if (pipelining_ && transaction_count_ == 1 && transaction.job != nullptr) send_rset(index);
 }
 
 }  // namespace posthaste::smtp

@@ -1,98 +1,12 @@
 #include "egress/smtp/client_session.h"
 
-#include <deque>
 #include <gtest/gtest.h>
 #include <vector>
 
-#include "base/codec.h"
+#include "egress/smtp/client_session_testing.h"
 
 namespace posthaste::smtp {
 namespace {
-
-const std::string kBody = "Subject: x\r\n\r\nhello\r\n.dot\r\n";
-
-std::unique_ptr<Job> make_job(const std::vector<std::string>& recipients,
-                              std::string_view content = kBody) {
-    auto job = std::make_unique<Job>();
-    wire::DeliveryJob sent;
-    sent.id = 1'700'000'000'000'000;
-    sent.sender = "s@example.org";
-    sent.size_bytes = content.size();
-    for (uint32_t i = 0; i < recipients.size(); ++i)
-        sent.recipients.push_back({i, recipients[i], {}, 0});
-    wire::encode(sent, job->record);
-    EXPECT_TRUE(wire::decode(job->record, job->wire));
-    job->content = {content};
-    job->recipients.resize(recipients.size());
-    return job;
-}
-
-// Stands for the link: collects what is said, feeds jobs as they fit.
-class Talk : public ClientSession::Line {
- public:
-    explicit Talk(SmtpConfig config = {}, bool detect_loop = true)
-        : config_(std::move(config)),
-          session(config_, "mx[192.0.2.1]", "dest", detect_loop, *this) {
-        config_.helo_name = "client.test";
-        config_.myhostname = "client.test";
-        config_.chunking = true;
-        config_.data_xfer_timeout_us = 1;
-        session.start();
-    }
-
-    void send(std::string_view text) override {
-        said += text;
-        handed += text.size();
-    }
-
-    void send_borrowed(std::string_view bytes) override { send(bytes); }
-
-    uint64_t output_mark() const override { return handed; }
-
-    bool is_taken(uint64_t mark) const override { return mark <= std::min(handed, taken_at_most); }
-
-    void wait_at_most(int64_t) override {}
-
-    void on_ready() override {
-        while (!jobs.empty() && session.can_begin()) {
-            Job* job = jobs.front();
-            jobs.pop_front();
-            session.begin(*job);
-        }
-    }
-
-    void on_job_done(Job& job) override { done.push_back(&job); }
-
-    void on_job_returned(Job& job) override { returned.push_back(&job); }
-
-    void on_dead(const DeliveryStatus& refusal) override {
-        dead = true;
-        why = refusal;
-    }
-
-    // What the client says in answer to these bytes.
-    std::string hears(std::string_view bytes) {
-        said.clear();
-        session.on_bytes(bytes);
-        return said;
-    }
-
- private:
-    SmtpConfig config_;
-
- public:
-    std::string said;
-    uint64_t handed = 0;
-    uint64_t taken_at_most = UINT64_MAX;
-    std::deque<Job*> jobs;
-    std::vector<Job*> done;
-    std::vector<Job*> returned;
-    bool dead = false;
-    DeliveryStatus why;
-    ClientSession session;
-};
-
-constexpr std::string_view kPipelining = "250-mx\r\n250-PIPELINING\r\n250 SIZE 10000\r\n";
 
 TEST(ClientSession, SendsOneCommandAtATimeWithoutPipelining) {
     Talk talk;
@@ -104,7 +18,9 @@ TEST(ClientSession, SendsOneCommandAtATimeWithoutPipelining) {
     EXPECT_EQ(talk.hears("550 5.1.1 no such user\r\n"), "RCPT TO:<b@dest>\r\n");
     EXPECT_EQ(talk.hears("250 ok\r\n"), "DATA\r\n");
     EXPECT_EQ(talk.hears("354 go\r\n"), "Subject: x\r\n\r\nhello\r\n..dot\r\n.\r\n");
-    EXPECT_EQ(talk.hears("250 2.0.0 Ok: queued as X\r\n"), "");
+    EXPECT_EQ(talk.hears("250 2.0.0 Ok: queued as X\r\n"), "RSET\r\n");
+    EXPECT_TRUE(talk.done.empty());
+    talk.hears("250 2.0.0 Ok\r\n");
     ASSERT_EQ(talk.done.size(), 1U);
     EXPECT_EQ(job->recipients[0].status.outcome, Outcome::bounced);
     EXPECT_EQ(job->recipients[0].status.dsn, "5.1.1");
@@ -127,48 +43,21 @@ TEST(ClientSession, SendsTheNextMessagesCommandsBehindTheFinalDot) {
               "Subject: x\r\n\r\nhello\r\n..dot\r\n.\r\n"
               "MAIL FROM:<s@example.org> SIZE=27\r\nRCPT TO:<b@dest>\r\nDATA\r\n");
     EXPECT_EQ(talk.hears("250 2.0.0 one\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
-              "Subject: x\r\n\r\nhello\r\n..dot\r\n.\r\n");
+              "Subject: x\r\n\r\nhello\r\n..dot\r\n.\r\nRSET\r\n");
     ASSERT_EQ(talk.done, (std::vector<Job*>{first.get()}));
-    talk.hears("250 2.0.0 two\r\n");
+    talk.hears("250 2.0.0 two\r\n250 2.0.0 reset\r\n");
     ASSERT_EQ(talk.done.size(), 2U);
     EXPECT_EQ(second->recipients[0].status.text, "250 2.0.0 two");
 }
 
-TEST(ClientSession, SendsSmallBodiesWithTheirCommandsWhenTheServerTakesChunks) {
-    Talk talk;
-    auto job = make_job({"a@dest"});
-    talk.jobs = {job.get()};
-    talk.hears("220 mx\r\n");
-    EXPECT_EQ(talk.hears("250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n"),
-              "MAIL FROM:<s@example.org>\r\nRCPT TO:<a@dest>\r\nBDAT 27 LAST\r\n" + kBody);
-    talk.hears("250 ok\r\n250 ok\r\n250 2.0.0 taken\r\n");
-    EXPECT_EQ(job->recipients[0].status.outcome, Outcome::sent);
-}
-
-TEST(ClientSession, BeginsAnewAfterAChunkThatMayHaveBeenRefused) {
-    Talk talk;
-    auto first = make_job({"a@dest"});
-    auto second = make_job({"b@dest"});
-    talk.jobs = {first.get(), second.get()};
-    talk.hears("220 mx\r\n");
-    const std::string said = talk.hears("250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
-    EXPECT_NE(said.find(kBody + "RSET\r\nMAIL FROM"), std::string::npos) << said;
-    talk.hears(
-        "250 ok\r\n550 5.1.1 no\r\n554 5.5.1 no valid recipients\r\n250 reset\r\n250 ok\r\n250 "
-        "ok\r\n250 taken\r\n");
-    EXPECT_EQ(first->recipients[0].status.outcome, Outcome::bounced);
-    EXPECT_EQ(second->recipients[0].status.outcome, Outcome::sent);
-}
-
-TEST(ClientSession, AnswersA354WithAnEmptyMessageWhenNobodyWasAccepted) {
+TEST(ClientSession, LeavesAServerThatWantsAMessageForNobody) {
     Talk talk;
     auto job = make_job({"a@dest"});
     talk.jobs = {job.get()};
     talk.hears("220 mx\r\n");
     talk.hears(kPipelining);
-    EXPECT_EQ(talk.hears("250 ok\r\n450 4.2.1 later\r\n354 go\r\n"), ".\r\n");
-    EXPECT_TRUE(talk.done.empty()) << "the answer to the empty message is still to come";
-    talk.hears("554 no valid recipients\r\n");
+    EXPECT_EQ(talk.hears("250 ok\r\n450 4.2.1 later\r\n354 go\r\n"), "") << "no empty message";
+    EXPECT_TRUE(talk.dead);
     ASSERT_EQ(talk.done.size(), 1U);
     EXPECT_EQ(job->recipients[0].status.outcome, Outcome::deferred);
     EXPECT_EQ(job->recipients[0].status.dsn, "4.2.1");
@@ -226,28 +115,22 @@ TEST(ClientSession, GoesWhenTheServerSaysThatItIsClosing) {
     EXPECT_EQ(talk.why.outcome, Outcome::deferred);
 }
 
-TEST(ClientSession, BreaksLinesThatAreTooLongForSmtp) {
+TEST(ClientSession, BreaksLinesThatAreTooLongForSmtpAndSaysSo) {
     SmtpConfig config;
     config.line_bytes_max = 20;
-    const std::string content = "." + std::string(29, 'x') + "\r\n" + std::string(20, 'y') + "\r\n";
-    const std::string broken = std::string(19, 'x') + "\r\n " + std::string(10, 'x') + "\r\n" +
-                               std::string(20, 'y') + "\r\n";
-    Talk by_data(config);
-    auto first = make_job({"a@dest"}, content);
-    by_data.jobs = {first.get()};
-    by_data.hears("220 mx\r\n");
-    by_data.hears(kPipelining);
-    // The doubled dot makes the first piece one shorter.
-    EXPECT_EQ(by_data.hears("250 ok\r\n250 ok\r\n354 go\r\n"),
-              ".." + std::string(18, 'x') + "\r\n " + std::string(11, 'x') + "\r\n" +
-                  std::string(20, 'y') + "\r\n.\r\n");
-    Talk by_chunk(config);
-    auto second = make_job({"a@dest"}, content);
-    by_chunk.jobs = {second.get()};
-    by_chunk.hears("220 mx\r\n");
-    const std::string said = by_chunk.hears("250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n");
-    const std::string wanted = "BDAT " + std::to_string(broken.size() + 1) + " LAST\r\n." + broken;
-    EXPECT_EQ(said.substr(said.find("BDAT")), wanted);
+    const std::string content =
+        "." + std::string(29, 'x') + "\r\n." + std::string(19, 'y') + "\r\n";
+    Talk talk(config);
+    auto job = make_job({"a@dest"}, content);
+    talk.jobs = {job.get()};
+    talk.hears("220 mx\r\n");
+    talk.hears(kPipelining);
+    EXPECT_EQ(talk.hears("250 ok\r\n250 ok\r\n354 go\r\n"),
+              ".." + std::string(19, 'x') + "\r\n " + std::string(10, 'x') + "\r\n.." +
+                  std::string(19, 'y') + "\r\n.\r\nRSET\r\n")
+        << "the doubled dot does not count";
+    ASSERT_EQ(talk.notes.size(), 1U);
+    EXPECT_TRUE(talk.notes[0].ends_with(": breaking line > 20 bytes with <CR><LF>SPACE"));
 }
 
 TEST(ClientSession, ARefusedGreetingIsTemporaryUnlessMainCfSaysOtherwise) {
@@ -327,21 +210,107 @@ TEST(ClientSession, A421ClosesTheSessionAndSparesTheMessageNotYetBegun) {
 
 // The same replies mean the same conversation however TCP cuts them.
 TEST(ClientSession, DoesNotDependOnWhereRepliesAreCut) {
-    const std::string replies =
-        "220 mx\r\n" + std::string(kPipelining) +
-        "250 ok\r\n550 5.1.1 a\r\n250-b\r\n250 c\r\n354 go\r\n250 2.0.0 done\r\n";
-    const auto converse = [&](size_t cut) {
+    // Each answers what was said before it.
+    const std::vector<std::string> flights = {
+        "220-mx\r\n220 ESMTP\r\n", std::string(kPipelining),
+        "250 ok\r\n550 5.1.1 a\r\n250-b\r\n250 c\r\n354 go\r\n", "250 2.0.0 done\r\n250 reset\r\n"};
+    const auto converse = [&](size_t cut_flight, size_t cut) {
         Talk talk;
-        auto job = make_job({"a@dest", "b@dest"});
+        auto job = make_job({"a@dest", "b@dest", "c@dest"});
+        job->recipients[2].settled = true;
         talk.jobs = {job.get()};
-        std::string all = talk.hears(std::string_view(replies).substr(0, cut));
-        all += talk.hears(std::string_view(replies).substr(cut));
+        std::string all;
+        for (size_t i = 0; i < flights.size(); ++i) {
+            const std::string_view flight = flights[i];
+            const size_t here = i == cut_flight ? cut : 0;
+            all += talk.hears(flight.substr(0, here));
+            all += talk.hears(flight.substr(here));
+        }
         EXPECT_EQ(talk.done.size(), 1U) << "cut at " << cut;
         return all + job->recipients[0].status.text + job->recipients[1].status.text;
     };
-    const std::string whole = converse(0);
-    for (size_t cut = 1; cut < replies.size(); ++cut)
-        EXPECT_EQ(converse(cut), whole) << "cut at " << cut;
+    const std::string whole = converse(0, 0);
+    for (size_t i = 0; i < flights.size(); ++i) {
+        for (size_t cut = 1; cut < flights[i].size(); ++cut)
+            EXPECT_EQ(converse(i, cut), whole) << "flight " << i << " cut at " << cut;
+    }
+}
+
+TEST(ClientSession, AnyReplyThatAsksForMoreLetsTheMessageGo) {
+    for (const std::string_view code : {"300", "334", "345", "350", "354"}) {
+        Talk talk;
+        auto job = make_job({"a@dest"});
+        talk.jobs = {job.get()};
+        talk.hears("220 mx\r\n");
+        talk.hears(kPipelining);
+        talk.hears("250 ok\r\n250 ok\r\n" + std::string(code) + " go\r\n");
+        talk.hears("250 ok\r\n");
+        EXPECT_EQ(job->recipients[0].status.outcome, Outcome::sent) << code;
+    }
+}
+
+TEST(ClientSession, Code552MeansTooManyRecipientsOnlyWhereNothingSaysOtherwise) {
+    const auto fate = [](std::string_view first, std::string_view second) {
+        Talk talk;
+        auto job = make_job({"a@dest", "b@dest"});
+        talk.jobs = {job.get()};
+        talk.hears("220 mx\r\n");
+        talk.hears(kPipelining);
+        talk.hears("250 ok\r\n" + std::string(first) + std::string(second) + "354 go\r\n");
+        talk.hears("250 ok\r\n");
+        return job->recipients[1].status.outcome;
+    };
+    EXPECT_EQ(fate("250 ok\r\n", "552 too many recipients\r\n"), Outcome::deferred);
+    EXPECT_EQ(fate("250 ok\r\n", "552 5.5.3 too many recipients\r\n"), Outcome::deferred);
+    EXPECT_EQ(fate("250 ok\r\n", "552 5.2.2 mailbox full\r\n"), Outcome::bounced);
+    EXPECT_EQ(fate("550 no\r\n", "552 quota\r\n"), Outcome::bounced) << "none was taken before it";
+}
+
+TEST(ClientSession, AServerThatKnowsNoHelloMayLearnIt) {
+    Talk talk;
+    talk.hears("220 mx\r\n");
+    talk.hears("502 5.5.1 what\r\n");
+    talk.hears("502 5.5.1 what\r\n");
+    EXPECT_TRUE(talk.dead);
+    EXPECT_EQ(talk.why.outcome, Outcome::deferred);
+    EXPECT_EQ(talk.why.dsn, "4.5.1");
+}
+
+TEST(ClientSession, AServerThatRefusesBothHellosRefusesTheMail) {
+    Talk talk;
+    talk.hears("220 mx\r\n");
+    talk.hears("550 5.7.1 not you\r\n");
+    talk.hears("550 5.7.1 not you\r\n");
+    EXPECT_TRUE(talk.dead);
+    EXPECT_EQ(talk.why.outcome, Outcome::bounced);
+    EXPECT_EQ(talk.why.text, "host mx[192.0.2.1] refused to talk to me: 550 5.7.1 not you");
+}
+
+TEST(ClientSession, AConnectionLostInTheMidstOfAMessageIsNoDoubt) {
+    Talk talk;
+    auto job = make_job({"a@dest"});
+    talk.jobs = {job.get()};
+    talk.hears("220 mx\r\n");
+    talk.hears(kPipelining);
+    talk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
+    talk.taken_at_most = 60;
+    talk.session.on_lost(false);
+    EXPECT_EQ(job->recipients[0].status.text,
+              "lost connection with mx[192.0.2.1] while sending message body");
+}
+
+// Byte by byte a reply takes no longer than at once.
+TEST(ClientSession, ADrippingServerGetsNoMoreTimeThanOthers) {
+    Talk talk;
+    auto job = make_job({"a@dest"});
+    talk.jobs = {job.get()};
+    talk.hears("220 mx\r\n");
+    talk.hears("250 mx\r\n");
+    const int armed = talk.armed;
+    for (const char byte : std::string_view("250-a\r\n250-b\r\n250 c")) talk.hears({&byte, 1});
+    EXPECT_EQ(talk.armed, armed);
+    talk.hears("\r\n");
+    EXPECT_GT(talk.armed, armed);
 }
 
 TEST(ClientSession, WithoutAlwaysSendEhloTheGreetingDecides) {
@@ -355,23 +324,21 @@ TEST(ClientSession, WithoutAlwaysSendEhloTheGreetingDecides) {
 
 // Until the last byte of a job is taken its blocks must not be given to other mail.
 TEST(ClientSession, HangsUpOnAServerThatAnswersBeforeItHasTheMessage) {
-    for (const bool chunking : {false, true}) {
-        Talk talk;
-        auto job = make_job({"a@dest"});
-        auto next = make_job({"b@dest"});
-        talk.jobs = {job.get(), next.get()};
-        talk.hears("220 mx ESMTP\r\n");
-        talk.hears(chunking ? "250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n" : kPipelining);
-        if (!chunking) talk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
-        talk.taken_at_most = 60;
-        talk.hears(chunking ? "250 ok\r\n250 ok\r\n250 2.0.0 Ok\r\n" : "250 2.0.0 Ok\r\n");
-        EXPECT_TRUE(talk.dead);
-        ASSERT_EQ(talk.done.size(), 1U);
-        EXPECT_EQ(job->recipients[0].status.outcome, Outcome::deferred);
-        EXPECT_NE(job->recipients[0].status.text.find("before it had the whole message"),
-                  std::string::npos);
-        EXPECT_EQ(talk.returned.size(), 1U) << "the one behind it was not touched";
-    }
+    Talk talk;
+    auto job = make_job({"a@dest"});
+    auto next = make_job({"b@dest"});
+    talk.jobs = {job.get(), next.get()};
+    talk.hears("220 mx ESMTP\r\n");
+    talk.hears(kPipelining);
+    talk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
+    talk.taken_at_most = 60;
+    talk.hears("250 2.0.0 Ok\r\n");
+    EXPECT_TRUE(talk.dead);
+    ASSERT_EQ(talk.done.size(), 1U);
+    EXPECT_EQ(job->recipients[0].status.outcome, Outcome::deferred);
+    EXPECT_NE(job->recipients[0].status.text.find("before it had the whole message"),
+              std::string::npos);
+    EXPECT_EQ(talk.returned.size(), 1U) << "the one behind it was not touched";
 }
 
 TEST(ClientSession, BelievesAnEarlyRefusalAndHangsUp) {

@@ -22,7 +22,9 @@ struct Job {
 
     struct Recipient {
         bool settled = false;  // status says what became of it
-        bool logged = false;   // and the log has said so
+        // … as far as is known: the conversation has not been in step since (client_session.h).
+        bool doubtful = false;
+        bool logged = false;  // and the log has said so
         DeliveryStatus status;
     };
 

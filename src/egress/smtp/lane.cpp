@@ -230,13 +230,15 @@ void Lane::on_link_dead(const DeliveryStatus& refusal, bool was_ready) {
 }
 
 void Lane::give_up(const DeliveryStatus& why) {
+    // Who is refused for good is told so; that is no reason to leave the site alone.
+    const bool hop_failed = why.outcome == Outcome::deferred;
     bool first = true;
     while (!waiting_.empty()) {
         std::unique_ptr<Job> job = std::move(waiting_.front());
         waiting_.pop_front();
         if (first || job->sessions > 0) {
             settle_rest(*job, why);
-            job->hop_failed = true;
+            job->hop_failed = hop_failed;
             log_settled(*job, false);
             owner_.on_job_over(*this, std::move(job), true);
         } else {
@@ -244,7 +246,7 @@ void Lane::give_up(const DeliveryStatus& why) {
         }
         first = false;
     }
-    end(true, why);
+    end(hop_failed, why);
 }
 
 void Lane::end(bool hop_failed, const DeliveryStatus& why) {

@@ -78,6 +78,11 @@ class Lane final : private Link::User {
     void on_link_ready() override;
     void on_job_done(Job& job) override;
     void on_job_returned(Job& job) override;
+
+    void on_link_note(std::string_view text) override { log_.info(text); }
+
+    void on_link_warning(std::string_view text) override { log_.warning(text); }
+
     void on_link_dead(const DeliveryStatus& refusal, bool was_ready) override;
 
     void turn_to_front();

@@ -125,6 +125,14 @@ void Link::on_job_returned(Job& job) {
     if (user_ != nullptr) user_->on_job_returned(job);
 }
 
+void Link::on_note(std::string_view text) {
+    if (user_ != nullptr) user_->on_link_note(text);
+}
+
+void Link::on_warning(std::string_view text) {
+    if (user_ != nullptr) user_->on_link_warning(text);
+}
+
 void Link::on_dead(const DeliveryStatus& refusal) {
     const bool was_ready = session_->was_ready();
     hang_up();

@@ -23,6 +23,8 @@ class Link final : private Connection::Handler, private ClientSession::Line {
         virtual void on_link_ready() = 0;  // the session can take a job
         virtual void on_job_done(Job& job) = 0;
         virtual void on_job_returned(Job& job) = 0;
+        virtual void on_link_note(std::string_view text) = 0;
+        virtual void on_link_warning(std::string_view text) = 0;
         // was_ready: the server had taken our EHLO, or had said nothing against it.
         virtual void on_link_dead(const DeliveryStatus& refusal, bool was_ready) = 0;
 
@@ -81,6 +83,8 @@ class Link final : private Connection::Handler, private ClientSession::Line {
     void on_ready() override;
     void on_job_done(Job& job) override;
     void on_job_returned(Job& job) override;
+    void on_note(std::string_view text) override;
+    void on_warning(std::string_view text) override;
     void on_dead(const DeliveryStatus& refusal) override;
 
     Loop& loop_;

@@ -12,7 +12,6 @@ SmtpConfig SmtpConfig::from(const Settings& settings) {
     config.never_send_ehlo = settings.boolean("smtp_never_send_ehlo");
     config.skip_5xx_greeting = settings.boolean("smtp_skip_5xx_greeting");
     config.skip_quit_response = settings.boolean("smtp_skip_quit_response");
-    config.chunking = settings.boolean("smtp_chunking");
     config.line_bytes_max = static_cast<uint32_t>(settings.integer("smtp_line_length_limit"));
     config.connect_timeout_us = settings.time_us("smtp_connect_timeout");
     config.helo_timeout_us = settings.time_us("smtp_helo_timeout");

@@ -21,7 +21,6 @@ struct SmtpConfig {
     bool never_send_ehlo = false;
     bool skip_5xx_greeting = true;
     bool skip_quit_response = true;
-    bool chunking = true;            // smtp_chunking: BDAT when the server offers it
     uint32_t line_bytes_max = 998;   // smtp_line_length_limit, 0 = none
     int64_t connect_timeout_us = 0;  // RFC 5321 4.5.3.2 names the least values; these are Postfix's
     int64_t helo_timeout_us = 0;

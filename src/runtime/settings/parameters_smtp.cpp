@@ -26,8 +26,6 @@ std::span<const ParameterRow> smtp() {
          "Do not wait for the reply to QUIT."},
         {"smtp_line_length_limit", size, "998", 0, 1 << 20, live,
          "Longer lines of a message are broken (CRLF and a blank), RFC 5321 4.5.3.1.6; 0: never."},
-        {"smtp_chunking", boolean, "yes", 0, 0, live,
-         "Send with BDAT where the server offers CHUNKING: no dots to stuff, no bytes to look at."},
         {"smtp_mx_address_limit", integer, "5", 0, kIntMax, live,
          "Addresses of a destination that are tried in one delivery; 0: all."},
         {"smtp_mx_session_limit", integer, "2", 0, kIntMax, live,

@@ -30,7 +30,9 @@ class Destination::Session final : private Connection::Handler, private ByteSink
           origin_{home.loop_.peer_of(socket).ip, home.world_.now_us(),
                   home.world_.network().taken_by_peer(socket)},
           connection_(home.loop_, socket, static_cast<Connection::Handler&>(*this)),
-          delay_(timer_calls<&Session::say, Session>(), this) {
+          delay_(timer_calls<&Session::say, Session>(), this),
+          echo_delay_(timer_calls<&Session::say_again, Session>(), this),
+          pause_(timer_calls<&Session::go_on, Session>(), this) {
         connection_.start();
     }
 
@@ -47,6 +49,8 @@ class Destination::Session final : private Connection::Handler, private ByteSink
     void on_end(Connection::End, int) override {
         note("has lost it");
         delay_.cancel();
+        echo_delay_.cancel();
+        pause_.cancel();
         connection_.abort();
     }
 
@@ -68,11 +72,14 @@ class Destination::Session final : private Connection::Handler, private ByteSink
     // Of what was said last.
     uint64_t mark() const { return lied_ ? UINT64_MAX : said_bytes_; }
 
+    void lie();
+    void prove(uint64_t heard_mark);
     void answer(std::string text, int64_t delay_us = 0);
     void say();
+    void say_again();
+    void go_on();
     void on_line(std::string_view line);
     void on_rcpt(std::string_view line);
-    void on_bdat(std::string_view line);
     void on_message();
     void settle(Attempt::End end);
     void begin_transaction();
@@ -82,30 +89,66 @@ class Destination::Session final : private Connection::Handler, private ByteSink
     Ledger::Origin origin_;
     Connection connection_;
     Timer delay_;
+    Timer echo_delay_;
+    Timer pause_;
+    bool spoke_twice_ = false;
     std::string line_;
     std::string late_answer_;
+    std::string echo_;
     bool close_after_answer_ = false;
     uint64_t said_bytes_ = 0;
     uint64_t mail_mark_ = UINT64_MAX;
+    uint64_t rset_mark_ = UINT64_MAX;
     unsigned messages_ = 0;
     bool in_data_ = false;
     bool silent_ = false;   // for ever
     bool lied_ = false;     // nothing that is said behind it is believed
     bool hurried_ = false;  // 250 has been said already
-    uint64_t chunk_left_ = 0;
-    bool chunk_last_ = false;
     DataScanner scanner_{BareNewline::no};
     std::string content_;
+    std::vector<Ledger::Key> named_;  // of the message at hand, whatever was said of them
     std::vector<Ledger::Key> accepted_;
+    std::vector<Ledger::Key> unproven_;  // something was said of them
 };
+
+// The client believes what it was told before when it hears what was said so far.
+void Destination::Session::prove(uint64_t heard_mark) {
+    for (const Ledger::Key& key : unproven_) home_.ledger_.at(key).end_mark = heard_mark;
+    unproven_.clear();
+}
+
+// The client can not know what was meant: the message at hand may come again at once.
+void Destination::Session::lie() {
+    lied_ = true;
+    mail_mark_ = UINT64_MAX;
+    for (const Ledger::Key& key : named_) {
+        home_.ledger_.at(key).mail_mark = home_.ledger_.at(key).end_mark = UINT64_MAX;
+    }
+}
 
 void Destination::Session::answer(std::string text, int64_t delay_us) {
     if (chance(manners().gibberish_permille)) {
         text = "what?";
-        lied_ = true;
+        lie();
     }
     note("says " + text.substr(text.rfind('\n') + 1));
+    if (chance(manners().unsaid_permille)) {
+        note("… but not aloud");
+        lie();
+        return;
+    }
     late_answer_ = std::move(text) + "\r\n";
+    if (chance(manners().twice_permille)) {
+        note("… twice");
+        lie();
+        // A refusal that comes late would be a refusal of something else, as far as anybody knows.
+        if (manners().echo_us > 0 && late_answer_[0] == '2') {
+            echo_ = late_answer_;
+            home_.loop_.timers().set(echo_delay_, home_.loop_.now_us() + manners().echo_us);
+        } else {
+            late_answer_ += late_answer_;
+        }
+    }
     said_bytes_ += late_answer_.size();
     if (delay_us == 0 && chance(manners().slow_permille))
         delay_us = home_.world_.between(1, manners().slow_us_max);
@@ -114,25 +157,33 @@ void Destination::Session::answer(std::string text, int64_t delay_us) {
     home_.loop_.timers().set(delay_, home_.loop_.now_us() + delay_us);
 }
 
+void Destination::Session::say_again() {
+    if (!connection_.closing()) connection_.send(echo_);
+}
+
+void Destination::Session::go_on() {
+    if (!connection_.closing()) connection_.resume();
+}
+
 void Destination::Session::say() {
     connection_.send(late_answer_);
+    if (std::exchange(spoke_twice_, false)) {
+        // Both answers are heard before anything may end the connection: else nobody could know.
+        connection_.pause();
+        home_.loop_.timers().set(pause_, home_.loop_.now_us() + kSecondUs);
+        return;
+    }
     if (close_after_answer_) return connection_.close();
     if (connection_.paused()) connection_.resume();
 }
 
 size_t Destination::Session::on_bytes(std::string_view bytes) {
     const size_t size_bytes = bytes.size();
-    while (!bytes.empty() && !connection_.closing() && !delay_.is_set() && !silent_) {
+    while (!bytes.empty() && !connection_.closing() && !delay_.is_set() && !pause_.is_set() &&
+           !silent_) {
         if (in_data_) {
             bytes.remove_prefix(scanner_.consume(bytes, *this));
             if (scanner_.done()) on_message();
-        } else if (chunk_left_ > 0) {
-            const auto take = static_cast<size_t>(std::min<uint64_t>(chunk_left_, bytes.size()));
-            content_ += bytes.substr(0, take);
-            bytes.remove_prefix(take);
-            chunk_left_ -= take;
-            if (chunk_left_ > 0) continue;
-            chunk_last_ ? on_message() : answer("250 2.0.0 chunk");
         } else {
             const size_t end = bytes.find('\n');
             line_ += bytes.substr(0, end);
@@ -153,11 +204,12 @@ void Destination::Session::on_line(std::string_view line) {
     } else if (is("EHLO")) {
         std::string hello = "250-dest.test\r\n";
         if (manners().pipelining) hello += "250-PIPELINING\r\n";
-        if (manners().chunking) hello += "250-CHUNKING\r\n";
         answer(hello + "250-8BITMIME\r\n250 ENHANCEDSTATUSCODES");
     } else if (is("MAIL")) {
         accepted_.clear();
+        named_.clear();
         content_.clear();
+        rset_mark_ = UINT64_MAX;
         if (manners().session_messages_max > 0 && messages_ >= manners().session_messages_max) {
             close_after_answer_ = true;
             return answer("421 4.7.0 enough for now");
@@ -170,20 +222,23 @@ void Destination::Session::on_line(std::string_view line) {
         if (accepted_.empty()) return answer("554 5.5.1 no valid recipients");
         hurried_ = chance(manners().hurried_permille);
         // Its yes comes too early to be believed; if it is, the message is this server's.
+        if (hurried_) lie();
         for (const Ledger::Key& key : accepted_) {
             if (hurried_) home_.ledger_.at(key).end = Attempt::End::taken;
         }
         scanner_ = DataScanner(BareNewline::no);
         in_data_ = true;
         answer(hurried_ ? "354 go\r\n250 2.0.0 Ok: whatever it is" : "354 go");
-    } else if (is("BDAT")) {
-        on_bdat(line);
+        prove(mark());
     } else if (is("QUIT")) {
         close_after_answer_ = true;
         answer("221 2.0.0 bye");
+        // The answer to RSET was proof of it, for no command came behind that.
+        prove(rset_mark_);
     } else {
         if (is("RSET")) settle(Attempt::End::deferred);
         answer("250 2.0.0 Ok");
+        if (is("RSET")) rset_mark_ = mark();
     }
 }
 
@@ -197,10 +252,11 @@ void Destination::Session::on_rcpt(std::string_view line) {
     const auto key = home_.ledger_.on_attempt(
         address, origin_, home_.world_.network().peer_holds(socket_), mail_mark_);
     if (!key) return answer("550 5.1.1 who?");
+    named_.push_back(*key);
     const auto end_with = [&](Attempt::End how, const char* reply) {
         home_.ledger_.at(*key).end = how;
         answer(reply);
-        home_.ledger_.at(*key).end_mark = mark();
+        unproven_.push_back(*key);
         if (how == Attempt::End::deferred) home_.watcher_.on_deferred();
     };
     const int64_t now_us = home_.world_.now_us();
@@ -217,17 +273,10 @@ void Destination::Session::on_rcpt(std::string_view line) {
     answer("250 2.1.5 Ok");
 }
 
-void Destination::Session::on_bdat(std::string_view line) {
-    const auto words = split(line, " ");
-    chunk_left_ = words.size() > 1 ? parse_number(words[1]).value_or(0) : 0;
-    chunk_last_ = words.size() > 2 && equals_ignoring_case(words[2], "LAST");
-    if (chunk_left_ == 0) chunk_last_ ? on_message() : answer("250 2.0.0 chunk");
-}
-
 void Destination::Session::settle(Attempt::End end) {
     for (const Ledger::Key& key : accepted_) {
         home_.ledger_.at(key).end = end;
-        home_.ledger_.at(key).end_mark = mark();
+        unproven_.push_back(key);
     }
     accepted_.clear();
 }
@@ -239,7 +288,12 @@ void Destination::Session::on_message() {
     note("has a message of " + std::to_string(content.size()) + " bytes");
     if (accepted_.empty()) return answer("554 5.5.1 no valid recipients");
     const std::vector<Ledger::Key> recipients = accepted_;
-    const auto end_with = [&](Attempt::End how, const char* reply) {
+    const auto end_with = [&](Attempt::End how, std::string reply) {
+        if (chance(manners().proxy_permille)) {
+            reply = "250 2.0.0 Ok: says the proxy\r\n" + reply;
+            spoke_twice_ = true;
+            lie();
+        }
         answer(reply);
         settle(how);
         if (how == Attempt::End::deferred) home_.watcher_.on_deferred();

@@ -21,7 +21,6 @@ namespace posthaste::simulation {
 // Per mille of the events they name, of words said or of messages; 0: never.
 struct Manners {
     bool pipelining = true;
-    bool chunking = false;
     bool knows_ehlo = true;
     unsigned slow_permille = 0;  // of replies: late by up to slow_us_max
     int64_t slow_us_max = 0;
@@ -39,6 +38,10 @@ struct Manners {
     unsigned silent_permille = 0;       // of messages: taken, and never answered
     unsigned gibberish_permille = 0;    // of replies: not one
     unsigned hurried_permille = 0;      // of messages: 250 before it has come
+    unsigned twice_permille = 0;        // of replies: said twice
+    int64_t echo_us = 0;                // … the second time so late, if it is a yes
+    unsigned unsaid_permille = 0;       // of replies: not said
+    unsigned proxy_permille = 0;        // of refused messages: a yes ahead of the refusal
 };
 
 class Destination {

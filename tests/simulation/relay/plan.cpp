@@ -46,6 +46,7 @@ class Drawing {
         if (world_.chance(1, 2)) draw_weather();
         if (world_.chance(1, 6)) plan_.sync_us_max = world_.between(1, 200) * kMsUs;
         draw_blows();
+        forgo_the_unknowable();
         return std::move(plan_);
     }
 
@@ -64,6 +65,7 @@ class Drawing {
     void draw_blows();
     Blow draw_blow();
     void aim(Blow& blow);
+    void forgo_the_unknowable();
 
     SimWorld& world_;
     Plan plan_;
@@ -121,7 +123,6 @@ void Drawing::draw_manners(unsigned number) {
     Manners& manners = plan_.manners[number];
     Manners& later = plan_.later[number];
     manners.pipelining = world_.chance(3, 4);
-    manners.chunking = world_.chance(1, 3);
     manners.knows_ehlo = world_.chance(9, 10);
     later = manners;
     const bool siege = plan_.kind == Plan::Kind::siege;
@@ -151,6 +152,17 @@ void Drawing::draw_manners(unsigned number) {
     if (world_.chance(1, 8)) manners.silent_permille = permille(300);
     if (world_.chance(1, 8)) manners.gibberish_permille = permille(50);
     if (world_.chance(1, 8)) manners.hurried_permille = permille(300);
+    // Nobody can tell what a server means that says some things twice and others not at all.
+    if (world_.chance(1, 6)) {
+        manners.twice_permille = permille(200);
+        manners.echo_us = one_of({int64_t{0}, 200 * kMsUs});
+    } else if (world_.chance(1, 8)) {
+        manners.unsaid_permille = permille(50);
+    }
+    if (manners.twice_permille == 0 && manners.unsaid_permille == 0 && world_.chance(1, 6)) {
+        manners.proxy_permille = permille(1000);
+        manners.unwanted_permille = permille(300);
+    }
 }
 
 void Drawing::draw_weather() {
@@ -159,6 +171,20 @@ void Drawing::draw_weather() {
     if (world_.chance(1, 3)) weather.stall_permille = permille(10);
     if (world_.chance(1, 3)) weather.refuse_permille = permille(300);
     if (world_.chance(1, 4)) weather.unanswered_permille = permille(200);
+}
+
+// A connection that breaks between a yes and the refusal behind it, or behind a reply that was not
+// said, leaves nobody the wiser: such servers have good connections.
+void Drawing::forgo_the_unknowable() {
+    const bool breaks =
+        plan_.weather.reset_permille > 0 || plan_.weather.stall_permille > 0 ||
+        std::any_of(plan_.blows.begin(), plan_.blows.end(), [](const Blow& blow) {
+            return blow.kind == Blow::Kind::cut_off || blow.kind == Blow::Kind::reset_all;
+        });
+    if (!breaks) return;
+    for (auto* const all : {&plan_.manners, &plan_.later}) {
+        for (Manners& manners : *all) manners.proxy_permille = manners.unsaid_permille = 0;
+    }
 }
 
 void Drawing::draw_blows() {

@@ -37,6 +37,7 @@ constexpr Row kRows[] = {
     {DeliberateBug::outlive_lifetime, "outlive_lifetime"},
     {DeliberateBug::refused_is_done, "refused_is_done"},
     {DeliberateBug::load_before_recorded, "load_before_recorded"},
+    {DeliberateBug::believe_any_yes, "believe_any_yes"},
     {DeliberateBug::ignore_window, "ignore_window"},
     {DeliberateBug::ignore_active_limit, "ignore_active_limit"},
 };
