@@ -33,6 +33,30 @@ void BodyNormalizer::end_line(bool with_crlf) noexcept {
     after_crlf_ = with_crlf;
 }
 
+void BodyNormalizer::put_blanks(uint32_t count, ByteSink& sink) {
+    saw_bare_cr_ = true;
+    add_to_line(count);
+    crs_waiting_ -= count;
+    for (; count > 0; --count) sink.append(kBlank);
+}
+
+// CRs, and the LF behind them if there is one.
+const char* BodyNormalizer::take_returns(const char* at, const char* end, ByteSink& sink) {
+    for (; at < end && *at == '\r'; ++at) {
+        if (++crs_waiting_ == kReturnsWaitingMax) put_blanks(crs_waiting_ - 1, sink);
+    }
+    if (at == end) return at;
+    if (*at != '\n') {
+        put_blanks(crs_waiting_, sink);
+        return at;
+    }
+    saw_bare_cr_ |= crs_waiting_ > 1;
+    crs_waiting_ = 0;
+    sink.append(kLineEnd);
+    end_line(true);
+    return at + 1;
+}
+
 template <bool StopAtDots>
 size_t BodyNormalizer::take(std::string_view bytes, ByteSink& sink) {
     const char* const begin = bytes.data();
@@ -42,18 +66,7 @@ size_t BodyNormalizer::take(std::string_view bytes, ByteSink& sink) {
     const char* newline =
         nullptr;  // the next LF from `at` on, or end. Kept, so that many CRs in one line
                   // do not each search the whole line; null = not searched yet
-    if (cr_waits_ && at < end) {
-        cr_waits_ = false;
-        if (*at == '\n') {
-            sink.append(kLineEnd);
-            run = ++at;
-            end_line(true);
-        } else {
-            sink.append(kBlank);
-            saw_bare_cr_ = true;
-            add_to_line(1);
-        }
-    }
+    if (crs_waiting_ > 0) run = at = take_returns(at, end, sink);
     while (at < end) {
         if (StopAtDots && at_line_start_ && *at == '.') break;
         at_line_start_ = false;
@@ -75,14 +88,8 @@ size_t BodyNormalizer::take(std::string_view bytes, ByteSink& sink) {
             end_line(true);
         } else {
             put(run, at, sink);
-            run = ++at;
-            if (at == end) {
-                cr_waits_ = true;
-                break;
-            }
-            sink.append(kBlank);
-            saw_bare_cr_ = true;
-            add_to_line(1);
+            run = at = take_returns(at, end, sink);
+            if (at > newline) newline = nullptr;
         }
     }
     put(run, at, sink);
@@ -95,12 +102,7 @@ template size_t BodyNormalizer::take<false>(std::string_view bytes, ByteSink& si
 void BodyNormalizer::consume(std::string_view bytes, ByteSink& sink) { take<false>(bytes, sink); }
 
 void BodyNormalizer::finish(ByteSink& sink) {
-    if (cr_waits_) {
-        cr_waits_ = false;
-        saw_bare_cr_ = true;
-        add_to_line(1);
-        sink.append(kBlank);
-    }
+    if (crs_waiting_ > 0) put_blanks(crs_waiting_, sink);
     if (!at_line_start_) {
         sink.append(kLineEnd);
         end_line(true);

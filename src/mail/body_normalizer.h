@@ -1,6 +1,8 @@
 // mail/body_normalizer.h: message bytes as CRLF lines, with no other CR or LF in them.
 //
 //   CRLF       a line end, kept
+//   CR CR LF   a line end, stored as CRLF, however many CRs there are: an empty line stays one, and no
+//              byte of a body becomes part of the header; saw_bare_return()
 //   bare LF    a line end, stored as CRLF; saw_bare_newline()
 //   bare CR    never a line end: stored as a blank (cleanup_replace_stray_cr_lf); saw_bare_return()
 //
@@ -26,6 +28,9 @@ class ByteSink {
 
 class BodyNormalizer {
  public:
+    // So many CRs wait for what follows them; of more in a row all but one are blanks at once.
+    static constexpr uint32_t kReturnsWaitingMax = 1000;
+
     void consume(std::string_view bytes, ByteSink& sink);
     // Behind the last byte: a CR that still waited becomes a blank, and a last line without an end
     // gets CRLF. Then the message is over; reset() before the next.
@@ -48,12 +53,14 @@ class BodyNormalizer {
     // Stops in front of a dot at a line start, if asked to. Returns how much was taken.
     template <bool StopAtDots>
     size_t take(std::string_view bytes, ByteSink& sink);
+    const char* take_returns(const char* at, const char* end, ByteSink& sink);
+    void put_blanks(uint32_t count, ByteSink& sink);
     void end_line(bool with_crlf) noexcept;
     void add_to_line(size_t bytes) noexcept;
 
     bool at_line_start_ = true;
-    bool after_crlf_ = true;  // the line before ended with CRLF, or there is none
-    bool cr_waits_ = false;   // the last byte was a CR; not yet given to the sink
+    bool after_crlf_ = true;    // the line before ended with CRLF, or there is none
+    uint32_t crs_waiting_ = 0;  // the last bytes; not yet given to the sink
     bool saw_bare_lf_ = false;
     bool saw_bare_cr_ = false;
     uint32_t line_bytes_ = 0;

@@ -11,7 +11,7 @@
 //   no         end-of-data also as LF.LF, LF.CRLF (what made smuggling possible)
 //
 // A bare CR (CR without LF) is never a line end. It is stored as a blank, as
-// cleanup_replace_stray_cr_lf does.
+// cleanup_replace_stray_cr_lf does. Several CRs before an LF are one line end with it.
 //
 // A line of one dot that is not end-of-data (LF.CRLF) is content and stays a dot: nothing the
 // client wrote is lost, and on the way out DotStuffer doubles it.
@@ -34,7 +34,7 @@ class DataScanner {
 
     // Returns how many bytes belong to the message, end-of-data line included; done() then says
     // whether the end was among them. Bytes behind the end are not touched. What was consumed is in
-    // the sink, but for up to two bytes that only the next ones explain (a dot, a CR).
+    // the sink, but for a dot and CRs that only the next bytes explain.
     size_t consume(std::string_view bytes, Sink& sink);
 
     bool done() const noexcept { return state_ == State::done; }

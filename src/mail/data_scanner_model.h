@@ -74,10 +74,19 @@ inline Outcome model(BareNewline policy, std::string_view in, bool data) {
         } else if (data && !line.empty() && line[0] == '.') {
             line.remove_prefix(1);  // doubled by the client, or all that has arrived of a line
         }
-        // The input's last CR says nothing yet.
-        if (!ended && !line.empty() && line.back() == '\r') line.remove_suffix(1);
+        // CRs before a line's end belong to it; the input's last ones say nothing yet. Of a great
+        // many all but the last ones are blanks already.
+        size_t returns = crlf ? 1 : 0;
+        while (!line.empty() && line.back() == '\r' && (crlf || !ended)) {
+            line.remove_suffix(1);
+            ++returns;
+        }
+        constexpr size_t kStep = BodyNormalizer::kReturnsWaitingMax - 1;
+        const size_t early = returns > kStep ? (returns - 1) / kStep * kStep : 0;
 
         std::string text(line);
+        text.append(early, '\r');
+        if (ended && returns > 1) out.bare_cr = true;
         if (text.find('\r') != std::string::npos) out.bare_cr = true;
         std::replace(text.begin(), text.end(), '\r', ' ');
         out.stored += text;

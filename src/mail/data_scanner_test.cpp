@@ -124,13 +124,15 @@ TEST(BodyNormalizer, AgreesWithTheRulesOnEveryShortTextHoweverItIsCut) {
     };
     for_each_text(7, [&](const std::string& text) {
         const std::string_view all = text;
-        // The end of the message is known here: a last line is ended, and a last CR is bare.
+        // The end of the message is known here: a last line is ended, and last CRs are bare.
         Outcome expected = model(BareNewline::normalize, all, false);
         if (!all.empty() && all.back() == '\r') {
             const size_t line = all.rfind('\n');
             const size_t line_bytes =
                 line == std::string_view::npos ? all.size() : all.size() - line - 1;
-            expected.stored += ' ';
+            const size_t before = all.find_last_not_of('\r');
+            expected.stored.append(
+                before == std::string_view::npos ? all.size() : all.size() - 1 - before, ' ');
             expected.bare_cr = true;
             expected.longest_line_bytes =
                 std::max(expected.longest_line_bytes, static_cast<uint32_t>(line_bytes));
@@ -143,6 +145,24 @@ TEST(BodyNormalizer, AgreesWithTheRulesOnEveryShortTextHoweverItIsCut) {
                 << testing::PrintToString(text) << " cut at " << cut;
         }
     });
+}
+
+// Else an empty line that ends so would be no end of the header, and the body's first lines fields.
+TEST(BodyNormalizer, SeveralReturnsBeforeALineFeedAreOneLineEnd) {
+    const auto stored = [](std::string_view text) {
+        data_model::Collector sink;
+        BodyNormalizer lines;
+        lines.consume(text, sink);
+        EXPECT_TRUE(lines.saw_bare_return());
+        lines.finish(sink);
+        return sink.bytes;
+    };
+    EXPECT_EQ(stored("Subject: x\r\r\n\r\r\nBcc: y\r\r\r\r\n"), "Subject: x\r\n\r\nBcc: y\r\n");
+    EXPECT_EQ(stored("a\r\rb\r\n"), "a  b\r\n");
+    const size_t many = 3 * BodyNormalizer::kReturnsWaitingMax;
+    EXPECT_EQ(stored(std::string(many, '\r') + "b\r\n"), std::string(many, ' ') + "b\r\n");
+    const std::string ended = stored(std::string(many, '\r') + "\n");
+    EXPECT_EQ(ended.find_first_not_of(' '), ended.size() - 2) << "blanks and one line end";
 }
 
 TEST(BodyNormalizer, LeavesDotsAloneAndEndsTheLastLine) {
