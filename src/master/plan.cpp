@@ -8,6 +8,8 @@
 
 #include "base/strings.h"
 
+#include "runtime/settings/near_name.h"
+
 #include "master/listeners.h"
 
 namespace posthaste {
@@ -46,6 +48,8 @@ class PlanMaker {
             all_overrides.insert(all_overrides.end(), service.overrides.begin(),
                                  service.overrides.end());
         reader.warn_of_unknown(all_overrides, diagnostics_);
+        find_transports();
+        warn_of_unknown_transports();
 
         auto settings = reader.read({}, diagnostics_);
         if (settings) plan_.settings = std::move(*settings);
@@ -57,6 +61,31 @@ class PlanMaker {
     }
 
  private:
+    void find_transports() {
+        for (const auto& entry : master_cf_.services) {
+            if (entry.type != ServiceType::unix_stream ||
+                role_of_program(entry.program) != Role::smtp)
+                continue;
+            if (!transports_.empty()) transports_ += ' ';
+            transports_ += entry.name;
+        }
+    }
+
+    // A parameter of a transport that is not there is a slip of the hand.
+    void warn_of_unknown_transports() {
+        auto known = split(transports_, " ");
+        for (const std::string_view name : {"local", "virtual", "error", "retry", "discard"})
+            known.push_back(name);
+        for (const MainCfEntry& entry : main_cf_.entries) {
+            const std::string_view transport = transport_of(entry.name);
+            if (transport.empty() || std::ranges::find(known, transport) != known.end()) continue;
+            const auto near = nearest_name(transport, known);
+            diagnostics_.warning(
+                entry.place, entry.name + ": master.cf has no transport " + std::string(transport) +
+                                 (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+        }
+    }
+
     void add(const MasterCfService& entry, const SettingsReader& reader) {
         const auto role = role_of_program(entry.program);
         PlannedService service;
@@ -74,9 +103,10 @@ class PlanMaker {
                 entry.program + " does not listen on the network; write unix for inet");
             return;
         }
-        if (shares_processes(service)) return;
+        if (shares_processes(service, reader)) return;
         service.entry.overrides.push_back({"service_name", entry.name, entry.place});
         service.entry.overrides.push_back({"process_name", entry.program, entry.place});
+        service.entry.overrides.push_back({"delivery_services", transports_, entry.place});
         auto settings = reader.read(service.entry.overrides, diagnostics_);
         if (!settings) return;
         service.settings = std::move(*settings);
@@ -94,7 +124,7 @@ class PlanMaker {
 
     // A further line of a program that does not listen ("relay unix … smtp") names a transport:
     // qmgr gives its mail to the same processes, with the transport's own parameters.
-    bool shares_processes(const PlannedService& service) {
+    bool shares_processes(const PlannedService& service, const SettingsReader& reader) {
         if (service.row->listens == Listens::own && service.row->many) return false;
         const auto first =
             std::find_if(plan_.services.begin(), plan_.services.end(),
@@ -106,13 +136,18 @@ class PlanMaker {
                                                         first->entry.place.text() + ")");
             return true;
         }
-        for (const auto& option : service.entry.overrides)
-            if (option.name != "syslog_name")
-                diagnostics_.warning(service.entry.place,
-                                     service.entry.name + " shares the processes of " +
-                                         first->entry.name + ", -o " + option.name +
-                                         " is ignored; set " + service.entry.name +
-                                         "_… parameters in main.cf");
+        const auto own = reader.read(service.entry.overrides, diagnostics_);
+        for (const auto& option : service.entry.overrides) {
+            const bool is_ours = row_for(option.name) != nullptr;
+            if (!own || !is_ours || option.name == "syslog_name" ||
+                own->text(option.name) == first->settings.text(option.name))
+                continue;
+            diagnostics_.error(service.entry.place,
+                               service.entry.name + " shares the processes of " +
+                                   first->entry.name + ", so that -o " + option.name +
+                                   " can not be its own yet; remove it, and set " +
+                                   service.entry.name + "_destination_… parameters in main.cf");
+        }
         return true;
     }
 
@@ -179,6 +214,7 @@ class PlanMaker {
     const SystemFacts& facts_;
     Diagnostics& diagnostics_;
     Plan plan_;
+    std::string transports_;  // of master.cf, with blanks between them
 };
 
 // Whether a setting that applies at restart is one of this service's: by the first word of its

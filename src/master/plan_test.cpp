@@ -87,13 +87,29 @@ TEST_F(PlanTest, InstancesCountOverAllServicesOfARole) {
 }
 
 TEST_F(PlanTest, ATransportOfTheSameProgramSharesItsProcesses) {
-    const auto got =
-        plan(std::string(kServices) + "slow unix - - y - - smtp -o smtp_helo_name=slow.example\n");
+    const std::string same =
+        "slow unix - - y - - smtp -o syslog_name=slow -o smtp_helo_timeout=300s\n";
+    const auto got = plan(std::string(kServices) + same);
     ASSERT_TRUE(got) << remarks_;
     EXPECT_EQ(got->find("smtp slow"), nullptr);
-    EXPECT_THAT(remarks_, HasSubstr("warning: master.cf:9: slow shares the processes of smtp, -o "
-                                    "smtp_helo_name is ignored"));
-    EXPECT_THAT(remarks_, Not(HasSubstr("relay shares")));
+    EXPECT_EQ(remarks_, "");
+    EXPECT_THAT(got->find("qmgr qmgr")->settings.text("delivery_services"), HasSubstr("slow"));
+    EXPECT_FALSE(
+        plan(std::string(kServices) + "slow unix - - y - - smtp -o smtp_helo_name=slow.example\n"));
+    EXPECT_THAT(remarks_,
+                HasSubstr("error: master.cf:9: slow shares the processes of smtp, so that "
+                          "-o smtp_helo_name can not be its own yet"));
+}
+
+TEST_F(PlanTest, AParameterOfATransportThatIsNotThereIsNamed) {
+    const std::string services = std::string(kServices) + "prova unix - - y - - smtp\n";
+    ASSERT_TRUE(plan(services, "provz_destination_rate_delay = 1s\n"));
+    EXPECT_THAT(remarks_, HasSubstr("provz_destination_rate_delay: master.cf has "
+                                    "no transport provz; did you mean prova?"));
+    ASSERT_TRUE(plan(services,
+                     "prova_destination_rate_delay = 1s\n"
+                     "error_destination_concurrency_limit = 1\n"));
+    EXPECT_EQ(remarks_, "");
 }
 
 TEST_F(PlanTest, NamesWhatCannotRun) {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
+
+#include "runtime/settings/near_name.h"
 
 namespace posthaste {
 
@@ -40,6 +43,15 @@ TransportConfig transport_config(const Settings& settings, std::string_view tran
     TransportConfig config;
     config.handler = handler_of_transport(transport);
     config.role = role_of_transport(transport);
+    const auto services = settings.list("delivery_services");
+    config.has_service =
+        config.role != Role::smtp || std::ranges::find(services, transport) != services.end();
+    if (!config.has_service) {
+        const std::vector<std::string_view> names(services.begin(), services.end());
+        const auto near = nearest_name(transport, names);
+        log.warning("master.cf has no transport " + std::string(transport) + ", its mail waits" +
+                    (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+    }
     FeedbackLimits& feedback = config.feedback;
     feedback.initial =
         number(settings.integer_for_transport(transport, "initial_destination_concurrency"));

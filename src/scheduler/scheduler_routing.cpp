@@ -154,7 +154,7 @@ Route Scheduler::route_of(const wire::ResolveReply& reply) {
         reply.transport, [&](std::string_view name) { return outside_.transport_config(name); });
     transports_[transport].rate_listener = this;
     const TransportConfig& config = transports_[transport].config;
-    if (config.role == Role::smtp && reply.hosts.empty()) {
+    if (config.has_service && config.role == Role::smtp && reply.hosts.empty()) {
         route.dsn = "4.4.3";
         route.text = "no server was found for " + std::string(reply.nexthop);
         return route;
@@ -217,7 +217,8 @@ void Scheduler::admit(uint32_t index, uint32_t destination_index, size_t first, 
         begin_probe(destination);
     }
     const TransportConfig& config = transports_[destination.transport].config;
-    const bool missing = config.role != Role::smtp && !agents_.any(config.role);
+    const bool missing =
+        !config.has_service || (config.role != Role::smtp && !agents_.any(config.role));
     if (missing || (config.waits_for_flush && !table_[message.node].due_now)) {
         const Verdict verdict{Outcome::deferred, missing ? "4.3.5" : "4.3.2",
                               missing ? "mail transport unavailable" : "deferred transport",

@@ -255,17 +255,19 @@ TEST(Scheduler, AnswersErrorRetryAndDiscardItself) {
     const MessageId waits = world.submit("a@x.example", {"retry@r.example"});
     world.submit("a@x.example", {"discard@d.example"});
     const MessageId none = world.submit("a@x.example", {"local@l.example"});
+    const MessageId unknown = world.submit("a@x.example", {"nosuch@n.example"});
     world.run_for(kSecondUs);
     EXPECT_EQ(world.starts_.size(), 0U);
     EXPECT_EQ(world.state_of(refused).queue, QueueName::hold);
     EXPECT_EQ(world.state_of(waits).queue, QueueName::deferred);
     EXPECT_EQ(world.state_of(none).queue, QueueName::deferred);
-    EXPECT_EQ(world.store_.size(), 3U);
+    EXPECT_EQ(world.state_of(unknown).queue, QueueName::deferred) << "it never leaves by SMTP";
+    EXPECT_EQ(world.store_.size(), 4U);
     EXPECT_EQ(world.count_log("to=<error@e.example>, relay=none"), 1U);
     EXPECT_EQ(world.count_log("dsn=5.7.1, status=bounced (go away)"), 1U);
     EXPECT_EQ(world.count_log("dsn=4.0.0, status=deferred (some text)"), 1U);
     EXPECT_EQ(world.count_log("dsn=2.0.0, status=sent (some text)"), 1U);
-    EXPECT_EQ(world.count_log("dsn=4.3.5, status=deferred (mail transport unavailable)"), 1U);
+    EXPECT_EQ(world.count_log("dsn=4.3.5, status=deferred (mail transport unavailable)"), 2U);
 }
 
 TEST(Scheduler, LeavesTheMailOfADeferredTransportForTheOperator) {

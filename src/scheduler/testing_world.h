@@ -218,6 +218,7 @@ class TestingWorld : public Outside {
         TransportConfig config = transport_;
         config.handler = handler_of_transport(name);
         config.role = role_of_transport(name);
+        config.has_service = name != "nosuch";
         return config;
     }
 

@@ -25,6 +25,7 @@ enum class Handler : uint8_t {
 struct TransportConfig {
     Handler handler = Handler::agent;
     Role role = Role::smtp;
+    bool has_service = true;  // in master.cf; else its mail waits
     FeedbackLimits feedback;
     uint32_t recipient_limit = 50;        // of one job; never 0
     int64_t destination_interval_us = 0;  // between two jobs for one destination; 0: no rate
@@ -32,8 +33,7 @@ struct TransportConfig {
     bool waits_for_flush = false;         // defer_transports
 };
 
-// By name alone: master.cf is not known here. A name of the administrator's own is taken for a
-// clone of smtp.
+// By name alone. A name of the administrator's own is a clone of smtp, if master.cf has it.
 Handler handler_of_transport(std::string_view name) noexcept;
 Role role_of_transport(std::string_view name) noexcept;
 

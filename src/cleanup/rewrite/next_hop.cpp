@@ -92,7 +92,7 @@ std::optional<NextHop> parse_next_hop(std::string_view text, uint16_t port_defau
     }
     out.address = parse_literal(host);
     if (out.address) {
-        if (out.look_up_mx) return std::nullopt;
+        out.look_up_mx = false;
         out.host = out.address->text();
         return out;
     }

@@ -23,6 +23,8 @@ TEST(NextHop, InBracketsIsTheHostItself) {
     EXPECT_EQ(shown("[mail.example.com]"), "host mail.example.com 25");
     EXPECT_EQ(shown("[mail.example.com]:2525"), "host mail.example.com 2525");
     EXPECT_EQ(shown("[192.0.2.1]:24"), "host 192.0.2.1 address 24");
+    EXPECT_EQ(shown("192.0.2.1:24"), "host 192.0.2.1 address 24");
+    EXPECT_EQ(shown("192.0.2.1"), "host 192.0.2.1 address 25");
     EXPECT_EQ(shown("[2001:db8::1]"), "host 2001:db8::1 address 25");
     EXPECT_EQ(shown("[IPv6:2001:db8::1]:25"), "host 2001:db8::1 address 25");
 }
@@ -51,7 +53,6 @@ TEST(NextHop, IsNotAnything) {
                                         ".a",
                                         "a..b",
                                         "a..",
-                                        "192.0.2.1",
                                         "192.0.2.1.",
                                         "[192.0.2.1.]",
                                         "１９２.0.2.1",

@@ -169,7 +169,7 @@ void RewriteService::on_resolve(AnswerQueue& from, std::string_view body) {
         nowhere.per_domain = false;
         return answer(from, request.cookie, nowhere, failure, kTableFailureTtl_s);
     }
-    if (!request.with_hosts || !needs_hosts(routed->transport)) {
+    if (!request.with_hosts || !routing_.needs_hosts(routed->transport)) {
         return answer_without_hosts(from, request.cookie, *routed);
     }
     const std::string key = cache_key(*routed);

@@ -15,10 +15,8 @@ bool is_text_transport(std::string_view transport) noexcept {
 
 }  // namespace
 
-bool needs_hosts(std::string_view transport) noexcept {
-    static constexpr std::string_view kNone[] = {"local",   "virtual", "pipe",  "error", "retry",
-                                                 "discard", "bounce",  "defer", "trace"};
-    return std::find(std::begin(kNone), std::end(kNone), transport) == std::end(kNone);
+bool Routing::needs_hosts(std::string_view transport) const noexcept {
+    return std::find(services_.begin(), services_.end(), transport) != services_.end();
 }
 
 Routing::Target Routing::split_target(std::string_view text) {
@@ -53,6 +51,8 @@ bool Routing::open(const Settings& settings, std::vector<IpAddress> own_addresse
     out.local_ = split_target(settings.text("local_transport"));
     out.relay_ = split_target(settings.text("relay_transport"));
     out.other_ = split_target(settings.text("default_transport"));
+    for (const std::string_view service : settings.list("delivery_services"))
+        out.services_.emplace_back(service);
     out.relayhost_ = std::string(trimmed(settings.text("relayhost")));
     out.myhostname_ = settings.text("myhostname");
     out.own_addresses_ = std::move(own_addresses);
@@ -74,6 +74,16 @@ Result<wire::AddressClass> Routing::class_of(std::string_view domain) const {
     if (local) return wire::AddressClass::local;
     ASSIGN_OR_RETURN(const bool relayed, relay_domains_.matches(domain));
     return relayed ? wire::AddressClass::relay : wire::AddressClass::other;
+}
+
+// An address without brackets is no domain (RFC 5321 4.1.3), though it may be a next hop of ours.
+void Routing::send_to_domain(Route& route, const std::string& domain) {
+    if (IpAddress::parse(domain)) {
+        route.transport = "error";
+        route.next_hop = "5.1.3 Bad recipient address syntax";
+    } else {
+        route.next_hop = domain;
+    }
 }
 
 Result<Route> Routing::route(std::string_view recipient) const {
@@ -99,7 +109,11 @@ Result<Route> Routing::route(std::string_view recipient) const {
         out.transport = mapped.transport;
         out.next_hop = mapped.next_hop;
         if (out.next_hop.empty()) {
-            out.next_hop = is_text_transport(out.transport) ? "Address is undeliverable" : domain;
+            if (is_text_transport(out.transport)) {
+                out.next_hop = "Address is undeliverable";
+            } else {
+                send_to_domain(out, domain);
+            }
         }
         return out;
     }
@@ -114,7 +128,7 @@ Result<Route> Routing::route(std::string_view recipient) const {
         out.next_hop = relayhost_;
         out.by_relayhost = true;
     } else {
-        out.next_hop = domain;
+        send_to_domain(out, domain);
     }
     return out;
 }

@@ -43,6 +43,10 @@ class Routing {
     // False leaves it as it was, and the report says why.
     bool open(const Settings& settings, std::vector<IpAddress> own_addresses, OpenReport& report);
 
+    // Mail of this transport is sent to hosts: master.cf has a service for it. Other mail ends here,
+    // or waits.
+    bool needs_hosts(std::string_view transport) const noexcept;
+
     // `recipient` as cleanup completed it; one without a domain is local. An Error: a table can not
     // say now.
     Result<Route> route(std::string_view recipient) const;
@@ -54,6 +58,7 @@ class Routing {
     };
 
     static Target split_target(std::string_view text);
+    static void send_to_domain(Route& route, const std::string& domain);
     Result<wire::AddressClass> class_of(std::string_view domain) const;
 
     MatchList local_domains_;
@@ -62,12 +67,10 @@ class Routing {
     Target local_;
     Target relay_;
     Target other_;
+    std::vector<std::string> services_;
     std::string relayhost_;
     std::string myhostname_;
     std::vector<IpAddress> own_addresses_;
 };
-
-// Mail of this transport is sent to hosts: everything but what ends on this machine.
-bool needs_hosts(std::string_view transport) noexcept;
 
 }  // namespace posthaste::rewrite

@@ -100,13 +100,25 @@ TEST(Routing, AnErrorNamesTheSettingAndLeavesTheOldOne) {
     EXPECT_EQ(routed(routing, "joe@here.example"), "local local:mx.example");
 }
 
-TEST(NeedsHosts, IsTrueForWhateverIsNotKnownToEndHere) {
-    EXPECT_TRUE(needs_hosts("smtp"));
-    EXPECT_TRUE(needs_hosts("relay"));
-    EXPECT_TRUE(needs_hosts("slow"));
-    EXPECT_FALSE(needs_hosts("local"));
-    EXPECT_FALSE(needs_hosts("error"));
-    EXPECT_FALSE(needs_hosts("discard"));
+TEST(NeedsHosts, IsTrueForTheServicesOfMasterCf) {
+    Routing routing;
+    OpenReport report;
+    ASSERT_TRUE(
+        routing.open(Settings::initial("delivery_services = smtp relay slow\n"), {}, report));
+    for (const char* const known : {"smtp", "relay", "slow"})
+        EXPECT_TRUE(routing.needs_hosts(known)) << known;
+    for (const char* const other : {"local", "error", "discard", "nosuch", "[127.0.0.1]"})
+        EXPECT_FALSE(routing.needs_hosts(other)) << other;
+}
+
+TEST(Routing, AnAddressWithoutBracketsIsANextHopButNoDomain) {
+    Routing routing;
+    OpenReport report;
+    ASSERT_TRUE(routing.open(Settings::initial("transport_maps = inline:{ b.example=smtp: }\n"), {},
+                             report));
+    EXPECT_EQ(routed(routing, "joe@192.0.2.1"), "other error:5.1.3 Bad recipient address syntax");
+    ASSERT_TRUE(routing.open(Settings::initial("relayhost = 192.0.2.7:14000\n"), {}, report));
+    EXPECT_EQ(routed(routing, "joe@a.example"), "other smtp:192.0.2.7:14000 relayhost");
 }
 
 }  // namespace

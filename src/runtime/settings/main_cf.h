@@ -10,6 +10,7 @@
 // out. What the machine itself has to say (host name, networks) comes in as SystemFacts.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -54,6 +55,8 @@ struct SystemFacts {
     std::string hostname;
     std::string networks_host, networks_subnet, networks_class;  // mynetworks by mynetworks_style
     std::string config_directory, daemon_directory, command_directory;
+    // The first line of a file that a parameter names, without its end; nothing: it can not be read.
+    std::function<std::optional<std::string>(const std::string& path)> first_line;
 };
 
 class SettingsReader {
@@ -87,5 +90,7 @@ class SettingsReader {
 // The row that governs a name: its own, or for "slow_destination_rate_delay" that of
 // "default_destination_rate_delay".
 const ParameterRow* row_for(std::string_view name) noexcept;
+// "slow" of "slow_destination_rate_delay"; empty for a parameter that is no transport's own.
+std::string_view transport_of(std::string_view parameter) noexcept;
 
 }  // namespace posthaste

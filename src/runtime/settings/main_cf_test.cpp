@@ -105,6 +105,63 @@ TEST(MainCf, AParameterThatOnlyPostfixHasIsNotCalledMistyped) {
             "main.cf:1: smtpd_tls_cert_file is a parameter of Postfix that has no effect here"));
 }
 
+// Mail would go out in clear, unfiltered, or elsewhere, with nobody told but the log.
+TEST(MainCf, AValueThatForbidsWhatWouldBeDoneStopsTheStart) {
+    const auto error_of = [](const std::string& text) {
+        const auto got = read(text);
+        return got.remarks.find("error: ") == std::string::npos ? std::string() : got.remarks;
+    };
+    EXPECT_THAT(
+        error_of("smtp_tls_security_level = encrypt\n"),
+        HasSubstr("main.cf:1: smtp_tls_security_level = encrypt: Posthaste does not do this "
+                  "yet, and mail would go out without TLS; to go on without it, set it to "
+                  "may"));
+    EXPECT_THAT(error_of("smtpd_milters = inet:127.0.0.1:1\n"), HasSubstr("remove the line"));
+    for (const char* const text :
+         {"content_filter = smtp:[127.0.0.1]:10025\n", "header_checks = regexp:/etc/x\n",
+          "always_bcc = a@b.test\n", "soft_bounce = yes\n", "smtpd_tls_security_level = encrypt\n",
+          "relay_recipient_maps = texthash:/x\n"}) {
+        EXPECT_NE(error_of(text), "") << text;
+    }
+    for (const char* const text :
+         {"smtp_tls_security_level = may\n", "smtpd_tls_security_level =\n", "smtpd_milters =\n",
+          "soft_bounce = no\n", "virtual_alias_maps = $virtual_maps\n",
+          "soft_bounce = yes\nsoft_bounce = no\n"}) {
+        EXPECT_EQ(error_of(text), "") << text;
+    }
+}
+
+TEST(MainCf, ANextHopThatIsNoneIsNamedWithItsRemedy) {
+    const auto remarks = [](const std::string& value) {
+        return read("relayhost = " + value + "\n").remarks;
+    };
+    EXPECT_THAT(remarks("[127.0.0.1]:14000  # our smarthost"),
+                HasSubstr("a comment is a line of its own"));
+    EXPECT_THAT(remarks("[10.0.0.1:25"), HasSubstr("\"[10.0.0.1:25\" lacks its \"]\""));
+    EXPECT_THAT(remarks("[10.0.0.1]:99999"), HasSubstr("the port is 1 to 65535"));
+    EXPECT_THAT(remarks("[10.0.0.1]25"), HasSubstr("write [host] or [host]:port"));
+    EXPECT_THAT(remarks(":25"), HasSubstr("names no host"));
+    for (const char* const good :
+         {"", "mx.example.com", "[mx.example.com]:submission", "127.0.0.1:14000",
+          "a.example, [b.example]:587 [2001:db8::1]:25"})
+        EXPECT_EQ(remarks(good), "") << good;
+    EXPECT_THAT(read("minimal_backoff_time = 1h\nmaximal_backoff_time = 10m\n").remarks,
+                HasSubstr("error: main.cf:2: maximal_backoff_time = 10m is less than"));
+}
+
+TEST(MainCf, MyoriginMayBeTheFirstLineOfAFile) {
+    SystemFacts facts;
+    facts.first_line = [](const std::string& path) {
+        return path == "/etc/mailname" ? std::optional<std::string>(" host.example.org\r")
+                                       : std::nullopt;
+    };
+    EXPECT_EQ(read("myorigin = /etc/mailname\n", {}, facts).settings->text("myorigin"),
+              "host.example.org");
+    const auto gone = read("myorigin = /etc/gone\n", {}, facts);
+    EXPECT_FALSE(gone.settings);
+    EXPECT_THAT(gone.remarks, HasSubstr("the file /etc/gone can not be read"));
+}
+
 TEST(MainCf, AServicesOwnOptionsHoldOverTheFile) {
     const auto got = read("smtpd_banner = hello\nrelayhost = $smtpd_banner\n",
                           {{"smtpd_banner", "goodbye", {"master.cf", 4}}});

@@ -72,6 +72,8 @@ std::span<const ParameterRow> general() {
          "Set to yes under overload by -o, for use as ${stress?{10}:{300}}."},
         {"service_name", text, "", 0, 0, live, "master.cf's first column; set by master."},
         {"process_name", text, "", 0, 0, live, "The program's name; set by master."},
+        {"delivery_services", text, "smtp relay", 0, 0, live,
+         "The transports that master.cf has; set by master. Mail for another one waits."},
     };
     return kRows;
 }

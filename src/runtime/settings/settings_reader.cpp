@@ -5,6 +5,8 @@
 #include "base/strings.h"
 
 #include "runtime/settings/main_cf.h"
+#include "runtime/settings/near_name.h"
+#include "runtime/settings/not_done_yet.h"
 #include "runtime/settings/postfix_names.h"
 #include "runtime/settings/value.h"
 #include "runtime/settings/value_checks.h"
@@ -32,31 +34,10 @@ const MainCfEntry* last_of(std::span<const MainCfEntry> entries, std::string_vie
     return found;
 }
 
-// Edits between two names, as far as it matters: 3 means "other word".
-unsigned distance(std::string_view a, std::string_view b) {
-    if (a.size() > b.size() + 2 || b.size() > a.size() + 2) return 3;
-    std::vector<unsigned> row(b.size() + 1);
-    for (unsigned j = 0; j < row.size(); ++j) row[j] = j;
-    for (size_t i = 0; i < a.size(); ++i) {
-        unsigned diagonal = row[0]++;
-        for (size_t j = 0; j < b.size(); ++j) {
-            const unsigned changed = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
-        }
-    }
-    return row.back();
-}
-
 std::string_view nearest_parameter(std::string_view name) {
-    std::string_view best;
-    unsigned best_distance = 3;
-    for (const ParameterRow& row : parameter_table()) {
-        const unsigned edits = distance(name, row.name);
-        if (edits < best_distance) best = row.name;
-        best_distance = std::min(best_distance, edits);
-    }
-    return best;
+    std::vector<std::string_view> names;
+    for (const ParameterRow& row : parameter_table()) names.push_back(row.name);
+    return nearest_name(name, names);
 }
 
 // "smtp" and its like in place of a port's number: services live without /etc/services.
@@ -73,6 +54,16 @@ std::string port_number(std::string value) {
 }
 
 }  // namespace
+
+std::string_view transport_of(std::string_view parameter) noexcept {
+    if (find_parameter(parameter)) return {};
+    for (const ParameterRow& row : parameter_table()) {
+        const auto suffix = transport_suffix(row);
+        if (!suffix.empty() && parameter.ends_with(suffix) && row_for(parameter) == &row)
+            return parameter.substr(0, parameter.size() - suffix.size() - 1);
+    }
+    return {};
+}
 
 const ParameterRow* row_for(std::string_view name) noexcept {
     if (const auto* row = find_parameter(name)) return row;
@@ -143,6 +134,15 @@ Expansion SettingsReader::expanded(std::string_view name,
     if (!value) return {};
     Expansion out = expand(*value, [&](std::string_view other) { return raw(other, overrides); });
     if (name == "smtp_tcp_port") out.text = port_number(std::move(out.text));
+    if (name == "myorigin" && out.text.starts_with('/') && out.fault.empty()) {
+        // As in Debian's Postfix: the first line of a file, /etc/mailname as a rule.
+        const auto line = facts_.first_line ? facts_.first_line(out.text) : std::nullopt;
+        if (line && !trimmed(*line).empty()) {
+            out.text = trimmed(*line);
+        } else {
+            out.fault = "the file " + out.text + " can not be read, or its first line is empty";
+        }
+    }
     return out;
 }
 
@@ -173,6 +173,11 @@ std::optional<Settings> SettingsReader::read(std::span<const MainCfEntry> overri
         out.values_.emplace(name, std::move(value.text));
     }
     if (!good) return std::nullopt;
+    if (auto fault = fault_in_backoff(out)) {
+        const auto* const entry = main_cf_.find("maximal_backoff_time");
+        diagnostics.error(entry ? entry->place : Place{main_cf_.path, 0}, *fault);
+        return std::nullopt;
+    }
     if (auto fault = fault_in_relaying(out)) {
         const auto* entry = last_of(overrides, "smtpd_relay_restrictions");
         if (!entry) entry = main_cf_.find("smtpd_relay_restrictions");
@@ -188,8 +193,14 @@ void SettingsReader::warn_of_unknown(std::span<const MainCfEntry> overrides,
     const auto mention = [&](std::string_view name) { mentioned.emplace(name); };
     for (const MainCfEntry& entry : main_cf_.entries) for_each_name(entry.value, mention);
     for (const MainCfEntry& entry : overrides) for_each_name(entry.value, mention);
-    const auto warn = [&](const MainCfEntry& entry) {
-        if (row_for(entry.name) || mentioned.contains(entry.name)) return;
+    // `holds`: no later line says something else.
+    const auto warn = [&](const MainCfEntry& entry, bool holds) {
+        if (row_for(entry.name)) return;
+        if (const auto fault = fault_in_ignoring(entry.name, entry.value); fault && holds) {
+            return diagnostics.error(
+                entry.place, entry.name + " = " + printable(entry.value, 80) + ": " + *fault);
+        }
+        if (mentioned.contains(entry.name)) return;
         if (is_postfix_only(entry.name))
             return diagnostics.warning(
                 entry.place, entry.name + " is a parameter of Postfix that has no effect here yet");
@@ -199,8 +210,9 @@ void SettingsReader::warn_of_unknown(std::span<const MainCfEntry> overrides,
                                 (near.empty() ? "; `postconf -d` lists those that exist"
                                               : "; did you mean " + std::string(near) + "?"));
     };
-    for (const MainCfEntry& entry : main_cf_.entries) warn(entry);
-    for (const MainCfEntry& entry : overrides) warn(entry);
+    for (const MainCfEntry& entry : main_cf_.entries)
+        warn(entry, main_cf_.find(entry.name) == &entry);
+    for (const MainCfEntry& entry : overrides) warn(entry, true);
 }
 
 }  // namespace posthaste

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <fstream>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -73,10 +74,22 @@ void append_once(std::string& list, const std::string& element) {
     list += (list.empty() ? "" : " ") + element;
 }
 
+constexpr size_t kFirstLineBytesMax = 1024;
+
+std::optional<std::string> first_line(const std::string& path) {
+    std::ifstream file(path);
+    std::string line(kFirstLineBytesMax, '\0');
+    file.read(line.data(), static_cast<std::streamsize>(line.size()));
+    if (file.bad() || file.gcount() <= 0) return std::nullopt;
+    line.resize(static_cast<size_t>(file.gcount()));
+    return line.substr(0, line.find('\n'));
+}
+
 }  // namespace
 
 SystemFacts read_system_facts() {
     SystemFacts facts;
+    facts.first_line = first_line;
     char name[256] = {};
     if (::gethostname(name, sizeof name - 1) == 0) facts.hostname = name;
     for (const InterfaceAddress& address : interface_addresses()) {

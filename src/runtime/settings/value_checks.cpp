@@ -66,6 +66,37 @@ std::optional<std::string> fault_in_directory(std::string_view value) {
     return "not an absolute path; begin it with \"/\"";
 }
 
+std::optional<std::string> fault_in_next_hop(std::string_view hop) {
+    const std::string shown = "\"" + std::string(hop) + "\"";
+    if (hop.starts_with('#')) {
+        return "a comment is a line of its own that begins with \"#\"; " + shown +
+               " would be a host";
+    }
+    size_t end = hop.find(':');
+    if (hop.starts_with('[')) {
+        const size_t close = hop.find(']');
+        if (close == std::string_view::npos) return shown + " lacks its \"]\"";
+        end = close + 1 == hop.size() ? std::string_view::npos : close + 1;
+        if (end != std::string_view::npos && hop[end] != ':')
+            return shown + " is no next hop; write [host] or [host]:port";
+    }
+    const auto host = hop.substr(0, end);
+    if (host.empty() || host == "[]") return shown + " names no host";
+    if (end == std::string_view::npos) return std::nullopt;
+    const auto port = hop.substr(end + 1);
+    const bool is_name = !port.empty() && std::all_of(port.begin(), port.end(), [](char c) {
+        return is_alpha(c) || c == '-';
+    });
+    if (is_name || parse_number(port, 65535).value_or(0) > 0) return std::nullopt;
+    return shown + ": the port is 1 to 65535";
+}
+
+std::optional<std::string> fault_in_next_hops(std::string_view value) {
+    for (const auto hop : split(value, kSeparators))
+        if (auto fault = fault_in_next_hop(hop)) return fault;
+    return std::nullopt;
+}
+
 // "1", "0.5", "1/concurrency"
 std::optional<std::string> fault_in_feedback(std::string_view value) {
     const size_t slash = value.find('/');
@@ -88,10 +119,18 @@ std::optional<std::string> fault_in_meaning(std::string_view name, std::string_v
     if (name == "dns_servers") return fault_in_name_servers(value);
     if (name == "myhostname" || name == "smtp_helo_name") return fault_in_host_name(value);
     if (name == "queue_directory") return fault_in_directory(value);
+    if (name == "relayhost" || name == "smtp_fallback_relay") return fault_in_next_hops(value);
     if (name.ends_with("_concurrency_positive_feedback") ||
         name.ends_with("_concurrency_negative_feedback"))
         return fault_in_feedback(value);
     return std::nullopt;
+}
+
+std::optional<std::string> fault_in_backoff(const Settings& settings) {
+    if (settings.time_us("minimal_backoff_time") <= settings.time_us("maximal_backoff_time"))
+        return std::nullopt;
+    return "maximal_backoff_time = " + settings.text("maximal_backoff_time") +
+           " is less than minimal_backoff_time = " + settings.text("minimal_backoff_time");
 }
 
 std::optional<std::string> fault_in_relaying(const Settings& settings) {

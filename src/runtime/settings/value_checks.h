@@ -17,5 +17,7 @@ std::optional<std::string> fault_in_meaning(std::string_view name, std::string_v
 // An open relay is refused before it opens: one of the two lists asked at RCPT TO must deny
 // relaying.
 std::optional<std::string> fault_in_relaying(const Settings& settings);
+// Pauses that would shrink as they grow.
+std::optional<std::string> fault_in_backoff(const Settings& settings);
 
 }  // namespace posthaste
