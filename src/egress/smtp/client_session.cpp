@@ -420,7 +420,8 @@ DeliveryStatus ClientSession::said(const SmtpReply& reply, Step step) const {
     } else {
         status.dsn = reply.is_permanent() ? "5.0.0" : "4.0.0";
     }
-    status.text = "host " + peer_ + " said: " + std::to_string(reply.code) + " " + reply.text;
+    status.text = "host " + peer_ + " said: " + std::to_string(reply.code);
+    if (!reply.text.empty()) status.text += " " + reply.text;
     if (const char* command = command_of(step)) {
         status.text += " (in reply to ";
         status.text += command;

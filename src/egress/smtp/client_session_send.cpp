@@ -138,7 +138,10 @@ void ClientSession::send_rcpt(Transaction& transaction, uint8_t index) {
         add(kNotifyDelay, "DELAY");
     }
     const size_t semicolon = recipient.original_recipient.find(';');
-    if (dsn_ && semicolon != std::string_view::npos) {
+    if (dsn_ && recipient.original_recipient.empty()) {
+        out_ += " ORCPT=rfc822;";  // as Postfix: the address is the one that it was first sent to
+        out_ += to_xtext(recipient.address);
+    } else if (dsn_ && semicolon != std::string_view::npos) {
         out_ += " ORCPT=";
         out_ += recipient.original_recipient.substr(0, semicolon + 1);
         out_ += to_xtext(recipient.original_recipient.substr(semicolon + 1));

@@ -190,7 +190,7 @@ void Lane::log_settled(Job& job, bool will_retry) {
             recipient.settled = false;
             continue;
         }
-        format_delivery_line(job, i, talked ? std::string_view(link_->relay()) : "none",
+        format_delivery_line(job, i, talked ? std::string_view(link_->relay()) : refused_by_,
                              talked ? job.conn_use : 0, times, line_);
         log_.info(line_);
         recipient.logged = true;
@@ -219,6 +219,7 @@ void Lane::on_job_returned(Job& job) {
 
 void Lane::on_link_dead(const DeliveryStatus& refusal, bool was_ready) {
     const std::string connect_failure = link_->connect_failure();
+    refused_by_ = connect_failure.empty() ? link_->relay() : "none";
     link_ = nullptr;
     if (was_ready) return turn_to_front();
     if (waiting_.empty()) return turn_to_front();
@@ -246,6 +247,7 @@ void Lane::give_up(const DeliveryStatus& why) {
         }
         first = false;
     }
+    refused_by_ = "none";
     end(hop_failed, why);
 }
 

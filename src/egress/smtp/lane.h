@@ -107,8 +107,9 @@ class Lane final : private Link::User {
     std::vector<std::unique_ptr<Job>> in_session_;
     size_t returned_ = 0;  // jobs at the front of waiting_ that this link's death gave back
     Link* link_ = nullptr;
-    uint32_t host_ = 0;          // the one the link talks to
-    uint32_t session_from_ = 0;  // where the search for it began
+    std::string refused_by_ = "none";  // for the log: the server whose greeting ended the search
+    uint32_t host_ = 0;                // the one the link talks to
+    uint32_t session_from_ = 0;        // where the search for it began
     bool closing_ = false;
     bool draining_ = false;
     bool over_ = false;
