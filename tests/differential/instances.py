@@ -1,0 +1,163 @@
+"""The two relays, each with a configuration of its own, in a network namespace of the test's: port 25 and the machine's mail
+server are out of reach. Both get the same settings, the same tables and the same server behind them."""
+
+import json
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+BUILD = os.path.abspath(os.environ.get("POSTHASTE_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release")))
+COMMON = {
+    "myhostname": "relay.test", "mydestination": "", "mynetworks": "127.0.0.0/8", "inet_interfaces": "127.0.0.1",
+    "inet_protocols": "ipv4", "smtpd_banner": "$myhostname ESMTP", "smtpd_client_connection_count_limit": "0",
+    "relay_domains": "", "recipient_delimiter": "", "mail_name": "Postfix", "smtpd_discard_ehlo_keywords": "etrn",
+}
+POSTFIX_ONLY = {
+    "compatibility_level": "3.6", "maillog_file_prefixes": "/var", "smtp_tls_security_level": "none",
+    "smtpd_tls_security_level": "none", "alias_maps": "", "alias_database": "", "local_recipient_maps": "",
+    "smtp_connection_cache_on_demand": "no", "enable_long_queue_ids": "yes", "queue_run_delay": "300s", "in_flow_delay": "0",
+    "smtpd_forbid_bare_newline": "normalize", "smtpd_peername_lookup": "yes", "max_use": "1000",
+}
+POSTFIX_MASTER = """cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+relay unix - - n - - smtp
+showq unix n - n - - showq
+error unix - - n - - error
+retry unix - - n - - error
+discard unix - - n - - discard
+local unix - n n - - local
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+def wait_until(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise RuntimeError(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.01)
+    return value
+
+
+class Instance:
+    """What both have: a directory, a log that is read from where the last scenario ended, a queue listing."""
+
+    def __init__(self, settings, master):
+        self.directory = tempfile.mkdtemp(prefix=f"differential-{self.name}-", dir="/var/tmp")
+        os.chmod(self.directory, 0o755)
+        self.log_path = os.path.join(self.directory, "mail.log")
+        self.log_read = 0
+        self.settings, self.master = settings, master
+
+    def log(self):
+        """Lines since mark(), without their dates."""
+        if not os.path.exists(self.log_path):
+            return []
+        with open(self.log_path, encoding="utf-8", errors="surrogateescape") as f:
+            f.seek(self.log_read)
+            return [line.rstrip("\n") for line in f]
+
+    def mark(self):
+        self.log_read = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+
+    def queue(self):
+        out = subprocess.run([*self.postqueue, "-j"], capture_output=True, text=True, timeout=60, check=False).stdout
+        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+    def run(self, command):
+        """A command line with this relay's programs and configuration."""
+        program, *arguments = command.split()
+        done = subprocess.run([self.program(program), "-c", self.config, *arguments], capture_output=True, text=True, timeout=60,
+                              check=False)
+        return f"exit {done.returncode}\n{done.stdout}{done.stderr}".replace(self.program(program), program)
+
+
+class Postfix(Instance):
+    name = "postfix"
+    port = 2501
+
+    def __init__(self, settings, master):
+        super().__init__(settings, master)
+        for part in ("etc", "spool", "data"):
+            os.mkdir(os.path.join(self.directory, part))
+        owner = pwd.getpwnam("postfix")
+        os.chown(os.path.join(self.directory, "data"), owner.pw_uid, owner.pw_gid)
+        self.config = os.path.join(self.directory, "etc")
+        self.postqueue = ["/usr/sbin/postqueue", "-c", self.config]
+        values = {**COMMON, **POSTFIX_ONLY, "queue_directory": f"{self.directory}/spool", "data_directory": f"{self.directory}/data",
+                  "maillog_file": self.log_path, **settings}
+        with open(os.path.join(self.config, "main.cf"), "w", encoding="utf-8") as f:
+            f.writelines(f"{name} = {value}\n" for name, value in values.items())
+        with open(os.path.join(self.config, "master.cf"), "w", encoding="utf-8") as f:
+            f.write(f"127.0.0.1:{self.port} inet n - n - - smtpd\n{POSTFIX_MASTER}" + "".join(f"{line}\n" for line in master))
+
+    @staticmethod
+    def program(name):
+        return shutil.which(name, path="/usr/sbin:/usr/bin")
+
+    def start(self):
+        done = subprocess.run(["/usr/sbin/postfix", "-c", self.config, "start"], capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode:
+            raise RuntimeError(f"postfix does not start: {done.stdout}{done.stderr}\n" + "\n".join(self.log()[-10:]))
+
+    def remove(self):
+        subprocess.run(["/usr/sbin/postfix", "-c", self.config, "abort"], capture_output=True, timeout=60, check=False)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Posthaste(Instance):
+    name = "posthaste"
+    port = 2502
+
+    def __init__(self, settings, master):
+        super().__init__(settings, master)
+        self.config = self.directory
+        self.postqueue = [os.path.join(BUILD, "sbin/postqueue"), "-c", self.config]
+        subprocess.run([os.path.join(BUILD, "sbin/posthaste"), "-c", self.config, "init", "--mode", "relay", "--listen",
+                        f"127.0.0.1:{self.port}"], check=True, capture_output=True, timeout=60)
+        queue = self.run("postconf -h queue_directory").splitlines()[1]
+        values = {**COMMON, "queue_directory": queue, "maillog_file": self.log_path, "worker_processes": "1",
+                  "smtp_connection_reuse_count_limit": "1", **settings}
+        if settings.get("dns"):
+            values["dns_servers"] = settings["dns"]
+        with open(os.path.join(self.config, "main.cf"), "w", encoding="utf-8") as f:
+            f.writelines(f"{name} = {value}\n" for name, value in values.items())
+        with open(os.path.join(self.config, "master.cf"), "a", encoding="utf-8") as f:
+            f.writelines(f"{line}\n" for line in master)
+
+    @staticmethod
+    def program(name):
+        for folder in ("sbin", "bin"):
+            path = os.path.join(BUILD, folder, name)
+            if os.path.exists(path):
+                return path
+        raise RuntimeError(f"{BUILD} has no {name}")
+
+    def start(self):
+        done = subprocess.run([self.program("posthaste"), "-c", self.config, "start"], capture_output=True, text=True, timeout=60,
+                              check=False)
+        if done.returncode:
+            raise RuntimeError(f"posthaste does not start: {done.stdout}{done.stderr}")
+
+    def remove(self):
+        subprocess.run([self.program("posthaste"), "-c", self.config, "abort"], capture_output=True, timeout=60, check=False)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+_QUEUED = re.compile(rb"queued as (\w+)")
+
+
+def queue_ids(replies):
+    return [match.decode() for reply in replies for match in _QUEUED.findall(reply)]
