@@ -193,7 +193,7 @@ std::string_view local_part_of(std::string_view address) noexcept {
 
 bool is_valid_hostname(std::string_view name) noexcept {
     const auto is_numeric = [](char c) { return is_digit(c) || c == '.'; };
-    return has_domain_labels(name, false, false) &&
+    return has_domain_labels(name, true, false) &&
            !std::all_of(name.begin(), name.end(), is_numeric);
 }
 

@@ -135,7 +135,8 @@ bool decode_original_recipient(std::string_view value, std::string& out) {
         if (!is_alnum(c) && c != '-') return false;
     }
     const auto address = from_xtext(value.substr(semicolon + 1));
-    if (!address || address->empty() || has_control(*address)) return false;
+    // The address may be empty: what the grammar of RFC 3461 4.2 allows is taken.
+    if (!address || has_control(*address)) return false;
     out.assign(type).append(";").append(*address);
     return out.size() <= kOrcptBytesMax;
 }

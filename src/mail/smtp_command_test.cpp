@@ -136,11 +136,12 @@ TEST(RcptCommand, AnswersFaultsAsPostfixDoes) {
     EXPECT_EQ(rcpt("TO:<a@b> NOTIFY=DELAY NOTIFY=DELAY"),
               "501 5.5.4 Error: Bad NOTIFY parameter syntax");
     for (const char* original :
-         {"", "a@b", ";a@b", "rfc822;", "rfc 822;a", "rfc822;a+0Db", "rfc822;a+", "r\"f;a"}) {
+         {"", "a@b", ";a@b", "rfc 822;a", "rfc822;a+0Db", "rfc822;a+", "r\"f;a"}) {
         EXPECT_EQ(rcpt(std::string("TO:<a@b> ORCPT=") + original).substr(0, 3), "501") << original;
     }
     EXPECT_EQ(rcpt("TO:<a@b> ORCPT=rfc822;a ORCPT=rfc822;a"),
               "501 5.5.4 Error: Bad ORCPT parameter syntax");
+    EXPECT_EQ(rcpt("TO:<a@b> ORCPT=rfc822;").substr(0, 2), "ok");
     EXPECT_EQ(rcpt("TO:<a@b> ORCPT=rfc822;" + std::string(kOrcptBytesMax, 'x')),
               "501 5.5.4 Error: Bad ORCPT parameter syntax");
 }

@@ -59,7 +59,10 @@ Session::Done Session::on_quit(std::string_view) {
 // Says no more than RCPT would: what RCPT refuses is refused here.
 Session::Done Session::on_vrfy(std::string_view argument) {
     if (settings_.vrfy_disabled) return fail("502 5.5.1 VRFY command is disabled");
-    if (argument.empty()) return fail("501 5.5.4 Syntax: VRFY address");
+    if (argument.empty()) {
+        return fail(settings_.offers_smtputf8 ? "501 5.5.4 Syntax: VRFY address [SMTPUTF8]"
+                                              : "501 5.5.4 Syntax: VRFY address");
+    }
     const auto path = parse_path(argument, settings_.offers_smtputf8);
     if (!path || path->address.empty()) return fail("501 5.1.3 Bad recipient address syntax");
     const std::string refusal = settings_.restrictions.at_recipient(subject(path->address));

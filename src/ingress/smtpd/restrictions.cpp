@@ -21,8 +21,12 @@ std::string with_class(int64_t code, std::string_view dsn) {
     return text;
 }
 
+std::string_view without_final_dot(std::string_view host) noexcept {
+    return host.substr(0, host.size() - (host.ends_with('.') ? 1 : 0));
+}
+
 bool is_fully_qualified(std::string_view host) noexcept {
-    if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+    host = without_final_dot(host);
     return host.find('.') != std::string_view::npos && is_valid_hostname(host);
 }
 
@@ -246,7 +250,7 @@ std::string Restrictions::ask(List list, const RestrictionSubject& subject) cons
                                "Helo command rejected: need fully-qualified hostname");
             case Step::reject_invalid_helo_hostname:
                 if (subject.helo.empty() || is_address_literal(subject.helo) ||
-                    is_valid_hostname(subject.helo))
+                    is_valid_hostname(without_final_dot(subject.helo)))
                     break;
                 return refusal(invalid_hostname_code_, with_class(invalid_hostname_code_, "5.5.2"),
                                subject.helo, "Helo command rejected: Invalid name");

@@ -160,6 +160,10 @@ TEST(Restrictions, SayWhatTheyRefuse) {
               "504 5.5.2 <a>: Recipient address rejected: need fully-qualified address");
     EXPECT_EQ(fqdn.rcpt("a@example.com", "192.0.2.1", "", "me"),
               "504 5.5.2 <me>: Helo command rejected: need fully-qualified hostname");
+    for (const char* const name : {"web_1.example.com", "mx.example.com."})
+        EXPECT_EQ(fqdn.rcpt("a@example.com", "192.0.2.1", "", name), "") << name;
+    EXPECT_EQ(fqdn.rcpt("a@example.com", "192.0.2.1", "", "a..example"),
+              "504 5.5.2 <a..example>: Helo command rejected: need fully-qualified hostname");
 }
 
 TEST(Restrictions, ConfiguredCodesTakeTheirClassAlong) {
