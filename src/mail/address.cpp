@@ -77,6 +77,21 @@ constexpr bool may_stand_in_domain(char c) noexcept {
            c == ':';
 }
 
+// A quoted string is a word of its own, between dots: "a"b and a"b"c are no local parts.
+bool has_whole_words(std::string_view local) noexcept {
+    bool quoted = false;
+    for (size_t at = 0; at < local.size(); ++at) {
+        if (local[at] == '\\') {
+            ++at;
+        } else if (local[at] == '"') {
+            const size_t beside = quoted ? at + 1 : at - 1;  // past either end there is nothing
+            if (beside < local.size() && local[beside] != '.') return false;
+            quoted = !quoted;
+        }
+    }
+    return true;
+}
+
 // "@a,@b:" at the beginning; 0 when there is no source route, npos when it is broken.
 size_t end_of_source_route(std::string_view text) noexcept {
     if (text.empty() || text[0] != '@') return 0;
@@ -138,6 +153,7 @@ std::optional<AddressParse> parse_path(std::string_view text, bool allow_utf8) n
     size_t end = end_of_local_part(text);
     if (end == std::string_view::npos) return std::nullopt;
     const size_t local_bytes = end;
+    if (!has_whole_words(text.substr(0, local_bytes))) return std::nullopt;
     std::string_view domain;
     if (end < text.size() && text[end] == '@') {
         const size_t begin = ++end;
@@ -145,6 +161,7 @@ std::optional<AddressParse> parse_path(std::string_view text, bool allow_utf8) n
         domain = text.substr(begin, end - begin);
         if (domain.size() > 1 && domain.back() == '.') domain.remove_suffix(1);
         if (local_bytes == 0) return std::nullopt;
+        if (IpAddress::parse(domain)) return std::nullopt;  // a literal has brackets
         if (!is_address_literal(domain) && !has_domain_labels(domain, true, true))
             return std::nullopt;
     }
@@ -173,7 +190,8 @@ bool is_valid_address(std::string_view address, bool allow_utf8) noexcept {
     if (end == address.size()) return true;
     if (address[end] != '@') return false;
     const std::string_view domain = address.substr(end + 1);
-    return is_address_literal(domain) || has_domain_labels(domain, false, allow_utf8);
+    return is_address_literal(domain) ||
+           (has_domain_labels(domain, false, allow_utf8) && !IpAddress::parse(domain));
 }
 
 // A quote can stand in the local part only: an '@' with a quote behind it is inside one.

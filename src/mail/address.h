@@ -27,7 +27,8 @@ struct AddressParse {
 // Parses the path of MAIL FROM or RCPT TO: "<a@b> SIZE=1". Accepts, as Postfix does by default
 // (strict_rfc821_envelopes = no), a missing pair of brackets and blanks before the path; a source
 // route <@a,@b:c@d> is dropped, and so is one dot at the domain's end. Refuses NUL, CR, LF,
-// controls, unbalanced quotes, special characters outside quotes, and bytes over 127 unless
+// controls, unbalanced quotes, a local part that is quoted in part, an IP address without brackets
+// for a domain, special characters outside quotes, and bytes over 127 unless
 // allow_utf8 (and then what is not UTF-8). `rest` is empty or begins with a blank. Neither throws
 // nor allocates.
 std::optional<AddressParse> parse_path(std::string_view text, bool allow_utf8) noexcept;

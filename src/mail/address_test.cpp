@@ -131,6 +131,21 @@ TEST(Address, IsSplitAtTheLastUnquotedAt) {
     EXPECT_EQ(local_part_of("a@"), "a");
 }
 
+TEST(ParsePath, AQuotedStringIsAWordOfItsOwn) {
+    for (const char* bad : {"<a\"b\"c@c.test>", "<\"a\"b@c.test>", "<b\"a\"@c.test>",
+                            "<just\"not\"right@b.test>", "<x.\"y\"z@b.test>"})
+        EXPECT_FALSE(parse_path(bad, false)) << bad;
+    for (const char* good :
+         {"<\"a b\"@c.test>", "<x.\"y z\"@b.test>", "<\"x\".y@b.test>", "<\"a\\\"b\"@c.test>"})
+        EXPECT_TRUE(parse_path(good, false)) << good;
+}
+
+TEST(ParsePath, AnAddressOfAMachineHasBrackets) {
+    EXPECT_FALSE(parse_path("<a@192.0.2.1>", false));
+    EXPECT_TRUE(parse_path("<a@[192.0.2.1]>", false));
+    EXPECT_FALSE(is_valid_address("a@192.0.2.1", false));
+}
+
 TEST(Hostname, HasLdhLabelsAndIsNoNumber) {
     EXPECT_TRUE(is_valid_hostname("mail-1.example.com"));
     EXPECT_TRUE(is_valid_hostname("localhost"));
