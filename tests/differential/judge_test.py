@@ -54,6 +54,10 @@ class JudgeTest(unittest.TestCase):
         short = mutate.shrunk(steps, lambda candidate: any(step.data == b"5\r\n" for step in candidate))
         self.assertEqual([step.data for step in short], [b"5\r\n"])
 
+    def test_what_needs_no_second_complaint_is_named_by_the_page(self):
+        self.assertLessEqual({identifier for _, identifier in mutate.KNOWN}, judge.identifiers_of_page())
+        self.assertFalse(mutate.is_known([scenario.Step(b"MAIL FROM:<a@b.test>\r\n", 1), scenario.Step(b"VRFY x\r\n", 1)]))
+
     def test_a_seed_mutates_the_same_again(self):
         once, again = ([mutate.mutated(chance) for _ in range(50)] for chance in (random.Random(3), random.Random(3)))
         self.assertEqual(once, again)

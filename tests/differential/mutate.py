@@ -2,6 +2,7 @@
 still does."""
 
 import random
+import re
 
 from scenario import Step
 
@@ -14,12 +15,25 @@ SEEDS = (
     ("EHLO client.test", "MAIL FROM:<a@src.test> SIZE=1000 BODY=8BITMIME", "RCPT TO:<b@dest.test> NOTIFY=NEVER", "RSET"),
     ("EHLO client.test", "MAIL FROM:<a@src.test> RET=FULL ENVID=x1", "RCPT TO:<b@dest.test> ORCPT=rfc822;b@dest.test", "RSET"),
     ("MAIL FROM:<a@src.test>", "RCPT TO:<b@dest.test>", "DATA", "NOOP", "QUIT"),
-    ("EHLO client.test", "VRFY b@dest.test", "HELP", "NOOP now", "EXPN x", "ETRN dest.test"),
+    ("EHLO client.test", "VRFY b@dest.test", "HELP", "NOOP now", "EXPN x"),
     ("EHLO client.test", "MAIL FROM:<a@src.test>", "MAIL FROM:<a@src.test>", "RCPT TO:<b@dest.test>", "EHLO again.test"),
 )
 WORDS = ("<>", "<a@b>", "a@b.test", "<a@b.test", "a b", "SIZE=x", "SIZE=99999999999", "BODY=7BIT", "BODY=BINARYMIME", "NOTIFY=SUCCESS,FAILURE",
          "NOTIFY=NEVER,DELAY", "RET=HDRS", "RET=X", "FOO", "FOO=BAR", "TO:", "FROM:", "DATA", "RSET", "NOOP", "QUIT", "EHLO x", "HELO", "RCPT",
          "MAIL", "\t", "\"quoted part\"@b.test", "<\"q\"@b.test>", "<@r.test:a@b.test>", "<a@[127.0.0.1]>")
+
+
+# What the page names: a shortest dialogue with such a line needs no second complaint.
+KNOWN = (
+    (re.compile(rb"^VRFY \S+ .", re.IGNORECASE), "vrfy-arguments"),
+    (re.compile(rb"<@[^:>]*>|<[^>]*@[^>]*@|<<|< |:[^<\s]*>"), "address-forms"),
+    (re.compile(rb"^(MAIL|RCPT) .*> .*\"[^\"]* [^\"]*\"", re.IGNORECASE), "quoted-options"),
+    (re.compile(rb"AUTH=|SIZE=99999999999", re.IGNORECASE), "mail-parameters"),
+)
+
+
+def is_known(steps):
+    return any(pattern.search(step.data) for step in steps for pattern, _ in KNOWN)
 
 
 def mutated(chance):
@@ -87,7 +101,7 @@ def hunt(count, seed, answers):
         short = shrunk(steps, differs)
         key = tuple(step.data for step in short)
         theirs, ours = answers(short)
-        if key in seen:
+        if key in seen or is_known(short):
             continue
         seen.add(key)
         found += 1

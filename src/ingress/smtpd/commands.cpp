@@ -71,7 +71,8 @@ Session::Done Session::on_vrfy(std::string_view argument) {
         return fail(refusal);
     }
     std::string& text = world_.scratch();
-    text.append("252 2.0.0 ").append(path->address);
+    // As it was written, brackets and all.
+    text.append("252 2.0.0 ").append(argument.substr(0, argument.size() - path->rest.size()));
     reply(text);
     return Done::ok;
 }

@@ -588,7 +588,7 @@ TEST(SmtpSession, KeepsHeloFromLeavingItsPlace) {
 TEST(SmtpSession, VrfySaysNoMoreThanRcpt) {
     Dialogue dialogue;
     dialogue.converse("EHLO me\r\n");
-    EXPECT_EQ(dialogue.ask("VRFY <c@example.com>"), "252 2.0.0 c@example.com\r\n");
+    EXPECT_EQ(dialogue.ask("VRFY <c@example.com>"), "252 2.0.0 <c@example.com>\r\n");
     EXPECT_EQ(dialogue.ask("VRFY x@elsewhere.test"),
               "554 5.7.1 <x@elsewhere.test>: Relay access denied\r\n");
     Dialogue disabled("disable_vrfy_command = yes\n");
