@@ -65,7 +65,10 @@ int main(int argc, char** argv) {
     if (plan) check_queue_directory(plan->settings, diagnostics);
     if (plan) check_kernel(diagnostics);
     show(diagnostics);
-    if (diagnostics.has_errors()) return fail(options.outcome_fd, "nothing was started");
+    if (diagnostics.has_errors()) {
+        return fail(options.outcome_fd,
+                    check_only ? "it would not start like that" : "nothing was started");
+    }
     if (check_only) return 0;
 
     const std::string pid_path = plan->settings.text("queue_directory") + "/pid/master.pid";

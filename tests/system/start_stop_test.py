@@ -3,6 +3,7 @@
 
 import os
 import pwd
+import re
 import signal
 import subprocess
 
@@ -109,6 +110,23 @@ def test_installed_elsewhere_it_finds_its_programs():
     subprocess.run(start, cwd=prefix, check=True, timeout=60, stdout=subprocess.DEVNULL)
     smtpd = relay.children()["smtpd"][0]
     assert os.readlink(f"/proc/{smtpd}/exe").startswith(os.path.realpath(LIBEXEC)), "daemon_directory is not obeyed"
+
+
+def test_a_first_look_shows_what_it_is_and_how_to_begin():
+    look = run(POSTHASTE, check=False)
+    assert look.returncode == 2 and "a mail relay" in look.stderr and "posthaste init --mode relay" in look.stderr, look
+    for how in ("--version", "version"):
+        assert re.fullmatch(r"posthaste \d+\.\d+\.\d+\n", run(POSTHASTE, how).stdout), how
+
+
+def test_a_check_that_finds_a_fault_does_not_speak_of_a_start():
+    relay = Relay(start=False)
+    assert relay.posthaste("check").stderr == ""
+    relay.configure({"smtp_tls_security_level": "encrypt"})
+    checked = relay.posthaste("check", check=False)
+    assert checked.returncode != 0 and "mail would go out without TLS" in checked.stderr, checked
+    assert "nothing was started" not in checked.stderr, checked
+    assert "nothing was started" in relay.posthaste("start", check=False).stderr
 
 
 def test_commands_say_what_is_missing():

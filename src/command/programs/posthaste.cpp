@@ -1,10 +1,28 @@
 // posthaste: starts, stops and tends the service.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <string>
+
+#include "runtime/settings/settings.h"
 
 #include "command/init.h"
 #include "command/queue_commands.h"
 #include "command/service_commands.h"
+
+namespace {
+
+constexpr char kFirstLook[] =
+    "Posthaste, a mail relay: Postfix's architecture, settings, commands and log.\n"
+    "\n"
+    "To begin, as root:\n"
+    "  posthaste init --mode relay --listen 127.0.0.1:2525     writes /etc/posthaste\n"
+    "  posthaste start\n"
+    "  posthaste status\n"
+    "\n"
+    "posthaste --help lists the commands, posthaste init --help the modes; -c DIR is another\n"
+    "configuration directory than /etc/posthaste.\n";
+
+}  // namespace
 
 int main(int argc, char** argv) {
     using namespace posthaste;
@@ -13,7 +31,9 @@ int main(int argc, char** argv) {
     bool as_json = false;
     CLI::App app("Posthaste, a mail relay.");
     app.add_option("-c", config_directory, "configuration directory")->capture_default_str();
-    app.require_subcommand(1);
+    app.require_subcommand(0, 1);
+    const std::string version = "posthaste " + std::string(find_parameter("mail_version")->initial);
+    app.set_version_flag("--version", version);
     app.fallthrough();
 
     int status = 0;
@@ -54,6 +74,13 @@ int main(int argc, char** argv) {
         init_options.config_directory = config_directory;
         status = init(init_options);
     });
+    app.add_subcommand("version", "which release this is")->callback([&] {
+        std::printf("%s\n", version.c_str());
+    });
     CLI11_PARSE(app, argc, argv);
+    if (app.get_subcommands().empty()) {
+        std::fputs(kFirstLook, stderr);
+        return 2;
+    }
     return status;
 }
