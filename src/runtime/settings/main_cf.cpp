@@ -19,6 +19,14 @@ std::string_view take_line(std::string_view& rest) {
     return line;
 }
 
+void note_setting(std::string_view content, unsigned number, LogicalLine& line) {
+    const auto name = trimmed(content.substr(0, content.find('=')));
+    if (line.setting_line != 0 || name.size() == content.size() || find_parameter(name) == nullptr)
+        return;
+    line.setting_line = number;
+    line.setting_name = name;
+}
+
 }  // namespace
 
 std::vector<LogicalLine> logical_lines(std::string_view text) {
@@ -28,8 +36,9 @@ std::vector<LogicalLine> logical_lines(std::string_view text) {
         const auto content = trimmed(line);
         if (content.empty() || content[0] == '#') continue;
         const bool continues = is_space(line[0]) && !lines.empty();
-        if (!continues) lines.push_back({std::string(content), number, number});
+        if (!continues) lines.push_back({std::string(content), number, number, 0, {}});
         if (continues) {
+            note_setting(content, number, lines.back());
             lines.back().text += ' ';
             lines.back().text += content;
             lines.back().last_line = number;
@@ -52,6 +61,12 @@ MainCf MainCf::parse(std::string path, std::string_view text, Diagnostics& diagn
         const std::string_view content = line.text;
         const size_t equals = content.find('=');
         const auto name = trimmed(content.substr(0, equals));
+        if (line.setting_line != 0) {
+            diagnostics.warning({out.path, line.setting_line},
+                                "begins with a blank and so continues line " +
+                                    std::to_string(line.first_line) + "; if " + line.setting_name +
+                                    " is a setting of its own, begin its line without a blank");
+        }
         if (equals == std::string_view::npos) {
             diagnostics.error(place, "\"" + printable(content, 60) +
                                          "\" has no \"=\"; write name = value, or begin the "

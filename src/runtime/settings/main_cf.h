@@ -30,6 +30,9 @@ struct LogicalLine {
     std::string text;
     unsigned first_line = 0;
     unsigned last_line = 0;
+    // The first continuation that reads like a setting of its own, "relayhost = …"; 0: none does.
+    unsigned setting_line = 0;
+    std::string setting_name;
 };
 
 std::vector<LogicalLine> logical_lines(std::string_view text);

@@ -149,6 +149,15 @@ TEST(MainCf, ANextHopThatIsNoneIsNamedWithItsRemedy) {
                 HasSubstr("error: main.cf:2: maximal_backoff_time = 10m is less than"));
 }
 
+TEST(MainCf, AnIndentedFileIsToldFromOneWithContinuedLines) {
+    const auto got =
+        read("  myhostname = mx.example.org\n  relayhost = [10.0.0.1]\n  mydestination =\n");
+    EXPECT_THAT(got.remarks,
+                HasSubstr("warning: main.cf:2: begins with a blank and so continues line 1; "
+                          "if relayhost is a setting of its own, begin its line without a blank"));
+    EXPECT_EQ(read("mydestination = a.example,\n  b.example\n").remarks, "");
+}
+
 TEST(MainCf, MyoriginMayBeTheFirstLineOfAFile) {
     SystemFacts facts;
     facts.first_line = [](const std::string& path) {
