@@ -25,6 +25,14 @@ def test_the_page_says_what_the_intruder_finds():
         return
     with open(PAGE, encoding="utf-8") as f:
         told = f.read()
+    # What this kernel has not at all says nothing about the walls. (Some walls say ENOSYS too, and the page says so then.)
+    def rows_of_enosys(page):
+        return {line.split("|")[1] for line in page.splitlines() if "ENOSYS" in line and line.startswith("|")}
+    missing = rows_of_enosys(found) - rows_of_enosys(told)
+    if missing:
+        print(f"not compared, this kernel lacks it:{','.join(sorted(missing))}")
+    told, found = ("\n".join(line for line in page.splitlines() if line.split("|")[1:2] == [] or line.split("|")[1] not in missing)
+                   for page in (told, found))
     for number, (said, was) in enumerate(zip(told.splitlines(), found.splitlines()), 1):
         assert said == was, f"docs/security.md:{number}: (sudo tests/walls/renew)\n said  {said}\n found {was}"
     assert told == found, "docs/security.md: longer or shorter than what was found (sudo tests/walls/renew)"

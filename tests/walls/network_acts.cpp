@@ -69,8 +69,10 @@ int connects_by_listener(const Surroundings& around) {
     if (::shutdown(around.other_listener, SHUT_RD) != 0) return errno;
     const sockaddr_in to = loopback(around.tcp_port);
     const char byte = 'x';
-    return outcome(::sendto(around.other_listener, &byte, 1, MSG_FASTOPEN | MSG_NOSIGNAL,
-                            reinterpret_cast<const sockaddr*>(&to), sizeof(to)));
+    const int result =
+        outcome(::sendto(around.other_listener, &byte, 1, MSG_FASTOPEN | MSG_NOSIGNAL,
+                         reinterpret_cast<const sockaddr*>(&to), sizeof(to)));
+    return result == EINVAL ? ENOSYS : result;  // there are kernels without this way
 }
 
 int closes_for_all(const Surroundings& around) {
