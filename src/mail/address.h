@@ -41,8 +41,8 @@ bool is_valid_address(std::string_view address, bool allow_utf8) noexcept;
 std::string_view domain_of(std::string_view address) noexcept;
 std::string_view local_part_of(std::string_view address) noexcept;
 
-bool is_valid_hostname(
-    std::string_view name) noexcept;  // LDH labels and "_", as Postfix; not all-numeric, ≤ 255
+// LDH labels and "_", as in Postfix; not all-numeric, at most 255 bytes.
+bool is_valid_hostname(std::string_view name) noexcept;
 bool is_address_literal(std::string_view domain) noexcept;  // "[192.0.2.1]", "[IPv6:…]"
 
 // Well-formed UTF-8 (no overlong forms, surrogates or code points over U+10FFFF). ASCII is UTF-8.

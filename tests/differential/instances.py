@@ -7,10 +7,12 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
-import time
 
-BUILD = os.path.abspath(os.environ.get("POSTHASTE_BUILD", os.path.join(os.path.dirname(__file__), "../../build/release")))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
+from harness import BUILD
+
 COMMON = {
     "myhostname": "relay.test", "mydestination": "", "mynetworks": "127.0.0.0/8", "inet_interfaces": "127.0.0.1",
     "inet_protocols": "ipv4", "smtpd_banner": "$myhostname ESMTP", "smtpd_client_connection_count_limit": "0",
@@ -40,15 +42,6 @@ local unix - n n - - local
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 """
-
-
-def wait_until(condition, seconds, what):
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > end:
-            raise RuntimeError(f"waited {seconds} s in vain for {what}")
-        time.sleep(0.01)
-    return value
 
 
 class Instance:
@@ -130,8 +123,6 @@ class Posthaste(Instance):
         queue = self.run("postconf -h queue_directory").splitlines()[1]
         values = {**COMMON, "queue_directory": queue, "maillog_file": self.log_path, "worker_processes": "1",
                   "smtp_connection_reuse_count_limit": "1", **settings}
-        if settings.get("dns"):
-            values["dns_servers"] = settings["dns"]
         with open(os.path.join(self.config, "main.cf"), "w", encoding="utf-8") as f:
             f.writelines(f"{name} = {value}\n" for name, value in values.items())
         with open(os.path.join(self.config, "master.cf"), "a", encoding="utf-8") as f:

@@ -24,7 +24,8 @@ sys.path.insert(0, HERE)
 import compare
 import mutate
 import scenario
-from instances import Postfix, Posthaste, queue_ids, wait_until
+from instances import Postfix, Posthaste, queue_ids
+from harness import wait_until
 from receiver import Receiver
 
 PAGE = os.path.join(HERE, "../../docs/differences.md")

@@ -69,11 +69,6 @@ def mutated(chance):
     return steps
 
 
-def is_pending(replies):
-    """The server waits for content: the dialogue ends here."""
-    return bool(replies) and replies[-1].startswith("354")
-
-
 def shrunk(steps, differs):
     at = 0
     while at < len(steps):

@@ -25,7 +25,6 @@ class Scenario:
     settings: dict = dataclasses.field(default_factory=dict)
     master: list = dataclasses.field(default_factory=list)      # further lines of master.cf
     server: dict = dataclasses.field(default_factory=dict)      # {"rcpt b@dest.test": "550 no"}
-    zone: list = dataclasses.field(default_factory=list)
     steps: list = dataclasses.field(default_factory=list)
     commands: list = dataclasses.field(default_factory=list)    # postconf and its kin
     differs: list = dataclasses.field(default_factory=list)     # (aspect, identifier, [diff lines])
@@ -65,8 +64,6 @@ def parse(path, text):
         elif kind == "server:":
             step, _, reply = rest.partition("=")
             scenario.server[step.strip()] = reply.strip()
-        elif kind == "zone:":
-            scenario.zone.append(rest)
         elif kind == "run:":
             scenario.commands.append(rest)
         elif kind == ">":

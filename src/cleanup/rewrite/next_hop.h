@@ -19,7 +19,7 @@ namespace posthaste::rewrite {
 
 struct NextHop {
     std::string host;        // lowered, no brackets, as DNS knows it: 例え.jp is xn--r8jz45g.jp
-    bool look_up_mx = true;  // false: written in brackets
+    bool look_up_mx = true;  // false: written in brackets, or an address
     std::optional<IpAddress> address;  // the host is an address
     uint16_t port = 25;
 };

@@ -139,7 +139,7 @@ void ClientSession::on_transaction_reply(const Expected& expected, const SmtpRep
         case Step::end_of_data:
             if (!line_.is_taken(transaction.body_end)) return on_early_final(transaction, reply);
             settle_open(transaction, reply, expected.step);
-            needs_rset_ = expected_.empty();
+            needs_rset_ = expected_.empty();  // else the next commands are out, or RSET is
             if (has_bug(DeliberateBug::believe_any_yes)) believe();
             break;
         default:
@@ -150,7 +150,6 @@ void ClientSession::on_transaction_reply(const Expected& expected, const SmtpRep
     if (!pipelining_ || !transactions_[front_].body_sent) advance(front_);
     finish_front();
     if (state_ != State::ready || transaction_count_ == 0) return;
-    line_.on_ready();  // another one may follow a refused one's RSET
     reset_if_doubtful();
 }
 
@@ -270,15 +269,18 @@ void ClientSession::abandon(Transaction& transaction) {
 
 void ClientSession::on_data(Transaction& transaction, uint8_t index, const SmtpReply& reply) {
     if (reply.is_positive()) {  // 3yz, which answers nothing but DATA
-        const bool nobody = transaction.abandoned;
         believe();
+        if (transaction.abandoned) {
+            // RFC 2920 3.1: nobody was accepted, yet the server waits for a message. An empty one
+            // would end that, but nobody is to get one, should the server see it otherwise. What
+            // follows would be content to it: no other message may begin here.
+            return die(
+                {Outcome::deferred, "4.5.0", "host " + peer_ + " wants a message for nobody"},
+                false);
+        }
         finish_front();
-        if (state_ != State::ready || !may_speak()) return;
-        if (!nobody) return send_body(transaction, index);
-        // RFC 2920 3.1: nobody was accepted, yet the server waits for a message. An empty one would
-        // end that, but nobody is to get one, should the server see it otherwise.
-        return die({Outcome::deferred, "4.5.0", "host " + peer_ + " wants a message for nobody"},
-                   false);
+        if (state_ == State::ready && may_speak()) send_body(transaction, index);
+        return;
     }
     if (transaction.abandoned) return;
     settle_open(transaction, reply, Step::data);
@@ -340,6 +342,8 @@ void ClientSession::believe() {
 
 void ClientSession::reset_if_doubtful() {
     if (!needs_rset_ || !expected_.empty() || !may_speak()) return;
+    line_.on_ready();  // the RSET goes out ahead of the next message's commands, if there is one
+    if (!needs_rset_ || state_ != State::ready || transaction_count_ == 0) return;
     const Transaction& last = nth(static_cast<uint8_t>(transaction_count_ - 1));
     if (last.abandoned || last.body_sent) send_rset(front_);
 }
@@ -373,8 +377,8 @@ void ClientSession::revoke(const DeliveryStatus& why, Keep keep) {
             if (recipient.settled) continue;
             settle(recipient, {Outcome::deferred, why.dsn,
                                why.text + " -- message may be sent more than once"});
+            transaction.job->hop_failed = true;
         }
-        transaction.job->hop_failed = true;
     }
 }
 

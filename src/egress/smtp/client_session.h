@@ -12,12 +12,13 @@
 // A server may send a reply too many, or one too few, and then each reply answers another command
 // than the one it is matched with. So a reply alone settles nothing for good. The conversation is in
 // step whenever DATA is answered 3yz, which answers nothing else, or RSET 2yz and no other reply is
-// due; what was said before that is believed then. When no message follows, RSET follows the final dot: as a rule the answers
-// to both come together. A reply that answers nothing, or not the command it meets (2yz to DATA,
-// 3yz to anything else), or one that does not come in time, ends the conversation: what was not
-// believed by then is deferred, and a message whose content has not been sent is untouched. No
-// content is sent while a reply waits that nobody asked for. BDAT is not used: its answers look like
-// any other command's. Not noticed: two yes too many behind one message, ahead of its refusal.
+// due; what was said before that is believed then. When no message follows, RSET follows the final
+// dot: as a rule the answers to both come together. A reply that answers nothing, or not the command
+// it meets (2yz to DATA, 3yz to anything else), or one that does not come in time, ends the
+// conversation: what was not believed by then is deferred, and a message whose content has not been
+// sent is untouched. No content is sent while a reply waits that nobody asked for. BDAT is not used:
+// its answers look like any other command's. Not noticed: two yes too many behind one message, ahead
+// of its refusal.
 //
 // Owned by a Link; called from the loop only. Promises: each begun job is either done (every open
 // recipient settled) or returned untouched, exactly once. A lost connection after the final dot

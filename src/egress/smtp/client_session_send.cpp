@@ -161,6 +161,7 @@ void ClientSession::send_content(std::string_view piece) {
 }
 
 void ClientSession::send_body(Transaction& transaction, uint8_t index) {
+    ASSERT(expected_.empty() && !transaction.abandoned && !transaction.body_sent);
     stuffer_.reset();
     // Before the stuffer: a doubled dot does not count (RFC 5321 4.5.3.1.6).
     LineFolder folder(config_.line_bytes_max);

@@ -53,10 +53,12 @@ TEST(ClientSession, SendsTheNextMessagesCommandsBehindTheFinalDot) {
 TEST(ClientSession, LeavesAServerThatWantsAMessageForNobody) {
     Talk talk;
     auto job = make_job({"a@dest"});
-    talk.jobs = {job.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears(kPipelining);
-    EXPECT_EQ(talk.hears("250 ok\r\n450 4.2.1 later\r\n354 go\r\n"), "") << "no empty message";
+    talk.greet({job.get()});
+    auto next = make_job({"b@dest"});
+    talk.jobs = {next.get()};
+    EXPECT_EQ(talk.hears("250 ok\r\n450 4.2.1 later\r\n354 go\r\n"), "")
+        << "no empty message, and no commands that would be one";
+    EXPECT_EQ(talk.jobs.size(), 1U);
     EXPECT_TRUE(talk.dead);
     ASSERT_EQ(talk.done.size(), 1U);
     EXPECT_EQ(job->recipients[0].status.outcome, Outcome::deferred);
@@ -67,9 +69,7 @@ TEST(ClientSession, ResetsBeforeTheNextMessageWhenDataWasRefused) {
     Talk talk;
     auto first = make_job({"a@dest"});
     auto second = make_job({"b@dest"});
-    talk.jobs = {first.get(), second.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears(kPipelining);
+    talk.greet({first.get(), second.get()});
     const std::string said = talk.hears("250 ok\r\n250 ok\r\n452 4.3.1 full\r\n");
     EXPECT_EQ(first->recipients[0].status.text,
               "host mx[192.0.2.1] said: 452 4.3.1 full (in reply to DATA command)");
@@ -80,9 +80,7 @@ TEST(ClientSession, A354ThatNobodyAskedForIsNoYes) {
     const auto fate = [](std::string_view mail, std::string_view rcpt, std::string_view dot) {
         Talk talk;
         auto job = make_job({"a@dest"});
-        talk.jobs = {job.get()};
-        talk.hears("220 mx\r\n");
-        talk.hears("250 mx\r\n");
+        talk.greet({job.get()}, "250 mx\r\n");
         for (const std::string_view reply : {mail, rcpt, std::string_view("354 go\r\n"), dot})
             talk.hears(reply);
         talk.session.on_lost(false);
@@ -122,9 +120,7 @@ TEST(ClientSession, BreaksLinesThatAreTooLongForSmtpAndSaysSo) {
         "." + std::string(29, 'x') + "\r\n." + std::string(19, 'y') + "\r\n";
     Talk talk(config);
     auto job = make_job({"a@dest"}, content);
-    talk.jobs = {job.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears(kPipelining);
+    talk.greet({job.get()});
     EXPECT_EQ(talk.hears("250 ok\r\n250 ok\r\n354 go\r\n"),
               ".." + std::string(19, 'x') + "\r\n " + std::string(10, 'x') + "\r\n.." +
                   std::string(19, 'y') + "\r\n.\r\nRSET\r\n")
@@ -165,9 +161,7 @@ TEST(ClientSession, BouncesWhatIsTooLargeForTheServerWithoutTrying) {
 TEST(ClientSession, ALostConnectionAfterTheDotDefersAndSaysSo) {
     Talk talk;
     auto job = make_job({"a@dest"});
-    talk.jobs = {job.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears(kPipelining);
+    talk.greet({job.get()});
     talk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
     talk.session.on_lost(false);
     ASSERT_EQ(talk.done.size(), 1U);
@@ -182,9 +176,7 @@ TEST(ClientSession, ReturnsAMessageThatAReusedConnectionNeverAnswered) {
     Talk talk;
     auto first = make_job({"a@dest"});
     auto second = make_job({"b@dest"});
-    talk.jobs = {first.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears(kPipelining);
+    talk.greet({first.get()});
     talk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
     talk.hears("250 taken\r\n");
     talk.jobs = {second.get()};
@@ -198,9 +190,7 @@ TEST(ClientSession, A421ClosesTheSessionAndSparesTheMessageNotYetBegun) {
     Talk talk;
     auto first = make_job({"a@dest"});
     auto second = make_job({"b@dest"});
-    talk.jobs = {first.get(), second.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears(kPipelining);
+    talk.greet({first.get(), second.get()});
     talk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
     talk.hears("250 taken\r\n421 4.7.0 enough\r\n");
     EXPECT_TRUE(talk.dead);
@@ -240,9 +230,7 @@ TEST(ClientSession, AnyReplyThatAsksForMoreLetsTheMessageGo) {
     for (const std::string_view code : {"300", "334", "345", "350", "354"}) {
         Talk talk;
         auto job = make_job({"a@dest"});
-        talk.jobs = {job.get()};
-        talk.hears("220 mx\r\n");
-        talk.hears(kPipelining);
+        talk.greet({job.get()});
         talk.hears("250 ok\r\n250 ok\r\n" + std::string(code) + " go\r\n");
         talk.hears("250 ok\r\n");
         EXPECT_EQ(job->recipients[0].status.outcome, Outcome::sent) << code;
@@ -253,9 +241,7 @@ TEST(ClientSession, Code552MeansTooManyRecipientsOnlyWhereNothingSaysOtherwise) 
     const auto fate = [](std::string_view first, std::string_view second) {
         Talk talk;
         auto job = make_job({"a@dest", "b@dest"});
-        talk.jobs = {job.get()};
-        talk.hears("220 mx\r\n");
-        talk.hears(kPipelining);
+        talk.greet({job.get()});
         talk.hears("250 ok\r\n" + std::string(first) + std::string(second) + "354 go\r\n");
         talk.hears("250 ok\r\n");
         return job->recipients[1].status.outcome;
@@ -289,9 +275,7 @@ TEST(ClientSession, AServerThatRefusesBothHellosRefusesTheMail) {
 TEST(ClientSession, AConnectionLostInTheMidstOfAMessageIsNoDoubt) {
     Talk talk;
     auto job = make_job({"a@dest"});
-    talk.jobs = {job.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears(kPipelining);
+    talk.greet({job.get()});
     talk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
     talk.taken_at_most = 60;
     talk.session.on_lost(false);
@@ -303,9 +287,7 @@ TEST(ClientSession, AConnectionLostInTheMidstOfAMessageIsNoDoubt) {
 TEST(ClientSession, ADrippingServerGetsNoMoreTimeThanOthers) {
     Talk talk;
     auto job = make_job({"a@dest"});
-    talk.jobs = {job.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears("250 mx\r\n");
+    talk.greet({job.get()}, "250 mx\r\n");
     const int armed = talk.armed;
     for (const char byte : std::string_view("250-a\r\n250-b\r\n250 c")) talk.hears({&byte, 1});
     EXPECT_EQ(talk.armed, armed);

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <deque>
 #include <gtest/gtest.h>
+#include <initializer_list>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/codec.h"
@@ -17,21 +19,30 @@ namespace posthaste::smtp {
 
 inline const std::string kBody = "Subject: x\r\n\r\nhello\r\n.dot\r\n";
 
-inline std::unique_ptr<Job> make_job(const std::vector<std::string>& recipients,
-                                     std::string_view content = kBody) {
+inline std::unique_ptr<Job> make_job_for(std::vector<wire::JobRecipient> recipients,
+                                         std::string_view content = kBody) {
     auto job = std::make_unique<Job>();
     wire::DeliveryJob sent;
     sent.id = 1'700'000'000'000'000;
     sent.sender = "s@example.org";
     sent.size_bytes = content.size();
-    for (uint32_t i = 0; i < recipients.size(); ++i)
-        sent.recipients.push_back({i, recipients[i], {}, 0});
+    sent.recipients = std::move(recipients);
     wire::encode(sent, job->record);
     EXPECT_TRUE(wire::decode(job->record, job->wire));
     job->content = {content};
-    job->recipients.resize(recipients.size());
+    job->recipients.resize(sent.recipients.size());
     return job;
 }
+
+inline std::unique_ptr<Job> make_job(const std::vector<std::string>& addresses,
+                                     std::string_view content = kBody) {
+    std::vector<wire::JobRecipient> recipients;
+    for (uint32_t i = 0; i < addresses.size(); ++i)
+        recipients.push_back({i, addresses[i], {}, kNotifyUnset});
+    return make_job_for(std::move(recipients), content);
+}
+
+inline constexpr std::string_view kPipelining = "250-mx\r\n250-PIPELINING\r\n250 SIZE 10000\r\n";
 
 // Stands for the link: collects what is said, feeds jobs as they fit.
 class Talk : public ClientSession::Line {
@@ -79,6 +90,13 @@ class Talk : public ClientSession::Line {
         why = refusal;
     }
 
+    // Greets with the offers of a server; what the client says to it. It has these jobs then.
+    std::string greet(std::initializer_list<Job*> with, std::string_view offers = kPipelining) {
+        jobs.assign(with);
+        hears("220 mx\r\n");
+        return hears(offers);
+    }
+
     // What the client says in answer to these bytes.
     std::string hears(std::string_view bytes) {
         said.clear();
@@ -103,7 +121,5 @@ class Talk : public ClientSession::Line {
     DeliveryStatus why;
     ClientSession session;
 };
-
-inline constexpr std::string_view kPipelining = "250-mx\r\n250-PIPELINING\r\n250 SIZE 10000\r\n";
 
 }  // namespace posthaste::smtp

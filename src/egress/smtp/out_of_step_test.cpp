@@ -10,9 +10,7 @@ namespace {
 // Both messages are out: the first one whole, the second one's commands behind it.
 struct TwoMessages : Talk {
     TwoMessages() {
-        jobs = {first.get(), second.get()};
-        hears("220 mx\r\n");
-        hears(kPipelining);
+        greet({first.get(), second.get()});
         hears("250 ok\r\n250 ok\r\n354 go\r\n");
     }
 
@@ -35,6 +33,7 @@ TEST(OutOfStep, AnAnswerGivenTwiceIsNoAnswerToTheNextMessage) {
         EXPECT_TRUE(talk.dead) << "250 is no answer to DATA";
         EXPECT_EQ(talk.warnings.size(), 1U);
         EXPECT_EQ(talk.outcome(*talk.first), Outcome::sent) << "whichever answers it, it is a yes";
+        EXPECT_FALSE(talk.first->hop_failed);
         EXPECT_EQ(talk.returned, (std::vector<Job*>{talk.second.get()}));
         EXPECT_FALSE(talk.second->recipients[0].settled);
     }
@@ -52,9 +51,7 @@ TEST(OutOfStep, AYesIsNotBelievedWhenARefusalMayHaveBeenTheAnswer) {
 TEST(OutOfStep, TheAnswerToRsetShowsThatARefusalWasTheAnswerToTheMessage) {
     Talk talk;
     auto job = make_job({"a@dest"});
-    talk.jobs = {job.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears(kPipelining);
+    talk.greet({job.get()});
     EXPECT_TRUE(talk.hears("250 ok\r\n250 ok\r\n354 go\r\n").ends_with("\r\n.\r\nRSET\r\n"));
     talk.hears("250 taken by the proxy\r\n");
     EXPECT_TRUE(talk.done.empty());
@@ -67,9 +64,7 @@ TEST(OutOfStep, AnAnswerToRsetIsNoProofWhileMoreIsDue) {
     Talk talk;
     auto first = make_job({"a@dest"});
     auto second = make_job({"b@dest"});
-    talk.jobs = {first.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears(kPipelining);
+    talk.greet({first.get()});
     talk.hears("250 ok\r\n250 ok\r\n354 go\r\n");
     talk.jobs = {second.get()};
     talk.on_ready();
@@ -98,9 +93,7 @@ TEST(OutOfStep, ARefusalBehindAYesInDoubtIsNobodysWhenTheConnectionIsLost) {
 
     Talk alone;
     auto job = make_job({"a@dest"});
-    alone.jobs = {job.get()};
-    alone.hears("220 mx\r\n");
-    alone.hears(kPipelining);
+    alone.greet({job.get()});
     alone.hears("554 5.7.1 you are on a list\r\n");
     alone.session.on_lost(false);
     EXPECT_EQ(job->recipients[0].status.outcome, Outcome::bounced);
@@ -127,9 +120,7 @@ TEST(OutOfStep, NoContentIsSentWhileAReplyWaitsThatNobodyAskedFor) {
     for (const std::string_view more : {"250 Ok\r\n", "250 O", "x"}) {
         Talk talk;
         auto job = make_job({"a@dest"});
-        talk.jobs = {job.get()};
-        talk.hears("220 mx\r\n");
-        talk.hears(kPipelining);
+        talk.greet({job.get()});
         EXPECT_EQ(talk.hears("250 ok\r\n250 ok\r\n354 go\r\n" + std::string(more)), "");
         EXPECT_TRUE(talk.dead);
         EXPECT_EQ(job->recipients[0].status.outcome, Outcome::deferred);
@@ -183,9 +174,7 @@ TEST(OutOfStep, AnIdleConnectionOnWhichTheServerSpeaksIsClosed) {
 TEST(OutOfStep, ARefusalCountsWhenTheConversationIsInStepBehindIt) {
     Talk talk;
     auto job = make_job({"a@dest"});
-    talk.jobs = {job.get()};
-    talk.hears("220 mx\r\n");
-    talk.hears(kPipelining);
+    talk.greet({job.get()});
     EXPECT_EQ(talk.hears("250 ok\r\n550 5.1.1 no such user\r\n503 5.5.1 no recipients\r\n"),
               "RSET\r\n");
     EXPECT_TRUE(talk.done.empty());
@@ -195,9 +184,7 @@ TEST(OutOfStep, ARefusalCountsWhenTheConversationIsInStepBehindIt) {
 
     Talk shifted;
     auto other = make_job({"a@dest", "b@dest"});
-    shifted.jobs = {other.get()};
-    shifted.hears("220 mx\r\n");
-    shifted.hears(kPipelining);
+    shifted.greet({other.get()});
     // One yes too many: what looks like the refusal of DATA is that of b.
     shifted.hears("250 spare\r\n250 sender\r\n250 a\r\n550 5.1.1 b\r\n");
     shifted.hears("354 go\r\n");

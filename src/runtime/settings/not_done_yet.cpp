@@ -1,7 +1,6 @@
 #include "runtime/settings/not_done_yet.h"
 
 #include <algorithm>
-#include <initializer_list>
 
 #include "base/strings.h"
 
@@ -83,7 +82,7 @@ constexpr Ignored kIgnored[] = {
     {"sender_dependent_relayhost_maps", "", kElsewhere},
     {"sender_dependent_default_transport_maps", "", kElsewhere},
     {"relay_recipient_maps", "", kNotRefused},
-    {"smtpd_reject_footer_maps", "", kElsewhere},
+    {"smtpd_reject_footer_maps", "", "refusals would lack their footer"},
     {"smtpd_discard_ehlo_keyword_address_maps", "", kNotRefused},
     {"smtpd_end_of_data_restrictions", "", kNotRefused},
     {"smtpd_upstream_proxy_protocol", "", "a proxy's header would be taken for a command"},
