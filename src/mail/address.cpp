@@ -225,6 +225,31 @@ bool is_address_literal(std::string_view domain) noexcept {
     return ip && ip->v6 == v6;
 }
 
+void append_external(std::string& out, std::string_view address) {
+    const std::string_view local = local_part_of(address);
+    if (local.empty() || is_dot_string(local)) {
+        out += address;  // nearly always
+        return;
+    }
+    std::string plain;
+    for (size_t at = 0; at < local.size(); ++at) {
+        if (local[at] == '"') continue;
+        if (local[at] == '\\' && at + 1 < local.size()) ++at;
+        plain.push_back(local[at]);
+    }
+    if (is_dot_string(plain)) {
+        out += plain;
+    } else {
+        out += '"';
+        for (const char c : plain) {
+            if (c == '"' || c == '\\') out += '\\';
+            out += c;
+        }
+        out += '"';
+    }
+    out += address.substr(local.size());
+}
+
 std::string canonical_address(std::string_view address) {
     std::string canonical(address);
     const std::string_view domain = domain_of(address);

@@ -49,6 +49,10 @@ bool is_address_literal(std::string_view domain) noexcept;  // "[192.0.2.1]", "[
 bool is_utf8(std::string_view text) noexcept;
 bool is_ascii(std::string_view text) noexcept;
 
+// As it stands in a command: the local part quoted where RFC 5321 asks for it and nowhere else.
+// foo..bar@x goes as "foo..bar"@x, "user"@x as user@x; the mailbox is the same.
+void append_external(std::string& out, std::string_view address);
+
 // For comparing and for destinations: domain lowered (ASCII only), local part as it is.
 std::string canonical_address(std::string_view address);
 

@@ -178,6 +178,26 @@ TEST(Utf8, RefusesOverlongSurrogatesAndTheCutOff) {
     }
 }
 
+TEST(ExternalAddress, IsQuotedWhereItMustBeAndNowhereElse) {
+    const auto external = [](std::string_view address) {
+        std::string out = "<";
+        append_external(out, address);
+        return out.substr(1);
+    };
+    for (const char* plain : {"", "a@b", "a.b+c@d", "postmaster", "\xc3\xb6@b", "u@[192.0.2.1]"})
+        EXPECT_EQ(external(plain), plain);
+    EXPECT_EQ(external("foo..bar.@docomo.test"), "\"foo..bar.\"@docomo.test");
+    EXPECT_EQ(external(".a@b"), "\".a\"@b");
+    EXPECT_EQ(external("\"user\"@b"), "user@b");
+    EXPECT_EQ(external("\"us\\er\"@b"), "user@b");
+    EXPECT_EQ(external("\"a b\"@c"), "\"a b\"@c");
+    EXPECT_EQ(external("\"a@b\"@c"), "\"a@b\"@c");
+    EXPECT_EQ(external("\"a\\\"\\\\b\"@c"), "\"a\\\"\\\\b\"@c");
+    EXPECT_EQ(external("\"\"@b"), "\"\"@b");
+    EXPECT_EQ(external("\"a\".b@c"), "a.b@c") << "words quoted one by one";
+    EXPECT_EQ(external("\"a b\".c@d"), "\"a b.c\"@d");
+}
+
 TEST(CanonicalAddress, LowersTheDomainOnly) {
     EXPECT_EQ(canonical_address("User@Example.COM"), "User@example.com");
     EXPECT_EQ(canonical_address("\"A@B\"@C"), "\"A@B\"@c");

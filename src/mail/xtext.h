@@ -13,4 +13,9 @@ std::string to_xtext(std::string_view text);
 // and controls included: the caller says what it can bear.
 std::optional<std::string> from_xtext(std::string_view text);
 
+// RFC 6533 section 3: an address of type utf-8, as ORCPT carries it. What a parameter can not hold
+// goes as "\x{2B}"; so does what is not ASCII when the server has no SMTPUTF8. Escapes that are
+// there already stay.
+std::string to_utf8_xtext(std::string_view address, bool server_knows_utf8);
+
 }  // namespace posthaste

@@ -1,5 +1,6 @@
 #include "scheduler/log_lines.h"
 
+#include "mail/address.h"
 #include "mail/delay_text.h"
 #include "mail/queue_id.h"
 
@@ -8,7 +9,7 @@ namespace posthaste::log_lines {
 void active(const Message& message, std::string& out) {
     out.assign(queue_id_text(message.envelope.id));
     out += ": from=<";
-    out += message.envelope.sender;
+    append_external(out, message.envelope.sender);
     out += ">, size=";
     out += std::to_string(message.envelope.size_bytes);
     out += ", nrcpt=";
@@ -24,7 +25,7 @@ void removed(MessageId id, std::string& out) {
 void held(const Message& message, std::string_view status, std::string& out) {
     out.assign(queue_id_text(message.envelope.id));
     out += ": from=<";
-    out += message.envelope.sender;
+    append_external(out, message.envelope.sender);
     out += ">, status=";
     out += status;
     out += ", placed on hold until a non-delivery report can be sent";
@@ -35,7 +36,7 @@ void recipient(const Message& message, uint32_t number, Outcome outcome, std::st
     const Recipient& to = message.envelope.recipients[number];
     out.assign(queue_id_text(message.envelope.id));
     out += ": to=<";
-    out += to.address;
+    append_external(out, to.address);
     out += ">, relay=none, delay=";
     out += delay_text(wall_us - message.envelope.arrived_wall_us);
     out += ", delays=";

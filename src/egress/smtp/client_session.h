@@ -133,6 +133,7 @@ class ClientSession {
     void send_rset(uint8_t index);
     void send_mail(Transaction& transaction, uint8_t index);
     void send_rcpt(Transaction& transaction, uint8_t index);
+    void append_original_recipient(const wire::JobRecipient& recipient, bool declared_utf8);
     void send_content(std::string_view piece);
     void send_body(Transaction& transaction, uint8_t index);
     bool fits_server(Job& job);

@@ -1,6 +1,8 @@
 // The sending half of ClientSession: what may go out now, and in which words.
 #include "base/assert.h"
+#include "base/strings.h"
 
+#include "mail/address.h"
 #include "mail/line_folder.h"
 #include "mail/queue_id.h"
 #include "mail/xtext.h"
@@ -13,6 +15,33 @@ namespace {
 
 // Smaller pieces are copied into the output; larger ones are sent from where they lie.
 constexpr size_t kBorrowBytesMin = 1024;
+
+// The header section, up to the empty line, holds nothing but ASCII.
+bool has_ascii_header(const Job& job) noexcept {
+    size_t line_bytes = 0;
+    for (const std::string_view piece : job.content) {
+        for (const char c : piece) {
+            if (static_cast<unsigned char>(c) >= 0x80) return false;
+            if (c == '\n' && line_bytes == 0) return true;
+            if (c == '\n') {
+                line_bytes = 0;
+            } else if (c != '\r') {
+                ++line_bytes;
+            }
+        }
+    }
+    return true;
+}
+
+// RFC 6531: whether a server without SMTPUTF8 could not take it as it is, whatever its client
+// declared. Asked only in front of such a server.
+bool needs_utf8(const Job& job) noexcept {
+    if (!job.wire.smtputf8) return false;
+    for (size_t i = 0; i < job.recipients.size(); ++i) {
+        if (!job.recipients[i].settled && !is_ascii(job.wire.recipients[i].address)) return true;
+    }
+    return !is_ascii(job.wire.sender) || !has_ascii_header(job);
+}
 
 }  // namespace
 
@@ -43,7 +72,7 @@ bool ClientSession::fits_server(Job& job) {
         refusal = {Outcome::bounced, "5.3.4",
                    "message size " + std::to_string(job.wire.size_bytes) + " exceeds size limit " +
                        std::to_string(size_limit_bytes_) + " of server " + peer_};
-    } else if (job.wire.smtputf8 && !utf8_) {
+    } else if (!utf8_ && needs_utf8(job)) {
         refusal = {Outcome::bounced, "5.6.7",
                    "SMTPUTF8 is required, but was not offered by host " + peer_};
     } else {
@@ -96,14 +125,14 @@ void ClientSession::send_rset(uint8_t index) {
 void ClientSession::send_mail(Transaction& transaction, uint8_t index) {
     const wire::DeliveryJob& job = transaction.job->wire;
     out_ = "MAIL FROM:<";
-    out_ += job.sender;
+    append_external(out_, job.sender);
     out_ += '>';
     if (size_) {
         out_ += " SIZE=";
         out_ += std::to_string(job.size_bytes);
     }
     if (eightbit_ && job.body_8bit) out_ += " BODY=8BITMIME";
-    if (job.smtputf8) out_ += " SMTPUTF8";
+    if (utf8_ && job.smtputf8) out_ += " SMTPUTF8";
     if (dsn_) {
         if (job.dsn_return == DsnReturn::full) out_ += " RET=FULL";
         if (job.dsn_return == DsnReturn::headers) out_ += " RET=HDRS";
@@ -122,7 +151,7 @@ void ClientSession::send_rcpt(Transaction& transaction, uint8_t index) {
     const wire::JobRecipient& recipient =
         transaction.job->wire.recipients[transaction.next_recipient];
     out_ = "RCPT TO:<";
-    out_ += recipient.address;
+    append_external(out_, recipient.address);
     out_ += '>';
     if (dsn_ && recipient.notify != kNotifyUnset) {
         out_ += " NOTIFY=";
@@ -137,19 +166,33 @@ void ClientSession::send_rcpt(Transaction& transaction, uint8_t index) {
         add(kNotifyFailure, "FAILURE");
         add(kNotifyDelay, "DELAY");
     }
-    const size_t semicolon = recipient.original_recipient.find(';');
-    if (dsn_ && recipient.original_recipient.empty()) {
-        out_ += " ORCPT=rfc822;";  // as Postfix: the address is the one that it was first sent to
-        out_ += to_xtext(recipient.address);
-    } else if (dsn_ && semicolon != std::string_view::npos) {
-        out_ += " ORCPT=";
-        out_ += recipient.original_recipient.substr(0, semicolon + 1);
-        out_ += to_xtext(recipient.original_recipient.substr(semicolon + 1));
-    }
+    if (dsn_) append_original_recipient(recipient, transaction.job->wire.smtputf8);
     out_ += "\r\n";
     line_.send(out_);
     expect(Step::rcpt, index, transaction.next_recipient);
     ++transaction.next_recipient;
+}
+
+void ClientSession::append_original_recipient(const wire::JobRecipient& recipient,
+                                              bool declared_utf8) {
+    std::string_view type = "rfc822";
+    std::string address;
+    if (recipient.original_recipient.empty()) {
+        // As Postfix: the address is the one that it was first sent to.
+        append_external(address, recipient.address);
+        if (!is_ascii(address)) type = "utf-8";
+    } else {
+        const size_t semicolon = recipient.original_recipient.find(';');
+        if (semicolon == std::string_view::npos) return;
+        type = recipient.original_recipient.substr(0, semicolon);
+        address = recipient.original_recipient.substr(semicolon + 1);
+    }
+    out_ += " ORCPT=";
+    out_ += type;
+    out_ += ';';
+    // Not ASCII only where MAIL has said SMTPUTF8 (RFC 6533 section 3).
+    out_ += equals_ignoring_case(type, "utf-8") ? to_utf8_xtext(address, utf8_ && declared_utf8)
+                                                : to_xtext(address);
 }
 
 void ClientSession::send_content(std::string_view piece) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mail/address.h"
 #include "mail/delay_text.h"
 #include "mail/queue_id.h"
 
@@ -20,7 +21,7 @@ void format_delivery_line(const Job& job, size_t recipient, std::string_view rel
 
     out = queue_id_text(job.wire.id);
     out += ": to=<";
-    out += job.wire.recipients[recipient].address;
+    append_external(out, job.wire.recipients[recipient].address);
     out += ">, relay=";
     out += relay;
     if (conn_use > 1) {
