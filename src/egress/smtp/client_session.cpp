@@ -9,6 +9,12 @@
 
 namespace posthaste::smtp {
 
+namespace {
+
+constexpr const char* kDoubt = " -- message may be sent more than once";
+
+}  // namespace
+
 ClientSession::ClientSession(const SmtpConfig& config, std::string peer, std::string nexthop,
                              bool detect_loop, Line& line)
     : config_(config),
@@ -373,10 +379,13 @@ void ClientSession::revoke(const DeliveryStatus& why, Keep keep) {
             recipient.settled = recipient.doubtful = false;
         }
         if (!transaction.body_sent) continue;
+        // Whoever has not got the end of it has not got the message.
+        const bool may_have_it =
+            line_.is_taken(transaction.body_end) && why.text.find(kDoubt) == std::string::npos;
+        const std::string text = may_have_it ? why.text + kDoubt : why.text;
         for (Job::Recipient& recipient : transaction.job->recipients) {
             if (recipient.settled) continue;
-            settle(recipient, {Outcome::deferred, why.dsn,
-                               why.text + " -- message may be sent more than once"});
+            settle(recipient, {Outcome::deferred, why.dsn, text});
             transaction.job->hop_failed = true;
         }
     }
