@@ -141,6 +141,7 @@ bool AgentSide::open_lane(uint32_t incarnation, uint32_t lane, const Transport& 
     open.lane = lane;
     open.transport = transport.name;
     open.nexthop = destination.nexthop;
+    open.others_work = destination.lanes_working > 0;
     if (wire::decode(destination.hosts, hosts_)) open.hosts.swap(hosts_.hosts);
     const bool sent = agent->peer->send(open);
     hosts_.hosts.swap(open.hosts);

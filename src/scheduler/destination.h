@@ -54,6 +54,7 @@ struct Destination final {
     uint32_t queued = 0;  // entries in its flows
     uint32_t jobs_out = 0;
     uint32_t lanes = 0;  // open and closing
+    uint32_t lanes_working = 0;
     uint32_t idle_lane_count = 0;
     uint32_t room = 0;  // jobs its open lanes could still take
     uint32_t last_agent = kNone;

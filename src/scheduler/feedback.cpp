@@ -60,6 +60,7 @@ double FeedbackShare::of(uint32_t concurrency) const noexcept {
 void Feedback::reset(const FeedbackLimits& limits) noexcept {
     window_ = std::clamp(limits.initial, 1U, ceiling(limits));
     success_ = failure_ = failed_cohorts_ = 0;
+    careful_steps_ = 0;
 }
 
 bool Feedback::succeeded(uint32_t busy, const FeedbackLimits& limits) noexcept {
@@ -73,8 +74,24 @@ bool Feedback::succeeded(uint32_t busy, const FeedbackLimits& limits) noexcept {
         ++window_;
         success_ -= 1;
         failure_ = 0;
+        if (careful_steps_ > 0) {
+            --careful_steps_;
+            wait_for_successes(limits);
+        }
     }
     return window_ > before;
+}
+
+void Feedback::crowded(uint32_t connections, const FeedbackLimits& limits) noexcept {
+    constexpr uint32_t kCarefulSteps = 3;
+    window_ = std::clamp(connections, 1U, window_);
+    careful_steps_ = kCarefulSteps;
+    wait_for_successes(limits);
+}
+
+void Feedback::wait_for_successes(const FeedbackLimits& limits) noexcept {
+    constexpr double kSuccessesEach = 20;
+    success_ = -kSuccessesEach * window_ * limits.positive.of(window_);
 }
 
 bool Feedback::failed(const FeedbackLimits& limits) noexcept {

@@ -6,6 +6,8 @@
 //             end of a cycle, a step down at its beginning ("reverse hysteresis")
 //   failure   of the connection, not of a message: window - negative feedback, never below 1; and 1/window is added to the
 //             failed cohorts: when they reach their limit without a success between, the destination is dead
+//   crowded   a further connection is refused while the others work: the window is what works, and grows again only after
+//             many successes
 //
 // Two oddities are not taken over. Postfix takes two steps down at the first failure; here it is
 // one. And at a window of 1 a single failure is a whole cohort there, so that a site limited to one
@@ -43,13 +45,19 @@ class Feedback {
     void reset(const FeedbackLimits& limits) noexcept;
     // `busy`: connections at work. True: the window grew.
     bool succeeded(uint32_t busy, const FeedbackLimits& limits) noexcept;
+    // A connection beyond these was refused while they work: so many, and no more until each of them
+    // has had many successes.
+    void crowded(uint32_t connections, const FeedbackLimits& limits) noexcept;
     // True: dead.
     bool failed(const FeedbackLimits& limits) noexcept;
 
     uint32_t window() const noexcept { return window_; }
 
  private:
+    void wait_for_successes(const FeedbackLimits& limits) noexcept;
+
     uint32_t window_ = 1;
+    uint32_t careful_steps_ = 0;  // up, before it grows as fast as ever
     double success_ = 0;
     double failure_ = 0;
     double failed_cohorts_ = 0;

@@ -29,6 +29,7 @@ struct Lane {
         false;  // this lane's end is not to be held against the destination again
     uint32_t jobs_out = 0;
     bool returned = false;  // it gave back a job unattempted
+    bool works = false;     // its last job met a server that answers
     uint32_t attempts = 0;  // jobs that were really tried on it
     EntryList jobs;         // oldest first
     int64_t moved_us = 0;   // last job given to it while idle, or last report from it

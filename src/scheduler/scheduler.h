@@ -253,6 +253,7 @@ class Scheduler final : private RateListener {
     void start(uint32_t entry);
     uint32_t lane_for(Destination& destination);
     uint32_t open_lane(Destination& destination);
+    void set_works(Lane& lane, bool works);
     void list_lane(uint32_t lane);
     void unlist_lane(uint32_t lane);
     void close_lane(uint32_t lane);

@@ -47,6 +47,35 @@ TEST(Scheduler, GivesTheJobsOfADeadAgentToAnotherAfterAShortWhile) {
     EXPECT_TRUE(world.store_.empty());
 }
 
+TEST(Scheduler, ConnectionsBeyondWhatASiteTakesAreNoMessagesFailure) {
+    TestingWorld world;
+    world.start(2);
+    world.sites_["y.example"].delay_us = 100 * kMsUs;
+    world.sites_["y.example"].takes = 3;
+    for (int i = 0; i < 1000; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(kMinuteUs);
+    // Two of the first five, before anybody knew.
+    EXPECT_LE(world.attempts_refused_, 2U);
+    EXPECT_EQ(world.deliveries_.size(), 1000U - world.attempts_refused_);
+    EXPECT_EQ(world.scheduler().stats().sites_died, 0U);
+    EXPECT_LT(world.connections_refused_, 40U) << "it is not asked for a fourth all the time";
+}
+
+TEST(Scheduler, ASiteThatTakesNoConnectionAnyMoreDiesWhateverItTookBefore) {
+    TestingWorld world;
+    world.start(2);
+    world.sites_["y.example"].delay_us = 100 * kMsUs;
+    for (int i = 0; i < 1000; ++i)
+        world.submit("a@x.example", {"user" + std::to_string(i) + "@y.example"});
+    world.run_for(kSecondUs);
+    ASSERT_GT(world.deliveries_.size(), 0U);
+    world.sites_["y.example"].refuses = true;
+    world.run_for(kMinuteUs);
+    EXPECT_EQ(world.scheduler().stats().sites_died, 1U);
+    EXPECT_EQ(world.scheduler().lanes(), 0U);
+}
+
 TEST(Scheduler, KeepsResultsOverTheDeathOfTheStoreAndLoadsTheRestAgain) {
     TestingWorld world;
     world.start();

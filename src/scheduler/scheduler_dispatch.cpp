@@ -208,6 +208,7 @@ void Scheduler::remove_lane(uint32_t index) {
     const uint32_t destination_index = lane.destination;
     Destination& destination = destinations_[destination_index];
     unlist_lane(index);
+    set_works(lane, false);
     if (lane.state == LaneState::open) {
         destination.room -= config_.lane_depth;
     } else {

@@ -1,6 +1,7 @@
 // What agents say: jobs that are over, lanes that ended, agents that came and went; and what it
 // means for the site.
 #include <algorithm>
+#include <utility>
 
 #include "base/deliberate_bug.h"
 
@@ -67,6 +68,7 @@ void Scheduler::on_report(uint32_t incarnation, const wire::DeliveryReport& repo
         return outside_.report_covered(receipt, 0);
     }
     ++lane.attempts;
+    set_works(lane, !report.hop_failed);
     lane.failure_counted = report.hop_failed;
     job_left_lane(lane_index, entry);
 
@@ -104,6 +106,12 @@ void Scheduler::settle_job(uint32_t index, uint32_t entry, const wire::DeliveryR
         answer_here(index, *number,
                     {Outcome::deferred, "4.3.0", "unknown mail transport error", random});
     }
+}
+
+void Scheduler::set_works(Lane& lane, bool works) {
+    Destination& destination = destinations_[lane.destination];
+    destination.lanes_working += static_cast<uint32_t>(works);
+    destination.lanes_working -= static_cast<uint32_t>(std::exchange(lane.works, works));
 }
 
 // The job is no longer the lane's. The entry is still counted by its message, as something to be
@@ -152,7 +160,12 @@ void Scheduler::on_lane_closed(uint32_t incarnation, const wire::LaneClosed& clo
     // A connection that takes no mail at all is a failure too, whatever the agent thinks of it.
     const bool took_nothing = lane.returned && lane.attempts == 0 && !closed.agent_stops;
     const bool failed = closed.hop_failed || took_nothing;
-    if (failed && !lane.failure_counted) {
+    set_works(lane, false);
+    Destination& site = destinations_[destination];
+    if (closed.crowded && site.lanes_working > 0) {
+        // One connection more than the site takes: that is no failure, but enough for now.
+        site.feedback.crowded(site.lanes - 1, transports_[site.transport].config.feedback);
+    } else if (failed && !lane.failure_counted) {
         lane.failure_counted = true;
         destination_failed(destination, closed.dsn.empty() ? "4.4.2" : closed.dsn,
                            closed.text.empty() ? "lost connection" : closed.text);

@@ -7,7 +7,6 @@
 #include "base/codec.h"
 
 #include "scheduler/fair_queue.h"
-#include "scheduler/feedback.h"
 #include "scheduler/flat_index.h"
 #include "scheduler/gcra.h"
 #include "scheduler/hash.h"
@@ -212,67 +211,6 @@ TEST(Gcra, SpacesEventsAndForgivesNoIdleTime) {
     EXPECT_EQ(rate.allowed_at_us(), 5100) << "unused time is not saved up";
     rate.take(5100, 0);
     EXPECT_EQ(rate.allowed_at_us(), 5100);
-}
-
-TEST(Feedback, TakesOneStepDownAtEachFailureAndDiesAfterACohort) {
-    FeedbackLimits limits;
-    Feedback feedback(limits);
-    EXPECT_EQ(feedback.window(), 5U);
-    EXPECT_FALSE(feedback.failed(limits));
-    EXPECT_EQ(feedback.window(), 4U) << "Postfix would be at 3";
-    EXPECT_FALSE(feedback.failed(limits));
-    EXPECT_EQ(feedback.window(), 3U);
-    EXPECT_FALSE(feedback.failed(limits));
-    EXPECT_TRUE(feedback.failed(limits)) << "1/5 + 1/4 + 1/3 + 1/2";
-}
-
-TEST(Feedback, GrowsByOneForEachSuccessWhileTheWindowIsUsed) {
-    FeedbackLimits limits;
-    Feedback feedback(limits);
-    for (int i = 0; i < 100; ++i) feedback.succeeded(1, limits);
-    EXPECT_EQ(feedback.window(), 6U) << "busy 1 + initial 5";
-    for (int i = 0; i < 100; ++i) feedback.succeeded(20, limits);
-    EXPECT_EQ(feedback.window(), 20U);
-    limits.limit = 3;
-    feedback.succeeded(20, limits);
-    EXPECT_EQ(feedback.window(), 3U) << "a lowered limit holds at once";
-}
-
-TEST(Feedback, GrowsByOneAWindowWithFractionalFeedback) {
-    FeedbackLimits limits;
-    limits.positive = *FeedbackShare::parse("1/concurrency");
-    Feedback feedback(limits);
-    int successes = 0;
-    while (feedback.window() == 5 && successes < 100) {
-        feedback.succeeded(5, limits);
-        ++successes;
-    }
-    EXPECT_EQ(successes, 5);
-}
-
-TEST(Feedback, ASuccessForgivesFailuresAndAWindowOfOneHasASecondChance) {
-    FeedbackLimits limits;
-    limits.limit = 1;
-    Feedback feedback(limits);
-    for (int i = 0; i < 10; ++i) {
-        EXPECT_FALSE(feedback.failed(limits));
-        EXPECT_EQ(feedback.window(), 1U);
-        feedback.succeeded(1, limits);
-    }
-    EXPECT_FALSE(feedback.failed(limits));
-    EXPECT_TRUE(feedback.failed(limits));
-    limits.failed_cohorts = 0;
-    Feedback immortal(limits);
-    for (int i = 0; i < 100; ++i) EXPECT_FALSE(immortal.failed(limits));
-}
-
-TEST(Feedback, ReadsPostfixsForms) {
-    EXPECT_DOUBLE_EQ(FeedbackShare::parse("1/4")->of(10), 0.25);
-    EXPECT_DOUBLE_EQ(FeedbackShare::parse("0.5 / concurrency")->of(10), 0.05);
-    EXPECT_DOUBLE_EQ(FeedbackShare::parse("1/sqrt_concurrency")->of(16), 0.25);
-    for (const char* bad : {"", "x", "-1", "1/0", "1/x", "1/2/3", "nan", "inf"}) {
-        EXPECT_FALSE(FeedbackShare::parse(bad)) << bad;
-    }
 }
 
 class FairQueueTest : public testing::Test {

@@ -33,6 +33,7 @@ class TestingWorld : public Outside {
         Outcome outcome = Outcome::sent;
         int64_t delay_us = kMsUs;  // of one message, or of a failing connect
         std::string text = "250 2.0.0 Ok";
+        size_t takes = SIZE_MAX;  // connections at a time; it refuses those beyond
     };
 
     struct Stored {
@@ -55,6 +56,8 @@ class TestingWorld : public Outside {
         std::deque<std::pair<uint64_t, std::pair<MessageId, std::vector<uint32_t>>>> jobs;
         bool working = false;
         bool closing = false;
+        bool others_work = false;  // as it was told when it was opened
+        bool taken = false;        // the site has taken its connection
     };
 
     explicit TestingWorld(SchedulerConfig config = {}, uint64_t seed = 1)
@@ -262,6 +265,7 @@ class TestingWorld : public Outside {
                    const Destination& destination) override {
         if (ring_full_) return false;
         lanes_[lane] = {agent, destination.nexthop, {}};
+        lanes_[lane].others_work = destination.lanes_working > 0;
         ++lanes_opened_;
         size_t to_site = 0;
         for (const auto& [id, other] : lanes_) to_site += other.site == destination.nexthop;
@@ -322,6 +326,8 @@ class TestingWorld : public Outside {
     std::map<std::string, size_t> lanes_to_site_max_;
     std::vector<uint32_t> agents_;
     uint32_t next_incarnation_ = 100;
+    size_t connections_refused_ = 0;
+    size_t attempts_refused_ = 0;
     size_t depth_max_ = 0;
     uint32_t active_max_ = 0;
     size_t lanes_opened_ = 0;
@@ -443,8 +449,14 @@ class TestingWorld : public Outside {
         const auto found = lanes_.find(id);
         if (found == lanes_.end()) return;
         LaneSeen& lane = found->second;
-        const Site site = site_of(lane.site);
+        Site site = site_of(lane.site);
         lane.working = false;
+        if (!lane.taken && connections_of(lane.site) >= site.takes) {
+            ++connections_refused_;
+            if (lane.others_work) return end_crowded(id);
+            site.refuses = true;
+        }
+        lane.taken = !site.refuses;
         const Job job = lane.jobs.front();
         lane.jobs.pop_front();
         wire::DeliveryReport report;
@@ -465,22 +477,41 @@ class TestingWorld : public Outside {
         const uint32_t agent = lane.agent;
         scheduler_->on_report(agent, report);
         if (site.refuses) {
-            while (!lanes_.at(id).jobs.empty()) {
-                const Job back = lanes_.at(id).jobs.front();
-                lanes_.at(id).jobs.pop_front();
-                wire::DeliveryReport returned;
-                returned.sequence = ++report_sequence_;
-                returned.lane = id;
-                returned.job = back.first;
-                returned.id = back.second.first;
-                returned.attempted = false;
-                scheduler_->on_report(agent, returned);
-            }
+            ++attempts_refused_;
+            return_jobs(id);
             end_lane(id, true, "4.4.1",
                      "connect to " + lanes_.at(id).site + ": Connection refused");
         } else {
             work(id);
         }
+        dispatch_wanted_ = true;
+    }
+
+    size_t connections_of(const std::string& site) const {
+        return static_cast<size_t>(std::count_if(
+            lanes_.begin(), lanes_.end(),
+            [&](const auto& lane) { return lane.second.site == site && lane.second.taken; }));
+    }
+
+    void return_jobs(uint32_t id) {
+        while (!lanes_.at(id).jobs.empty()) {
+            const Job back = lanes_.at(id).jobs.front();
+            lanes_.at(id).jobs.pop_front();
+            wire::DeliveryReport returned;
+            returned.sequence = ++report_sequence_;
+            returned.lane = id;
+            returned.job = back.first;
+            returned.id = back.second.first;
+            returned.attempted = false;
+            scheduler_->on_report(lanes_.at(id).agent, returned);
+        }
+    }
+
+    void end_crowded(uint32_t id) {
+        return_jobs(id);
+        const uint32_t agent = lanes_.at(id).agent;
+        lanes_.erase(id);
+        scheduler_->on_lane_closed(agent, {id, false, false, "4.3.2", "too many", true});
         dispatch_wanted_ = true;
     }
 

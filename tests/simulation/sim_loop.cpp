@@ -19,6 +19,8 @@ constexpr int64_t kTurnUsMax = 40;
 // What a disk takes to write, and to make it last.
 constexpr int64_t kWriteUsMax = 200;
 constexpr int64_t kSyncUsMax = 5000;
+// Until a send that was cancelled is over.
+constexpr int64_t kCancelUs = 20;
 
 }  // namespace
 
@@ -128,7 +130,15 @@ void SimLoop::cancel(Completion& done) {
     const Operation& operation = operations_.at(key);
     if (operation.kind == Kind::write_file) return;
     if (operation.kind == Kind::receive) world_.network().stop_receiving(Socket{operation.number});
-    if (operation.kind == Kind::send) world_.network().stop_sending(Socket{operation.number});
+    if (operation.kind == Kind::send) {
+        // The kernel goes on taking bytes until the turn's submissions reach it.
+        const Socket socket{operation.number};
+        return world_.after(kCancelUs, [this, key, socket] {
+            if (dead_ || !is_pending(key)) return;
+            world_.network().stop_sending(socket);
+            post(key, -ECANCELED, true, {});
+        });
+    }
     post(key, -ECANCELED, true, {});
 }
 

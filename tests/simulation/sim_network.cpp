@@ -112,6 +112,11 @@ void SimNetwork::connect(SimLoop& loop, uint64_t key, const Endpoint& to, const 
 
 void SimNetwork::arrive(SimLoop& loop, uint64_t key, const Endpoint& to, const Endpoint& from) {
     if (!loop.is_pending(key)) return;
+    for (const auto& [address, os_errno] : failing_) {
+        if (address != to.ip) continue;
+        loop.post(key, -os_errno, true, {});
+        return;
+    }
     if (std::count(unanswering_.begin(), unanswering_.end(), to.ip) > 0) return;
     Listener* const listener = listener_for(to);
     if (listener == nullptr || world_.chance(conditions.refuse_permille, 1000)) {
@@ -128,6 +133,11 @@ void SimNetwork::arrive(SimLoop& loop, uint64_t key, const Endpoint& to, const E
     loop.post(key, client, true, {});
     listener->backlog.push_back(server);
     offer_backlog(listener->number);
+}
+
+void SimNetwork::set_connect_failure(const IpAddress& address, int os_errno) {
+    std::erase_if(failing_, [&](const auto& failing) { return failing.first == address; });
+    if (os_errno != 0) failing_.emplace_back(address, os_errno);
 }
 
 void SimNetwork::accept(SimLoop& loop, uint64_t key, Socket listener) {

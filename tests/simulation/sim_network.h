@@ -53,6 +53,8 @@ class SimNetwork {
     void unlisten(const Endpoint& endpoint);
     // From now on connects to this address are never answered (true) or work again (false).
     void set_unanswering(const IpAddress& address, bool unanswering);
+    // From now on connects to this address fail with this errno; 0: work again.
+    void set_connect_failure(const IpAddress& address, int os_errno);
     // Two ends that know each other, as socketpair() makes them.
     std::pair<Socket, Socket> pair(SimLoop& left, SimLoop& right);
     // Both sides see ECONNRESET.
@@ -141,6 +143,7 @@ class SimNetwork {
     std::map<int32_t, End> ends_;
     std::deque<Listener> listeners_;
     std::vector<IpAddress> unanswering_;
+    std::vector<std::pair<IpAddress, int>> failing_;
     int32_t next_number_ = 100;
     uint16_t next_port_ = 32768;
 };

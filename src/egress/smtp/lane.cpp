@@ -1,9 +1,11 @@
 #include "egress/smtp/lane.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/units.h"
 
 #include "mail/queue_id.h"
 
@@ -15,6 +17,10 @@ namespace {
 
 // A message whose connections keep breaking before the server has seen it waits like any other.
 constexpr uint32_t kReturnsMax = 3;
+// A shortage of our own: between two tries, and until the mail is told of it as of anything else.
+constexpr int64_t kShortWaitMinUs = kSecondUs;
+constexpr int64_t kShortWaitMaxUs = 30 * kSecondUs;
+constexpr int64_t kShortEnduredUs = 10 * kMinuteUs;
 
 void settle_rest(Job& job, const DeliveryStatus& status) {
     for (Job::Recipient& recipient : job.recipients) {
@@ -32,7 +38,9 @@ Lane::Lane(Loop& loop, Log& log, const SmtpConfig& config, const wire::LaneOpen&
       config_(config),
       owner_(owner),
       number_(open.lane),
-      nexthop_(open.nexthop) {
+      nexthop_(open.nexthop),
+      others_worked_(open.others_work),
+      retry_timer_(timer_calls<&Lane::turn_to_front, Lane>(), this) {
     for (const wire::Host& host : open.hosts) {
         if (hosts_.size() == config.mx_address_limit && config.mx_address_limit > 0) break;
         hosts_.push_back({std::string(host.name), host.endpoint()});
@@ -41,6 +49,7 @@ Lane::Lane(Loop& loop, Log& log, const SmtpConfig& config, const wire::LaneOpen&
 
 Lane::~Lane() {
     if (link_ != nullptr) link_->abandon();
+    if (left_ != nullptr) left_->abandon();
 }
 
 void Lane::add(std::unique_ptr<Job> job) {
@@ -54,7 +63,7 @@ void Lane::add(std::unique_ptr<Job> job) {
 
 void Lane::close() {
     closing_ = true;
-    if (link_ == nullptr && waiting_.empty()) return end(false, {});
+    if (link_ == nullptr) return turn_to_front();
     feed();
 }
 
@@ -67,8 +76,10 @@ void Lane::drain() {
         give_back(std::move(job));
     }
     if (!in_session_.empty()) return;  // feed() ends it
-    if (link_ != nullptr) std::exchange(link_, nullptr)->quit();
-    end(false, {});
+    if (link_ != nullptr) std::exchange(link_, nullptr)->forget();
+    if (left_ != nullptr) std::exchange(left_, nullptr)->forget();
+    retry_timer_.cancel();
+    end(LaneEnd::quiet, {});
 }
 
 void Lane::orphan() {
@@ -88,15 +99,16 @@ void Lane::give_back(std::unique_ptr<Job> job) {
 
 void Lane::turn_to_front() {
     ASSERT(link_ == nullptr && in_session_.empty());
-    if (over_) return;
+    if (over_ || left_ != nullptr || retry_timer_.is_set()) return;
     if (waiting_.empty()) {
-        if (closing_) end(false, {});
+        if (closing_) end(LaneEnd::quiet, {});
         return;
     }
     Job& job = *waiting_.front();
     if (job.begun_wall_us == 0) job.begun_wall_us = loop_.wall_us();
     job.connected_for = true;
     session_from_ = job.first_host;
+    refused_.reset();
     connect_to(session_from_);
 }
 
@@ -110,7 +122,10 @@ void Lane::connect_to(uint32_t host) {
     link_->connect();
 }
 
-void Lane::on_link_ready() { feed(); }
+void Lane::on_link_ready() {
+    short_since_us_ = 0;
+    feed();
+}
 
 void Lane::feed() {
     // begin() may find the session ready for one more at once and ask again: one loop serves all.
@@ -128,11 +143,19 @@ void Lane::feed() {
     }
     feeding_ = false;
     if (link_ == nullptr || !session.idle() || !in_session_.empty()) return;
-    if (!waiting_.empty() || closing_) {
+    if (draining_) {
+        std::exchange(link_, nullptr)->forget();
+        end(LaneEnd::quiet, {});
+    } else if (!waiting_.empty() || closing_) {
         // The next job wants another host or a fresh connection, or nothing is left to do.
-        std::exchange(link_, nullptr)->quit();
-        turn_to_front();
+        left_ = std::exchange(link_, nullptr);
+        left_->leave();
     }
+}
+
+void Lane::on_link_left() {
+    left_ = nullptr;
+    turn_to_front();
 }
 
 bool Lane::connection_worn_out() const {
@@ -148,7 +171,9 @@ std::unique_ptr<Job> Lane::take(Job& job) {
                                  [&](const auto& held) { return held.get() == &job; });
     ASSERT(at != in_session_.end());
     std::unique_ptr<Job> taken = std::move(*at);
-    in_session_.erase(at);
+    // For who came behind it on the connection the turn begins now.
+    for (auto next = in_session_.erase(at); next != in_session_.end(); ++next)
+        (*next)->begun_wall_us = loop_.wall_us();
     return taken;
 }
 
@@ -221,39 +246,70 @@ void Lane::on_link_dead(const DeliveryStatus& refusal, bool was_ready) {
     const std::string connect_failure = link_->connect_failure();
     refused_by_ = connect_failure.empty() ? link_->relay() : "none";
     link_ = nullptr;
+    short_since_us_ = 0;
     if (was_ready) return turn_to_front();
     if (waiting_.empty()) return turn_to_front();
     if (!connect_failure.empty()) log_.info(connect_failure);
     if (refusal.outcome == Outcome::bounced || host_ + 1 >= hosts_.size()) return give_up(refusal);
     if (connect_failure.empty())
         log_.info(queue_id_text(waiting_.front()->wire.id) + ": " + refusal.text);
+    refused_ = refusal;
     connect_to(host_ + 1);
+}
+
+void Lane::on_link_short(int os_errno) {
+    const DeliveryStatus why{Outcome::deferred, "4.3.0", link_->connect_failure()};
+    refused_by_ = "none";
+    link_ = nullptr;
+    owner_.on_shortage(why.text);
+    if (waiting_.empty()) return turn_to_front();
+    // What lacks for one address need not lack for another: a port, a route of IP's other version.
+    const bool of_address = os_errno == EADDRNOTAVAIL || os_errno == EPERM;
+    if (of_address && host_ + 1 < hosts_.size()) return connect_to(host_ + 1);
+    if (refused_) return give_up(*refused_);
+    wait_for_means(why);
+}
+
+void Lane::wait_for_means(const DeliveryStatus& why) {
+    if (short_since_us_ == 0) {
+        short_since_us_ = loop_.now_us();
+        short_wait_us_ = kShortWaitMinUs;
+    }
+    if (loop_.now_us() - short_since_us_ >= kShortEnduredUs) return give_up(why, LaneEnd::quiet);
+    loop_.timers().set(retry_timer_, loop_.now_us() + short_wait_us_);
+    short_wait_us_ = std::min(2 * short_wait_us_, kShortWaitMaxUs);
 }
 
 void Lane::give_up(const DeliveryStatus& why) {
     // Who is refused for good is told so; that is no reason to leave the site alone.
-    const bool hop_failed = why.outcome == Outcome::deferred;
-    bool first = true;
+    if (why.outcome != Outcome::deferred) return give_up(why, LaneEnd::quiet);
+    const bool others_work = others_worked_ || owner_.others_work(*this);
+    give_up(why, others_work ? LaneEnd::crowded : LaneEnd::hop_failed);
+}
+
+void Lane::give_up(const DeliveryStatus& why, LaneEnd how) {
+    if (how == LaneEnd::crowded)
+        log_.info(why.text + "; other connections to " + nexthop_ + " work");
+    bool attempted = how != LaneEnd::crowded;  // the first one is
     while (!waiting_.empty()) {
         std::unique_ptr<Job> job = std::move(waiting_.front());
         waiting_.pop_front();
-        if (first || job->sessions > 0) {
+        attempted |= job->sessions > 0;
+        if (attempted) {
             settle_rest(*job, why);
-            job->hop_failed = hop_failed;
+            job->hop_failed = how == LaneEnd::hop_failed;
             log_settled(*job, false);
-            owner_.on_job_over(*this, std::move(job), true);
-        } else {
-            owner_.on_job_over(*this, std::move(job), false);
         }
-        first = false;
+        owner_.on_job_over(*this, std::move(job), attempted);
+        attempted = false;
     }
     refused_by_ = "none";
-    end(hop_failed, why);
+    end(how, why);
 }
 
-void Lane::end(bool hop_failed, const DeliveryStatus& why) {
+void Lane::end(LaneEnd how, const DeliveryStatus& why) {
     if (std::exchange(over_, true)) return;
-    owner_.on_lane_over(*this, hop_failed, why);
+    owner_.on_lane_over(*this, how, why);
 }
 
 }  // namespace posthaste::smtp

@@ -4,7 +4,28 @@
 #include <cstring>
 #include <utility>
 
+#include "base/assert.h"
+
 namespace posthaste::smtp {
+
+namespace {
+
+// What this machine lacks, or forbids itself: no server has said or done anything.
+bool is_own_shortage(int os_errno) noexcept {
+    switch (os_errno) {
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+        case EADDRNOTAVAIL:
+        case EPERM:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
 
 Link::Link(Loop& loop, const SmtpConfig& config, std::string host_name, const Endpoint& endpoint,
            std::string nexthop, User& user, Keeper& keeper)
@@ -41,8 +62,12 @@ void Link::on_connected(const Event& event) {
     if (event.result < 0) {
         connect_failure_ = "connect to " + relay_ + ": " +
                            (timed_out_ ? "Connection timed out" : std::strerror(-event.result));
-        std::exchange(user_, nullptr)
-            ->on_link_dead({Outcome::deferred, "4.4.1", connect_failure_}, false);
+        User* const user = std::exchange(user_, nullptr);
+        if (!timed_out_ && is_own_shortage(-event.result)) {
+            user->on_link_short(-event.result);
+        } else {
+            user->on_link_dead({Outcome::deferred, "4.4.1", connect_failure_}, false);
+        }
         return keeper_.on_link_gone(*this);
     }
     connection_.emplace(loop_, Socket{event.result}, static_cast<Connection::Handler&>(*this));
@@ -57,11 +82,17 @@ void Link::on_connect_timeout() {
     loop_.cancel(connect_done_);
 }
 
-void Link::quit() {
+void Link::leave() {
+    ASSERT(session_ && session_->idle());
+    leaving_ = true;
+    session_->quit();
+}
+
+void Link::forget() {
     user_ = nullptr;
+    if (leaving_) return;
     if (session_ && session_->idle()) {
-        session_->quit();
-        if (config_.skip_quit_response) connection_->close();
+        leave();
     } else {
         abandon();
     }
@@ -136,7 +167,10 @@ void Link::on_warning(std::string_view text) {
 void Link::on_dead(const DeliveryStatus& refusal) {
     const bool was_ready = session_->was_ready();
     hang_up();
-    if (User* user = std::exchange(user_, nullptr)) user->on_link_dead(refusal, was_ready);
+    User* const user = std::exchange(user_, nullptr);
+    if (user == nullptr) return;
+    if (leaving_) return user->on_link_left();
+    user->on_link_dead(refusal, was_ready);
 }
 
 }  // namespace posthaste::smtp

@@ -17,7 +17,8 @@ namespace posthaste::smtp {
 
 class Link final : private Connection::Handler, private ClientSession::Line {
  public:
-    // The lane's side of the link. After on_link_dead() the link calls nothing of it any more.
+    // The lane's side of the link. After on_link_dead(), on_link_short() or on_link_left() the link
+    // calls nothing of it any more.
     class User {
      public:
         virtual void on_link_ready() = 0;  // the session can take a job
@@ -27,6 +28,10 @@ class Link final : private Connection::Handler, private ClientSession::Line {
         virtual void on_link_warning(std::string_view text) = 0;
         // was_ready: the server had taken our EHLO, or had said nothing against it.
         virtual void on_link_dead(const DeliveryStatus& refusal, bool was_ready) = 0;
+        // Instead of that, before anything was sent: this machine could not make a connection.
+        virtual void on_link_short(int os_errno) = 0;
+        // After leave(): the server has answered QUIT or is gone.
+        virtual void on_link_left() = 0;
 
      protected:
         ~User() = default;
@@ -49,8 +54,11 @@ class Link final : private Connection::Handler, private ClientSession::Line {
 
     ClientSession* session() noexcept { return session_ ? &*session_ : nullptr; }
 
-    void quit();     // politely; the user hears no more
+    void leave();    // QUIT, only when the session is idle; the user hears on_link_left()
+    void forget();   // the same if it can be, and the user hears no more
     void abandon();  // at once; the user hears no more
+
+    bool is_ready() const noexcept { return session_ && session_->was_ready(); }
 
     const std::string& relay() const noexcept { return relay_; }  // "mx[192.0.2.1]:25"
 
@@ -99,6 +107,7 @@ class Link final : private Connection::Handler, private ClientSession::Line {
     Completion connect_done_;
     Timer connect_timer_;
     bool timed_out_ = false;
+    bool leaving_ = false;
     int64_t connect_began_us_ = 0;
     int64_t connect_began_wall_us_ = 0;
     int64_t ready_wall_us_ = 0;

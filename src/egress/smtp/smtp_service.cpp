@@ -225,18 +225,34 @@ void SmtpService::say_what_is_held() {
     say(true);
 }
 
-void SmtpService::on_lane_over(Lane& lane, bool hop_failed, const DeliveryStatus& why) {
+void SmtpService::on_lane_over(Lane& lane, LaneEnd end, const DeliveryStatus& why) {
     world_.loop.request_turn_end(*this);
     if (lane.number() == 0) return;
     wire::LaneClosed closed;
     closed.lane = lane.number();
-    closed.hop_failed = hop_failed;
+    closed.hop_failed = end == LaneEnd::hop_failed;
+    closed.crowded = end == LaneEnd::crowded;
     closed.agent_stops = lane.draining();
     closed.dsn = why.dsn;
     closed.text = std::string_view(why.text).substr(0, kReasonBytesMax);
     reports_.add(closed);
     reports_.flush(qmgr_);
     lanes_over_.push_back(lane.number());
+}
+
+bool SmtpService::others_work(const Lane& lane) const {
+    return std::any_of(lanes_.begin(), lanes_.end(), [&](const auto& numbered) {
+        const Lane& other = *numbered.second;
+        return &other != &lane && !other.over() && other.is_ready() &&
+               other.nexthop() == lane.nexthop();
+    });
+}
+
+void SmtpService::on_shortage(const std::string& what) {
+    const int64_t now_us = world_.loop.now_us();
+    if (now_us - shortage_told_us_ < kShortageSilenceUs) return;
+    shortage_told_us_ = now_us;
+    world_.log.warning(what + ": a shortage of this machine, its mail waits");
 }
 
 Link& SmtpService::make_link(const std::string& host_name, const Endpoint& endpoint,

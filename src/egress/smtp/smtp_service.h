@@ -24,6 +24,7 @@ namespace posthaste::smtp {
 
 // Bound of what a qmgr may open here, whatever it says.
 inline constexpr size_t kLanesMax = 20'000;
+inline constexpr int64_t kShortageSilenceUs = kMinuteUs;  // between two warnings
 
 class SmtpService final : public Service, private Lane::Owner, private TurnListener {
  public:
@@ -53,7 +54,9 @@ class SmtpService final : public Service, private Lane::Owner, private TurnListe
                     const std::string& nexthop, Link::User& user) override;
     void on_link_gone(Link& link) override;
     void on_job_over(Lane& lane, std::unique_ptr<Job> job, bool attempted) override;
-    void on_lane_over(Lane& lane, bool hop_failed, const DeliveryStatus& why) override;
+    void on_lane_over(Lane& lane, LaneEnd end, const DeliveryStatus& why) override;
+    bool others_work(const Lane& lane) const override;
+    void on_shortage(const std::string& what) override;
     // TurnListener
     void on_turn_end() override;
 
@@ -64,6 +67,7 @@ class SmtpService final : public Service, private Lane::Owner, private TurnListe
     Peer* qmgr_ = nullptr;
     bool draining_ = false;
     ReportKeeper reports_;
+    int64_t shortage_told_us_ = -kShortageSilenceUs;
     std::unordered_map<uint32_t, std::unique_ptr<Lane>> lanes_;  // by qmgr's number
     std::vector<std::unique_ptr<Lane>> orphans_;                 // of a qmgr that is gone
     std::vector<uint32_t> lanes_over_;                           // removed at the end of the turn

@@ -26,6 +26,7 @@ struct LaneOpen {
     uint32_t lane = 0;           // chosen by qmgr, unique within its life
     std::string_view transport;  // master.cf name: "smtp", "relay"; agents serve all alike
     std::string_view nexthop;    // as in logs: "example.com", "[127.0.0.1]:2526"
+    bool others_work = false;    // other connections to the site have taken mail
     std::vector<Host> hosts;     // in the order to be tried
 
     template <class Codec>
@@ -33,6 +34,7 @@ struct LaneOpen {
         codec(lane);
         codec.text(transport, 64);
         codec.text(nexthop, 300);
+        codec(others_work);
         codec.list(hosts, kHostsMax);
     }
 };

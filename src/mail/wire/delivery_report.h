@@ -67,6 +67,7 @@ struct LaneClosed {
     bool agent_stops = false;  // open no other lane there; it says nothing about the destination
     std::string_view dsn;      // why, for mail that waits: "4.4.1"
     std::string_view text;     // "connect to x[ip]:25: Connection refused"
+    bool crowded = false;      // every host refused, while other connections to the site work
 
     template <class Codec>
     void visit(Codec& codec) {
@@ -75,6 +76,7 @@ struct LaneClosed {
         codec(agent_stops);
         codec.text(dsn, 16);
         codec.text(text, kReasonBytesMax);
+        codec(crowded);
     }
 };
 

@@ -2,6 +2,8 @@
 // dies.
 #include "egress/smtp/smtp_service.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <gtest/gtest.h>
 #include <memory>
 #include <string>
@@ -78,6 +80,7 @@ class Qmgr final : private PeerListener {
     std::vector<Report> reports;
     std::vector<uint32_t> closed;
     bool closed_hop_failed = false;
+    bool closed_crowded = false;
     bool closed_because_agent_stops = false;
     std::vector<uint64_t> held;
     bool said_what_is_held = false;
@@ -108,6 +111,7 @@ class Qmgr final : private PeerListener {
             ASSERT_TRUE(wire::decode(body, lane));
             closed.push_back(lane.lane);
             closed_hop_failed = lane.hop_failed;
+            closed_crowded = lane.crowded;
             closed_because_agent_stops = lane.agent_stops;
         } else if (type == wire::JobsHeld::kType) {
             wire::JobsHeld jobs;
@@ -124,12 +128,13 @@ class SilentLog final : public Log {
  public:
     void line(wire::Severity, std::string_view text) override { lines.emplace_back(text); }
 
-    bool has(std::string_view part) const {
-        for (const std::string& line : lines) {
-            if (line.find(part) != std::string::npos) return true;
-        }
-        return false;
+    size_t count(std::string_view part) const {
+        return static_cast<size_t>(std::count_if(
+            lines.begin(), lines.end(),
+            [&](const std::string& line) { return line.find(part) != std::string::npos; }));
     }
+
+    bool has(std::string_view part) const { return count(part) > 0; }
 
     std::vector<std::string> lines;
 };
@@ -201,11 +206,12 @@ class SmtpServiceTest : public ::testing::Test {
         world_.run_for(10, kSteps);
     }
 
-    void open_lane(uint32_t lane, const std::vector<IpAddress>& hosts) {
+    void open_lane(uint32_t lane, const std::vector<IpAddress>& hosts,
+                   std::string_view nexthop = "dest.test") {
         wire::LaneOpen open;
         open.lane = lane;
         open.transport = "smtp";
-        open.nexthop = "dest.test";
+        open.nexthop = nexthop;
         for (const IpAddress& host : hosts) {
             wire::Host row;
             row.name = "mx.dest.test";
@@ -289,6 +295,55 @@ TEST_F(SmtpServiceTest, ALaneThatFindsNoHostBlamesItsFirstJobAndReturnsTheOthers
     EXPECT_EQ(qmgr().closed, std::vector<uint32_t>{1});
     EXPECT_TRUE(qmgr().closed_hop_failed);
     EXPECT_TRUE(log_.has("relay=none"));
+}
+
+TEST_F(SmtpServiceTest, ARefusedConnectionIsOneTooManyWhileAnotherLaneToTheSiteWorks) {
+    auto server = std::make_unique<Server>(world_, first_);
+    open_lane(1, {first_});
+    job(1, 1);
+    run();
+    world_.network().set_connect_failure(first_, ECONNREFUSED);
+    open_lane(2, {first_});
+    job(2, 2);
+    run();
+    ASSERT_EQ(qmgr().reports.size(), 2U);
+    EXPECT_FALSE(qmgr().reports[1].attempted);
+    EXPECT_EQ(qmgr().closed, std::vector<uint32_t>{2});
+    EXPECT_TRUE(qmgr().closed_crowded);
+    EXPECT_FALSE(qmgr().closed_hop_failed);
+    EXPECT_FALSE(log_.has("relay=none"));
+
+    open_lane(3, {first_}, "other.test");
+    job(3, 3);
+    run();
+    EXPECT_TRUE(qmgr().reports.at(2).attempted)
+        << "what works for one site says nothing of another";
+    server.reset();
+    run();
+    open_lane(4, {first_});
+    job(4, 4);
+    run();
+    EXPECT_TRUE(qmgr().reports.at(3).attempted) << "a connection that is gone does not work";
+    EXPECT_TRUE(qmgr().closed_hop_failed);
+}
+
+TEST_F(SmtpServiceTest, WarnsOfAShortageOfItsOwnOnceAMinuteAndReportsNothing) {
+    Server server(world_, first_);
+    world_.network().set_connect_failure(first_, EMFILE);
+    open_lane(1, {first_});
+    open_lane(2, {first_});
+    job(1, 1);
+    job(2, 2);
+    run(50 * kSecondUs);
+    EXPECT_EQ(log_.count("Too many open files: a shortage of this machine"), 1U);
+    EXPECT_EQ(log_.lines.size(), 1U);
+    run(50 * kSecondUs);
+    EXPECT_EQ(log_.count("Too many open files: a shortage of this machine"), 2U);
+    EXPECT_TRUE(qmgr().reports.empty());
+    EXPECT_TRUE(qmgr().closed.empty());
+    world_.network().set_connect_failure(first_, 0);
+    run(50 * kSecondUs);
+    EXPECT_EQ(server.tags.size(), 2U);
 }
 
 TEST_F(SmtpServiceTest, OffersADeferredRecipientToTheNextHost) {
