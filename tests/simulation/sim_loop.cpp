@@ -20,7 +20,7 @@ constexpr int64_t kTurnUsMax = 40;
 constexpr int64_t kWriteUsMax = 200;
 constexpr int64_t kSyncUsMax = 5000;
 // Until a send that was cancelled is over.
-constexpr int64_t kCancelUs = 20;
+constexpr int64_t kCancelUs = 300;
 
 }  // namespace
 

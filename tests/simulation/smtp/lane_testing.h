@@ -33,6 +33,7 @@ struct Manners {
     bool drops_at_mail = false;  // hangs up instead of answering MAIL
     size_t reads_of_message =
         SIZE_MAX;  // then it reads no more, and says `end` if that is a refusal
+    bool refuses_and_reads_on = false;  // … or refuses it there, and goes on reading
 };
 
 class MannersServer {
@@ -108,7 +109,8 @@ class MannersServer {
             message += bytes;
             if (!reads_on_ && message.size() >= server_.manners.reads_of_message) {
                 bytes = {};
-                connection_.pause();
+                reads_on_ = server_.manners.refuses_and_reads_on;
+                if (!reads_on_) connection_.pause();
                 if (server_.manners.end[0] != '2') connection_.send(server_.manners.end);
                 return;
             }

@@ -12,20 +12,23 @@ std::string large_message(char fill) {
 
 TEST_F(LaneTest, NothingOfAReportedMessageIsReadAnyMore) {
     MannersServer server(world_, {first_, 25});
-    server.manners.reads_of_message = 1000;
+    server.manners.refuses_and_reads_on = true;
     server.manners.end = "552 5.3.4 too big\r\n";
-    std::string content = large_message('x');
+    std::string content;
     // Its blocks belong to other mail as soon as it is reported.
     then_ = [&] { std::fill(content.begin(), content.end(), 'Z'); };
     open({first_});
-    add(1, content);
-    run(kSecondUs);
-    ASSERT_EQ(over_.size(), 1U);
-    EXPECT_EQ(over_[0].status().outcome, Outcome::bounced);
-    server.read_on();
-    run(kMinuteUs);
-    EXPECT_GT(server.unfinished.size(), 1000U);
-    EXPECT_EQ(server.unfinished.find('Z'), std::string::npos);
+    for (uint64_t i = 1; i <= 50; ++i) {
+        server.manners.reads_of_message = 1000 * i;
+        content = large_message('x');
+        add(i, content);
+        run(kMinuteUs);
+        ASSERT_EQ(over_.size(), i);
+        EXPECT_EQ(over_.back().status().outcome, Outcome::bounced);
+        EXPECT_GT(server.unfinished.size(), 1000U);
+        ASSERT_EQ(server.unfinished.find('Z'), std::string::npos) << i;
+        server.unfinished.clear();
+    }
 }
 
 TEST_F(LaneTest, AServerThatStopsReadingGetsTheTimeOfTheTransferOnly) {
