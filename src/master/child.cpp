@@ -138,6 +138,7 @@ Result<std::unique_ptr<Child>> Child::spawn(const PlannedService& service, Ident
     child->control_ = std::move(pair.first);
     child->error_output_ = std::move(errors.read_end);
     child->identity_ = std::move(identity);
+    child->set_log_tag(service.settings);
     if (!child->pidfd_) {
         const Error error = os_error("pidfd_open");
         child->kill(SIGKILL);
@@ -156,7 +157,13 @@ std::string Child::name() const {
     return std::string(name_of(role())) + "/" + std::to_string(identity_.instance);
 }
 
+// The postlogd that a reload starts hears the new one.
+void Child::set_log_tag(const Settings& settings) {
+    log_tag_ = settings.text("syslog_name") + "/" + std::string(name_of(role()));
+}
+
 bool Child::reload(const Settings& settings) {
+    set_log_tag(settings);
     const auto snapshot = make_snapshot(settings.snapshot());
     return snapshot && send(control::Reload{}, {snapshot->get()});
 }

@@ -50,6 +50,9 @@ class Child {
     // "smtpd/1" for logs.
     std::string name() const;
 
+    // How its own lines begin there: "postfix/smtpd".
+    const std::string& log_tag() const noexcept { return log_tag_; }
+
     pid_t pid() const noexcept { return pid_; }
 
     int pidfd() const noexcept { return pidfd_.get(); }
@@ -110,9 +113,11 @@ class Child {
 
  private:
     Child() = default;
+    void set_log_tag(const Settings& settings);
     bool is_stopped() const noexcept;
 
     Identity identity_;
+    std::string log_tag_;
     pid_t pid_ = -1;
     Fd pidfd_;
     Fd control_;

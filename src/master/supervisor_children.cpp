@@ -151,6 +151,9 @@ void Supervisor::introduce(Child& a, Child& b) {
         introduce.peer_ring_bytes = terms.peer_ring_bytes;
         introduce.we_lend_arena = terms.we_lend_arena;
         introduce.we_read_arena = terms.we_read_arena;
+        introduce.peer_pid = static_cast<uint32_t>(peer.pid());
+        introduce.peer_log_tag =
+            std::string_view(peer.log_tag()).substr(0, control::Introduce::kLogTagBytesMax);
         tell(self, introduce, {end.get()});
         self.introduced_to.insert(peer.identity().incarnation);
     };

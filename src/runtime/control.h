@@ -93,6 +93,7 @@ struct Start {
 // arenas only.
 struct Introduce {
     static constexpr uint16_t kType = 2;
+    static constexpr size_t kLogTagBytesMax = 128;
     Role peer_role = Role::master;
     uint16_t peer_instance = 0;
     uint32_t peer_incarnation = 0;
@@ -100,6 +101,9 @@ struct Introduce {
     uint32_t peer_ring_bytes = 0;
     bool we_lend_arena = false;  // the peer may map yours
     bool we_read_arena = false;  // you may map the peer's
+    // For the log: whose lines they are is master's knowledge.
+    uint32_t peer_pid = 0;
+    std::string_view peer_log_tag;  // "postfix/smtpd"
 
     template <class Codec>
     void visit(Codec& codec) {
@@ -110,6 +114,8 @@ struct Introduce {
         codec(peer_ring_bytes);
         codec(we_lend_arena);
         codec(we_read_arena);
+        codec(peer_pid);
+        codec.text(peer_log_tag, kLogTagBytesMax);
     }
 };
 

@@ -39,6 +39,7 @@ class Introductions::Link {
     Link(Introductions& owner, const control::Introduce& terms, Fd socket)
         : owner_(owner),
           terms_(terms),
+          peer_log_tag_(terms.peer_log_tag),
           socket_(std::move(socket)),
           socket_done_(runner_of<&Link::on_socket, Link>(), this),
           doorbell_done_(runner_of<&Link::on_doorbell, Link>(), this),
@@ -89,7 +90,8 @@ class Introductions::Link {
     void on_patience() { close_for(std::string_view("no handshake in time")); }
 
     Introductions& owner_;
-    control::Introduce terms_;
+    control::Introduce terms_;  // its texts are gone
+    std::string peer_log_tag_;
     State state_ = State::greeting;
     Fd socket_;
     Fd own_doorbell_;  // the peer rings it
@@ -192,7 +194,8 @@ Result<void> Introductions::Link::establish(ControlMessage& message) {
         return Error{Errc::misbehaved, 0, "wrong number of descriptors in its hello"};
     }
     PeerParts parts{terms_.peer_role, terms_.peer_instance, incarnation(),
-                    std::nullopt,     std::nullopt,         -1};
+                    std::nullopt,     std::nullopt,         -1,
+                    terms_.peer_pid,  peer_log_tag_};
     if (has_rings()) {
         ASSIGN_OR_RETURN(Segment peer_segment,
                          Segment::map_foreign(message.fds[0].get(), peer_bytes()));

@@ -110,6 +110,23 @@ TEST(Introductions, TwoProcessesShakeHandsAndTalk) {
     EXPECT_EQ(cleanup.take(), Said{"smtpd/0 says hello"});
 }
 
+TEST(Introductions, WhoseLinesTheyAreIsMastersWord) {
+    Process smtpd(Role::smtpd, 1);
+    Process postlogd(Role::postlogd, 2);
+    auto to_smtpd = terms(Role::postlogd, 2);
+    auto to_postlogd = terms(Role::smtpd, 1);
+    {
+        // Texts of a message end with it.
+        const std::string tag = "postfix/submission/smtpd";
+        to_postlogd.peer_pid = 4711;
+        to_postlogd.peer_log_tag = tag;
+        introduce(smtpd, to_smtpd, postlogd, to_postlogd);
+    }
+    ASSERT_NE(postlogd.peers.find(1), nullptr);
+    EXPECT_EQ(postlogd.peers.find(1)->pid(), 4711U);
+    EXPECT_EQ(postlogd.peers.find(1)->log_tag(), "postfix/submission/smtpd");
+}
+
 TEST(Introductions, WhomMasterNamesIsExpectedUntilItIsMetOrDead) {
     Process qmgr(Role::qmgr, 1);
     Process agent(Role::smtp, 2);

@@ -41,6 +41,8 @@ Peer& Peers::add(PeerParts parts) {
     peer->channel_ = std::move(parts.channel);
     peer->arena_ = std::move(parts.arena);
     peer->doorbell_ = parts.doorbell;
+    peer->pid_ = parts.pid;
+    peer->log_tag_ = std::move(parts.log_tag);
     peers_.push_back(std::move(peer));
     Peer& added = *peers_.back();
     listener_.on_peer_up(added);

@@ -34,6 +34,11 @@ class Peer {
     // "cleanup/1" for logs.
     std::string name() const;
 
+    // By master's word: its process, and how its lines begin in the log ("postfix/cleanup").
+    uint32_t pid() const noexcept { return pid_; }
+
+    const std::string& log_tag() const noexcept { return log_tag_; }
+
     // False: no room. Nothing was sent; the service must stop taking more from its own source and
     // will be told by on_room(). Records go out at the end of the turn.
     template <class Record>
@@ -75,6 +80,8 @@ class Peer {
     Role role_ = Role::master;
     uint16_t instance_ = 0;
     uint32_t incarnation_ = 0;
+    uint32_t pid_ = 0;
+    std::string log_tag_;
     std::optional<Channel> channel_;  // none: an arena-only link
     std::optional<ArenaView> arena_;
     int doorbell_ = -1;  // the peer's; runtime-private
@@ -125,6 +132,8 @@ struct PeerParts {
     std::optional<Channel> channel;
     std::optional<ArenaView> arena;  // the peer's, when the process table lets us read it
     int doorbell = -1;               // to ring when it sleeps
+    uint32_t pid = 0;
+    std::string log_tag = {};
 };
 
 class Peers final : public TurnListener {

@@ -9,9 +9,8 @@
 namespace posthaste {
 namespace {
 
-constexpr size_t kTextBytesMax = 4096;  // as LogLine's own bound
-constexpr size_t kProgramBytesMax = 128;
-constexpr size_t kNoticeBytes = 256;  // a record's fixed part and program, with room to spare
+constexpr size_t kTextBytesMax = 4096;  // as LogEntry's own bound
+constexpr size_t kNoticeBytes = 256;    // a record's fixed part, with room to spare
 
 // How many bytes of well-formed, printable UTF-8 stand at the front (RFC 3629; no C1 controls); 0:
 // none.
@@ -71,14 +70,20 @@ void RingLog::line(wire::Severity severity, std::string_view text) {
 
 void RingLog::write(wire::Severity severity, std::string_view text) {
     make_printable(text, kTextBytesMax, text_);
-    wire::LogLine record;
-    record.wall_us = loop_.wall_us();
-    record.pid = pid_;
-    record.severity = severity;
-    record.program = std::string_view(program_).substr(0, kProgramBytesMax);
-    record.text = text_;
-    if (take_ != nullptr && take_(own_reader_, record)) return;
-    wire::encode(record, encoded_);
+    wire::LogEntry entry;
+    entry.wall_us = loop_.wall_us();
+    entry.severity = severity;
+    entry.text = text_;
+    if (take_ != nullptr) {
+        wire::LogLine own;
+        own.wall_us = entry.wall_us;
+        own.pid = pid_;
+        own.severity = severity;
+        own.program = program_;
+        own.text = text_;
+        if (take_(own_reader_, own)) return;
+    }
+    wire::encode(entry, encoded_);
     if (postlogd_ == nullptr) return keep(encoded_);
     if (!send(encoded_)) ++lines_dropped_;
     // The process may not see the end of this turn.
@@ -89,7 +94,7 @@ bool RingLog::send(std::string_view encoded) {
     // Asked first: a refused send() would make postlogd ring when it has made room, and nobody here
     // waits for that.
     return postlogd_->has_room(encoded.size()) &&
-           postlogd_->send_bytes(wire::LogLine::kType, encoded);
+           postlogd_->send_bytes(wire::LogEntry::kType, encoded);
 }
 
 void RingLog::keep(std::string_view encoded) {

@@ -1,4 +1,4 @@
-// runtime/ring_log.h: the Log of a service process: lines become LogLine records in the ring to
+// runtime/ring_log.h: the Log of a service process: lines become LogEntry records in the ring to
 // postlogd.
 //
 // Owned by service_main.cpp (and the simulation); it is told when postlogd comes and goes. While
@@ -21,7 +21,7 @@ class RingLog final : public Log {
  public:
     static constexpr size_t kWaitingBytesMax = 64 * 1024;
 
-    // `program` as in the log: "postfix/smtpd".
+    // `program` as in the log: "postfix/smtpd"; it and the pid are for an own reader only.
     RingLog(Loop& loop, std::string program, uint32_t pid);
 
     void line(wire::Severity severity, std::string_view text) override;
@@ -32,8 +32,6 @@ class RingLog final : public Log {
     void on_postlogd_down(const Peer* gone = nullptr) noexcept {
         if (gone == nullptr || gone == postlogd_) postlogd_ = nullptr;
     }
-
-    void set_program(std::string program) { program_ = std::move(program); }
 
     // For postlogd's own lines: who returns true has taken the line.
     void set_own_reader(void* owner,
@@ -48,8 +46,8 @@ class RingLog final : public Log {
     template <class Visitor>
     void visit_waiting(Visitor visit) const {
         for_each_waiting([&](std::string_view encoded) {
-            wire::LogLine line;
-            if (wire::decode(encoded, line)) visit(line);
+            wire::LogEntry entry;
+            if (wire::decode(encoded, entry)) visit(entry);
             return true;
         });
     }
@@ -78,7 +76,7 @@ class RingLog final : public Log {
     bool (*take_)(void*, const wire::LogLine&) = nullptr;
     std::string text_;
     std::string encoded_;
-    std::string waiting_;  // {u32 length, LogLine} …
+    std::string waiting_;  // {u32 length, LogEntry} …
     uint64_t lines_dropped_ = 0;
     uint64_t dropped_told_ = 0;
 };

@@ -29,12 +29,10 @@ struct RingLogTest : testing::Test, PeerListener {
         Lines out;
         Channel::Record record;
         while (far.receive(record)) {
-            wire::LogLine line;
-            EXPECT_EQ(record.type, wire::LogLine::kType);
-            EXPECT_TRUE(wire::decode(record.body, line));
-            EXPECT_EQ(line.program, "postfix/smtpd");
-            EXPECT_EQ(line.pid, 42U);
-            out.emplace_back(line.text);
+            wire::LogEntry entry;
+            EXPECT_EQ(record.type, wire::LogEntry::kType);
+            EXPECT_TRUE(wire::decode(record.body, entry));
+            out.emplace_back(entry.text);
         }
         far.release();
         return out;
@@ -74,7 +72,7 @@ TEST_F(RingLogTest, WaitingLinesAreBounded) {
         log.info("a line of some length, so that the buffer is full at last");
     EXPECT_GT(log.lines_dropped(), 8'000U);
     size_t waiting = 0;
-    log.visit_waiting([&](const wire::LogLine&) { ++waiting; });
+    log.visit_waiting([&](const wire::LogEntry&) { ++waiting; });
     EXPECT_EQ(waiting, 10'000 - log.lines_dropped());
     EXPECT_GT(waiting, 400U);
 }
@@ -93,6 +91,8 @@ TEST_F(RingLogTest, AnOwnReaderTakesTheLine) {
     Lines own;
     log.set_own_reader(&own, [](void* taken, const wire::LogLine& line) {
         static_cast<Lines*>(taken)->emplace_back(line.text);
+        EXPECT_EQ(line.program, "postfix/smtpd");
+        EXPECT_EQ(line.pid, 42U);
         return true;
     });
     introduce_postlogd();

@@ -281,7 +281,7 @@ void ServiceProcess::tell_stderr() {
     if (!log_) return;
     StderrLog last_resort(settings_->text("syslog_name") + "/" + std::string(name_of(role_)));
     log_->visit_waiting(
-        [&](const wire::LogLine& line) { last_resort.line(line.severity, line.text); });
+        [&](const wire::LogEntry& entry) { last_resort.line(entry.severity, entry.text); });
 }
 
 void ServiceProcess::on_control(const Event& event) {

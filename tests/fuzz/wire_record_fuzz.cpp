@@ -52,6 +52,7 @@ constexpr void (*kChecks[])(std::string_view) = {
     fuzz::check_record<wire::ClientNameReply>,    // [
     fuzz::check_record<wire::LogLine>,            // backslash
     fuzz::check_record<wire::NoMoreMail>,         // ]
+    fuzz::check_record<wire::LogEntry>,           // ^
 };
 
 }  // namespace

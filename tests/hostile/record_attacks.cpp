@@ -246,10 +246,9 @@ std::string flood(Puppet& puppet, Role role) {
             taken =
                 link->send(wire::ResolveRequest{i, true, "a" + std::to_string(i) + "@x.invalid"});
         } else {
-            wire::LogLine line;
-            line.program = "postfix/smtpd";
-            line.text = "flood";
-            taken = link->send(line);
+            wire::LogEntry entry;
+            entry.text = "flood";
+            taken = link->send(entry);
         }
         if (!taken) break;
     }
@@ -291,10 +290,9 @@ std::string proper_body(Puppet& puppet, Role role) {
     } else if (role == Role::rewrite) {
         wire::encode(wire::ResolveRequest{1, true, "a@b.invalid"}, out);
     } else {
-        wire::LogLine line;
-        line.program = "postfix/smtpd";
-        line.text = "a line";
-        wire::encode(line, out);
+        wire::LogEntry entry;
+        entry.text = "a line";
+        wire::encode(entry, out);
     }
     return out;
 }
@@ -302,17 +300,24 @@ std::string proper_body(Puppet& puppet, Role role) {
 uint16_t type_of(Role role) {
     if (takes_messages(role)) return wire::SubmitMessage::kType;
     if (role == Role::qmgr) return wire::DeliveryReport::kType;
-    return role == Role::rewrite ? wire::ResolveRequest::kType : wire::LogLine::kType;
+    return role == Role::rewrite ? wire::ResolveRequest::kType : wire::LogEntry::kType;
 }
 
 std::string forge_log_lines(Puppet& puppet, Role role) {
     Link* const link = puppet.established_link(role);
     if (link == nullptr) return "no link";
+    wire::LogEntry entry;  // of the first of January 1970
+    entry.text = "forged\nJan  1 00:00:00 host postfix/qmgr[1]: forged: removed\r\x1b[2J\x00 end";
+    entry.severity = static_cast<wire::Severity>(250);
+    if (!link->send(entry)) return "full";
+    // What a whole line of master's looks like is none here.
     wire::LogLine line;
-    line.program = "postfix/qmgr[1]: forged\nJan  1 00:00:00 host postfix/qmgr";
-    line.text = "forged\nJan  1 00:00:00 host postfix/qmgr[1]: forged: removed\r\x1b[2J\x00 end";
-    line.severity = static_cast<wire::Severity>(250);
-    if (!link->send(line)) return "full";
+    line.program = "postfix/qmgr";
+    line.pid = 1;
+    line.text = "forged whole";
+    std::string body;
+    wire::encode(line, body);
+    if (!link->send(wire::LogEntry::kType, body)) return "full";
     return link->is_closed(kCalmMs) ? "closed" : "open";
 }
 

@@ -64,10 +64,21 @@ void Postlogd::on_peer_up(Peer& peer) {
 void Postlogd::on_peer_down(Peer&) {}
 
 void Postlogd::on_record(Peer& peer, uint16_t type, std::string_view body) {
-    wire::LogLine line;
-    if (type != wire::LogLine::kType || !wire::decode(body, line))
+    wire::LogEntry entry;
+    if (type != wire::LogEntry::kType || !wire::decode(body, entry))
         return peers_->misbehaved(peer, "not a log line");
+    wire::LogLine line;
+    line.wall_us = believed_wall_us(entry.wall_us);
+    line.pid = peer.pid();
+    line.severity = entry.severity;
+    line.program = peer.log_tag();
+    line.text = entry.text;
     take(line);
+}
+
+int64_t Postlogd::believed_wall_us(int64_t stamp_us) const {
+    const int64_t now_us = loop_.wall_us();
+    return stamp_us > now_us || stamp_us < now_us - kStampAgeUsMax ? now_us : stamp_us;
 }
 
 bool Postlogd::on_own_line(const wire::LogLine& line) {

@@ -5,6 +5,10 @@
 // drops the line and counts it. What the file does not take (disk full) is dropped and counted too,
 // and the count is logged when it takes some again: mail never waits for its log.
 //
+// Who said a line, and when, is not the line's own word: tag and pid are those that master has
+// introduced the other end of the ring with, and a stamp is believed while it is no older than
+// kStampAgeUsMax and not from the future.
+//
 // Its end: a reload starts the next postlogd first, and writers go over to it as they hear of it.
 // The old one stays until its rings have been quiet for a while; when no writer is left, as at a
 // stop, it goes at once.
@@ -19,6 +23,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "base/units.h"
 
 #include "runtime/service.h"
 
@@ -34,6 +39,8 @@ struct LogTarget {
 class Postlogd final : public Service, private TurnListener {
  public:
     static constexpr size_t kCollectedBytesMax = 1 << 20;
+    // Longer than a line waits here in good times.
+    static constexpr int64_t kStampAgeUsMax = 1 * kSecondUs;
     // So much goes to the disk at a time, lest a large write-out get in the way of the queue's.
     static constexpr size_t kBeginSyncBytes = 256 << 10;
 
@@ -55,6 +62,7 @@ class Postlogd final : public Service, private TurnListener {
     void on_datagram(const Event& event);
     void on_written(const Event& event);
     void take(const wire::LogLine& line);
+    int64_t believed_wall_us(int64_t stamp_us) const;
     void start_write();
     void pause_or_resume();
     bool has_peers() const;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/codec.h"
+#include "base/units.h"
 
 #include "runtime/stderr_log.h"
 #include "runtime/uring_loop.h"
@@ -149,6 +150,82 @@ TEST_F(PostlogdTest, SyslogGetsOneDatagramALine) {
         ASSERT_GT(got, 0);
         EXPECT_EQ(std::string_view(text, static_cast<size_t>(got)), wanted);
     }
+}
+
+// At the other end of a ring may be anybody by now: what he says of himself counts for nothing.
+struct ForgedLine : PostlogdTest {
+    void SetUp() override {
+        PostlogdTest::SetUp();
+        run(file());
+        peers_ = std::make_unique<Peers>(*loop_, *postlogd_);
+        postlogd_->attach(*peers_);
+        peer_ = &peers_->add(
+            {Role::smtpd, 0, 9, std::nullopt, std::nullopt, -1, 4711, "postfix/smtpd"});
+        peers_->set_hooks({this, nullptr, [](void* self, Peer&, std::string_view what) {
+                               static_cast<ForgedLine*>(self)->complaint_ = what;
+                           }});
+    }
+
+    void TearDown() override {
+        peers_.reset();
+        PostlogdTest::TearDown();
+    }
+
+    template <class Record>
+    void say(const Record& record) {
+        std::string body;
+        wire::encode(record, body);
+        postlogd_->on_record(*peer_, wire::LogEntry::kType, body);
+        until_idle();
+    }
+
+    std::string text_of(int64_t wall_us, std::string_view text) const {
+        std::string out;
+        wire::LogLine line;
+        line.wall_us = wall_us;
+        line.pid = 4711;
+        line.program = "postfix/smtpd";
+        line.text = text;
+        LogText("mail.example.com").append(line, out);
+        return out;
+    }
+
+    // A line written between the two moments, dated by the reader.
+    void expect_dated_between(int64_t before_us, int64_t after_us, std::string_view text) const {
+        EXPECT_TRUE(written() == text_of(before_us, text) || written() == text_of(after_us, text))
+            << written();
+    }
+
+    std::unique_ptr<Peers> peers_;
+    Peer* peer_ = nullptr;
+    std::string complaint_;
+};
+
+TEST_F(ForgedLine, BearsTheTagAndPidThatMasterNamed) {
+    wire::LogEntry entry;
+    entry.wall_us = loop_->wall_us();
+    entry.text = "postfix/qmgr[1]: 4XYZ: removed";
+    say(entry);
+    EXPECT_EQ(written(), text_of(entry.wall_us, entry.text));
+}
+
+TEST_F(ForgedLine, OfAnotherTimeIsOfNow) {
+    for (const int64_t away_us : {int64_t{0}, Postlogd::kStampAgeUsMax + 10 * kSecondUs,
+                                  -10 * kSecondUs, -3600 * kSecondUs}) {
+        std::ofstream(path_, std::ios::trunc).close();
+        wire::LogEntry entry;
+        entry.wall_us = away_us == 0 ? 0 : loop_->wall_us() - away_us;
+        entry.text = "dated";
+        const int64_t before_us = loop_->wall_us();
+        say(entry);
+        expect_dated_between(before_us, loop_->wall_us(), "dated");
+    }
+}
+
+TEST_F(ForgedLine, ThatSpeaksForOthersAsMasterDoesIsNone) {
+    say(a_line("whole"));
+    EXPECT_EQ(written().find("whole"), std::string::npos);
+    EXPECT_EQ(complaint_, "not a log line");
 }
 
 TEST_F(PostlogdTest, MastersDatagramsAreLinesAndNonsenseIsNot) {
