@@ -12,11 +12,11 @@ namespace posthaste {
 namespace {
 
 constexpr size_t kLineBytesMax = 64 << 20;  // one message's listing with all its recipients
-constexpr time_t kPatienceS = 60;
 
 }  // namespace
 
-Result<LocalSocket> LocalSocket::ask(const std::string& path, std::string_view question) {
+Result<LocalSocket> LocalSocket::ask(const std::string& path, std::string_view question,
+                                     int64_t patience_us) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path)
@@ -24,7 +24,7 @@ Result<LocalSocket> LocalSocket::ask(const std::string& path, std::string_view q
     std::memcpy(address.sun_path, path.data(), path.size());
     Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!fd) return os_error("socket");
-    const timeval patience{kPatienceS, 0};
+    const timeval patience{patience_us / kSecondUs, 0};
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
         return os_error("connect");

@@ -8,13 +8,15 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "base/units.h"
 
 namespace posthaste {
 
 class LocalSocket {
  public:
-    // Connects and sends the question.
-    static Result<LocalSocket> ask(const std::string& path, std::string_view question);
+    // Connects and sends the question. The answer may take patience_us to come, or to go on.
+    static Result<LocalSocket> ask(const std::string& path, std::string_view question,
+                                   int64_t patience_us = 60 * kSecondUs);
 
     // Each line without its end, until the other side closes; nothing is kept of earlier ones.
     // `each` returns false to stop early.

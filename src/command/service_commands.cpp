@@ -150,9 +150,22 @@ int abort_service(const Instance& instance) {
 int reload_service(const Instance& instance) {
     const auto pid = instance.running();
     if (!pid) return not_running(instance);
-    if (check_service(instance) != 0) return complain("nothing was reloaded");
-    if (::kill(*pid, SIGHUP) != 0) return complain(os_error("signal master").text());
-    return 0;
+    auto asked = LocalSocket::ask(instance.socket_path("private/master"), "reload\n",
+                                  time_us_of(instance, "start_time_limit") + 30 * kSecondUs);
+    if (!asked)
+        return complain(asked.error().os_errno == EACCES
+                            ? "must be run as root"
+                            : "master does not answer: " + asked.error().text());
+    std::string outcome;
+    const auto heard = asked->read_lines([&](std::string_view line) {
+        if (!outcome.empty()) std::fprintf(stderr, "posthaste: %s\n", outcome.c_str());
+        outcome = without_controls(line);
+        return true;
+    });
+    if (!heard) return complain("master does not answer: " + heard.error().text());
+    if (outcome == "reloaded") return 0;
+    return complain("nothing was reloaded" +
+                    (outcome.starts_with("refused: ") ? ": " + outcome.substr(9) : std::string()));
 }
 
 int show_status(const Instance& instance, bool as_json) {

@@ -16,7 +16,7 @@ int check_service(const Instance& instance);
 int stop_service(const Instance& instance);
 // At once. Nothing is lost: the queue is on disk.
 int abort_service(const Instance& instance);
-// Refused when the configuration has errors; the running service is then left as it is.
+// Master asks the services themselves; what they refuse changes nothing, and is shown.
 int reload_service(const Instance& instance);
 // Exit status 0: it runs.
 int show_status(const Instance& instance, bool as_json);

@@ -113,6 +113,10 @@ TEST(NetworkMatchList, RefusesWhatIsNoNetwork) {
     OpenReport report;
     EXPECT_FALSE(list.open("10.0.0.1/8", report));
     EXPECT_NE(report.error.find("bad network \"10.0.0.1/8\""), std::string::npos) << report.error;
+    EXPECT_FALSE(list.open("hash:/etc/nets", report));
+    EXPECT_EQ(report.error,
+              "table \"hash:/etc/nets\": networks are not looked up in tables yet; list them, or "
+              "name a file that does (/etc/nets)");
     EXPECT_FALSE(list.open("cidr:/etc/networks", report));
 }
 

@@ -34,6 +34,15 @@ bool NetworkMatchList::add(std::string_view text, unsigned depth, std::vector<En
             if (!add_patterns_from(item, report, add_line)) return false;
             continue;
         }
+        const size_t colon = item.find(":/");
+        if (colon != std::string_view::npos && colon > 0) {
+            report.error =
+                "table \"" + printable(as_written, 100) +
+                "\": networks are not looked up in tables yet; list them, or name a file "
+                "that does (" +
+                printable(item.substr(colon + 1), 100) + ")";
+            return false;
+        }
         const auto network = IpNetwork::parse(item);
         if (!network) {
             report.error = "bad network \"" + printable(as_written, 100) +

@@ -1,5 +1,8 @@
 #include "lookup/table.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/strings.h"
 
 #include "lookup/inline_table.h"
@@ -22,6 +25,11 @@ std::unique_ptr<Table> open_table(std::string_view spec, OpenReport& report) {
     if (type == "static") return std::make_unique<StaticTable>(std::string(without_braces(name)));
     report.error = "unsupported table type \"" + printable(type, 64) + "\" in \"" +
                    printable(spec, 200) + "\": known are inline, static, texthash";
+    constexpr std::array<std::string_view, 6> kMadeByPostmap = {"hash", "btree", "lmdb",
+                                                                "cdb",  "dbm",   "sdbm"};
+    if (std::find(kMadeByPostmap.begin(), kMadeByPostmap.end(), type) != kMadeByPostmap.end())
+        report.error += "; write texthash:" + printable(name, 200) +
+                        ", which reads the text file that postmap was given";
     return nullptr;
 }
 

@@ -81,6 +81,8 @@ TEST(StaticTable, AnswersEverything) {
 }
 
 TEST(OpenTable, NamesTheTypeItDoesNotKnow) {
+    EXPECT_NE(error_of_opening("hash:/etc/x").find("; write texthash:/etc/x,"), std::string::npos);
+    EXPECT_EQ(error_of_opening("ldap:/etc/x").find("; write"), std::string::npos);
     EXPECT_NE(error_of_opening("ldap:/etc/x").find("unsupported table type \"ldap\""),
               std::string::npos);
     EXPECT_NE(error_of_opening("/etc/x").find("expected type:name"), std::string::npos);

@@ -82,7 +82,8 @@ std::string root_directory(const PlannedService& service) {
 }
 
 Result<void> send_start(int control, const PlannedService& service, const Child::Identity& identity,
-                        int counter_page, const std::vector<Listener>& listeners) {
+                        int counter_page, const std::vector<Listener>& listeners,
+                        Child::Purpose purpose) {
     auto snapshot = make_snapshot(service.settings.snapshot());
     if (!snapshot) return snapshot.error();
     control::Start start;
@@ -101,6 +102,7 @@ Result<void> send_start(int control, const PlannedService& service, const Child:
         start.arena_bytes =
             static_cast<uint64_t>(service.settings.integer(identity.row->arena_parameter));
     start.stop_after = roles_that_stop_before(*identity.row);
+    start.judge_only = purpose == Child::Purpose::judge;
     std::vector<int> descriptors = {snapshot->get(), counter_page};
     for (const Listener& listener : listeners) {
         if (start.listeners.size() == kListenersMax)
@@ -114,7 +116,8 @@ Result<void> send_start(int control, const PlannedService& service, const Child:
 }  // namespace
 
 Result<std::unique_ptr<Child>> Child::spawn(const PlannedService& service, Identity identity,
-                                            const std::vector<Listener>& listeners) {
+                                            const std::vector<Listener>& listeners,
+                                            Purpose purpose) {
     std::unique_ptr<Child> child(new Child);
     ASSIGN_OR_RETURN(const Fd counter_page, create_counter_page());
     ASSIGN_OR_RETURN(auto counters,
@@ -144,8 +147,8 @@ Result<std::unique_ptr<Child>> Child::spawn(const PlannedService& service, Ident
         child->kill(SIGKILL);
         return error;
     }
-    const auto started =
-        send_start(child->control(), service, child->identity_, counter_page.get(), listeners);
+    const auto started = send_start(child->control(), service, child->identity_, counter_page.get(),
+                                    listeners, purpose);
     if (!started) {
         child->kill(SIGKILL);
         child->failure = started.error().text();

@@ -39,9 +39,12 @@ class Child {
         uint32_t incarnation = 0;
     };
 
+    enum class Purpose : uint8_t { work, judge };  // judge: see master/judgement.h
+
     // Forks, runs the program, sends Start. `program_path`, user and settings come from the plan.
     static Result<std::unique_ptr<Child>> spawn(const PlannedService& service, Identity identity,
-                                                const std::vector<Listener>& listeners);
+                                                const std::vector<Listener>& listeners,
+                                                Purpose purpose = Purpose::work);
 
     const Identity& identity() const noexcept { return identity_; }
 

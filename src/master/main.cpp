@@ -9,6 +9,7 @@
 #include "runtime/settings/queue_directory.h"
 #include "runtime/settings/system_facts.h"
 
+#include "master/judgement.h"
 #include "master/kernel_check.h"
 #include "master/pid_file.h"
 #include "master/supervisor.h"
@@ -64,6 +65,7 @@ int main(int argc, char** argv) {
     auto plan = make_plan(config_directory, options.facts, diagnostics);
     if (plan) check_queue_directory(plan->settings, diagnostics);
     if (plan) check_kernel(diagnostics);
+    if (plan && !diagnostics.has_errors()) judge(*plan, diagnostics);
     show(diagnostics);
     if (diagnostics.has_errors()) {
         return fail(options.outcome_fd,

@@ -53,10 +53,12 @@ class PlanMaker {
 
         auto settings = reader.read({}, diagnostics_);
         if (settings) plan_.settings = std::move(*settings);
+        if (settings) warn_of_missing_transports();
         for (const auto& service : master_cf_.services) add(service, reader);
         require_essential();
         if (diagnostics_.has_errors()) return std::nullopt;
         plan_.config_directory = facts_.config_directory;
+        plan_.main_cf = main_cf_;
         return std::move(plan_);
     }
 
@@ -83,6 +85,28 @@ class PlanMaker {
             diagnostics_.warning(
                 entry.place, entry.name + ": master.cf has no transport " + std::string(transport) +
                                  (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+        }
+    }
+
+    // Its mail would wait, which nobody sees before the first message.
+    void warn_of_missing_transports() {
+        auto known = split(transports_, " ");
+        for (const std::string_view name : {"local", "virtual", "error", "retry", "discard"})
+            known.push_back(name);
+        for (const std::string_view name : {"default_transport", "relay_transport"}) {
+            const std::string& value = plan_.settings.text(name);
+            const std::string_view transport = trimmed(value.substr(0, value.find(':')));
+            if (transport.empty() || std::ranges::find(known, transport) != known.end()) continue;
+            const bool is_needed =
+                name != "relay_transport" || !trimmed(plan_.settings.text("relay_domains")).empty();
+            if (!is_needed) continue;
+            const auto near = nearest_name(transport, split(transports_, " "));
+            const auto* const entry = main_cf_.find(name);
+            diagnostics_.warning(
+                entry ? entry->place : Place{main_cf_.path, 0},
+                std::string(name) + ": master.cf has no transport " + std::string(transport) +
+                    ", its mail waits" +
+                    (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
         }
     }
 

@@ -32,7 +32,8 @@ struct PlannedService {
 
 struct Plan {
     std::string config_directory;
-    Settings settings;  // main.cf alone
+    MainCf main_cf;     // as it is written
+    Settings settings;  // and what it means, without anybody's -o
     std::vector<PlannedService> services;
 
     const PlannedService* find(std::string_view key) const noexcept;

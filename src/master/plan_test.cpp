@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "master/judgement.h"
+
 namespace posthaste {
 namespace {
 
@@ -110,6 +112,29 @@ TEST_F(PlanTest, AParameterOfATransportThatIsNotThereIsNamed) {
                      "prova_destination_rate_delay = 1s\n"
                      "error_destination_concurrency_limit = 1\n"));
     EXPECT_EQ(remarks_, "");
+}
+
+TEST_F(PlanTest, ATransportWhoseMailWouldWaitIsNamed) {
+    ASSERT_TRUE(plan(kServices, "default_transport = smpt:\nrelay_transport = relay:[a.test]\n"));
+    EXPECT_EQ(remarks_,
+              "warning: main.cf:7: default_transport: master.cf has no transport smpt, its mail "
+              "waits; did you mean smtp?\n");
+}
+
+TEST_F(PlanTest, AServicesWordOnItsSettingsBelongsToALine) {
+    const auto made = plan(std::string(kServices) + "26 inet n - y - - smtpd -o smtpd_timeout=5\n",
+                           "mynetworks = hash:/x\nsmtpd_timeout = 4\n");
+    ASSERT_TRUE(made) << remarks_;
+    const PlannedService& first = *made->find("smtpd 2525");
+    const PlannedService& second = *made->find("smtpd 26");
+    EXPECT_EQ(place_of(*made, first, "mynetworks: bad").text(), "main.cf:7");
+    EXPECT_EQ(place_of(*made, first, "smtpd_client_event_limit_exceptions: bad").text(),
+              "main.cf:7")
+        << "its default is $mynetworks";
+    EXPECT_EQ(place_of(*made, first, "smtpd_timeout: bad").text(), "main.cf:8");
+    EXPECT_EQ(place_of(*made, second, "smtpd_timeout: bad").text(), "master.cf:9");
+    EXPECT_EQ(place_of(*made, first, "smtpd_banner: bad").text(), "main.cf");
+    EXPECT_EQ(place_of(*made, second, "out of memory").text(), "master.cf:9");
 }
 
 TEST_F(PlanTest, NamesWhatCannotRun) {

@@ -110,11 +110,13 @@ void Supervisor::turn() {
         waits.push_back({child.error_output(), POLLIN, 0});
         waits.push_back({child.pidfd(), POLLIN, 0});
     });
+    if (pending_) pending_->judgement->add_waits(waits);
     const int64_t wait_us = std::clamp<int64_t>(next_deadline_us() - steady_us(), 0, kTurnMaxUs);
     ::poll(waits.data(), waits.size(), static_cast<int>((wait_us + kMsUs - 1) / kMsUs));
 
     if (waits[0].revents != 0) on_signals();
     if (waits[1].revents != 0) on_command();
+    if (pending_ && pending_->judgement->look()) finish_judgement();
     for (size_t i = 0; i < incarnations.size(); ++i) {
         const pollfd* of_child = &waits[2 + 3 * i];
         // Looked up anew each time: handling one child may have ended another.
@@ -140,6 +142,7 @@ int64_t Supervisor::next_deadline_us() const {
             deadline_us = std::min(deadline_us, slot.child->retire_at_us);
     }
     for (const Wakeup& wakeup : wakeups_) deadline_us = std::min(deadline_us, wakeup.at_us);
+    if (pending_) deadline_us = std::min(deadline_us, pending_->judgement->deadline_us());
     return deadline_us;
 }
 
@@ -290,6 +293,8 @@ void Supervisor::begin_stop(std::string_view why) {
     log_.info(why);
     tell_outcome("stopped before it was ready");
     phase_ = Phase::stopping;
+    pending_.reset();
+    answer_askers("refused: the service stops");
     for_each_child([](Child& child) {
         if (child.state == Child::State::starting) child.dismiss();
     });

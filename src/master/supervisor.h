@@ -14,7 +14,8 @@
 // those which a restart does not make ready within start_time_limit; what follows is what follows a
 // death.
 //
-// A reload hands every process its new settings. A process that a changed setting does not reach
+// A reload is judged first, by processes of the services (judgement.h); one that is refused changes
+// nothing, and whoever asked for it is told why. It hands every process its new settings. A process that a changed setting does not reach
 // (Applies::restart) is replaced: where several may run side by side the new one starts first and
 // the old one finishes what it holds, so that no connection is dropped; of the others the old one
 // ends first.
@@ -30,6 +31,8 @@
 #include "base/fd.h"
 
 #include "master/child.h"
+#include "master/command_socket.h"
+#include "master/judgement.h"
 #include "master/listeners.h"
 #include "master/master_log.h"
 #include "master/plan.h"
@@ -111,12 +114,16 @@ class Supervisor {
 
     // supervisor_reload.cpp
     void reload();
+    void refuse_reload();
+    void finish_judgement();
+    void answer_askers(std::string_view outcome);
     void apply(Plan plan);
     void replace(Slot& slot);
     void retire(Child& child);
 
     // supervisor_status.cpp: the commands' questions
     void on_command();
+    void on_reload_asked(Question question);
     std::string status_text();
 
     Plan plan_;
@@ -144,6 +151,16 @@ class Supervisor {
 
     void arm_wakeups();
     std::vector<Wakeup> wakeups_;
+
+    // A reload that is being judged.
+    struct Pending {
+        Plan plan;
+        std::unique_ptr<Judgement> judgement;  // of that plan
+    };
+
+    std::unique_ptr<Pending> pending_;
+    Diagnostics reload_remarks_;
+    std::vector<Question> askers_;  // who wait for a reload's outcome
     Fd signals_;
     Fd command_socket_;
 };

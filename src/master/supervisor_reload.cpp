@@ -3,6 +3,9 @@
 
 #include "base/units.h"
 
+#include "runtime/settings/queue_directory.h"
+#include "runtime/settings/system_facts.h"
+
 #include "master/supervisor.h"
 
 namespace posthaste {
@@ -18,24 +21,60 @@ constexpr int64_t kLastClientsUs = 2 * kSecondUs;
 }  // namespace
 
 void Supervisor::reload() {
-    Diagnostics diagnostics;
-    auto plan = make_plan(plan_.config_directory, options_.facts, diagnostics);
-    for (const Diagnostic& diagnostic : diagnostics.all()) {
-        const std::string text = diagnostic.place.text() + ": " + diagnostic.text;
-        diagnostic.is_error ? log_.error(text) : log_.warning(text);
+    pending_.reset();  // what was asked for later is what is wanted
+    reload_remarks_ = {};
+    // What only the machine knows may have changed as well.
+    SystemFacts facts = read_system_facts();
+    facts.config_directory = options_.facts.config_directory;
+    facts.daemon_directory = options_.facts.daemon_directory;
+    facts.command_directory = options_.facts.command_directory;
+    auto plan = make_plan(plan_.config_directory, facts, reload_remarks_);
+    if (plan && plan->settings.text("queue_directory") != plan_.settings.text("queue_directory")) {
+        const auto* const entry = plan->main_cf.find("queue_directory");
+        reload_remarks_.error(entry ? entry->place : Place{plan->main_cf.path, 0},
+                              "queue_directory cannot change while the service runs; stop it "
+                              "first");
+    } else if (plan) {
+        check_queue_directory(plan->settings, reload_remarks_);
     }
+    if (!plan || reload_remarks_.has_errors()) return refuse_reload();
+    pending_ = std::make_unique<Pending>();
+    pending_->plan = std::move(*plan);
+    pending_->judgement = std::make_unique<Judgement>(pending_->plan);
+}
+
+void Supervisor::refuse_reload() {
+    for (const Diagnostic& remark : reload_remarks_.all()) {
+        const std::string text = remark.place.text() + ": " + remark.text;
+        remark.is_error ? log_.error(text) : log_.warning(text);
+    }
+    log_.error("reload refused: everything goes on with the settings it has");
+    answer_askers("refused");
+}
+
+void Supervisor::finish_judgement() {
+    const std::unique_ptr<Pending> pending = std::move(pending_);
+    pending->judgement->tell(reload_remarks_);
     std::string fault;
-    if (plan && plan->settings.text("queue_directory") != plan_.settings.text("queue_directory"))
-        fault = "queue_directory cannot change while the service runs; stop it first";
-    if (plan && fault.empty()) listeners_.open(*plan, fault);
-    if (!plan || !fault.empty()) {
-        if (!fault.empty()) log_.error(fault);
-        log_.error("reload refused: everything goes on with the settings it has");
-        return;
-    }
-    apply(std::move(*plan));
+    if (!reload_remarks_.has_errors()) listeners_.open(pending->plan, fault);
+    if (!fault.empty()) reload_remarks_.error({}, fault);
+    if (reload_remarks_.has_errors()) return refuse_reload();
+    pending->judgement.reset();
+    apply(std::move(pending->plan));
+    for (const Diagnostic& remark : reload_remarks_.all())
+        log_.warning(remark.place.text() + ": " + remark.text);
     log_.info("reload -- version " + plan_.settings.text("mail_version") + ", configuration " +
               plan_.config_directory);
+    answer_askers("reloaded");
+}
+
+// Lines as `posthaste check` shows them, and the outcome as the last one.
+void Supervisor::answer_askers(std::string_view outcome) {
+    std::string text;
+    for (const Diagnostic& remark : reload_remarks_.all()) text += remark.shown() + "\n";
+    text.append(outcome).append("\n");
+    for (const Question& asker : askers_) answer(asker, text);
+    askers_.clear();
 }
 
 void Supervisor::apply(Plan plan) {

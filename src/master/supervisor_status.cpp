@@ -10,6 +10,8 @@ namespace posthaste {
 
 namespace {
 
+constexpr size_t kAskersMax = 16;
+
 std::string_view name_of(Child::State state) {
     switch (state) {
         case Child::State::starting:
@@ -61,8 +63,18 @@ std::string Supervisor::status_text() {
 }
 
 void Supervisor::on_command() {
-    const Question question = accept_question(command_socket_.get());
+    Question question = accept_question(command_socket_.get());
     if (question.text == "status") answer(question, status_text());
+    if (question.text == "reload") on_reload_asked(std::move(question));
+}
+
+// It is answered when the reload is over.
+void Supervisor::on_reload_asked(Question question) {
+    if (phase_ == Phase::stopping || askers_.size() == kAskersMax)
+        return answer(question, phase_ == Phase::stopping ? "refused: the service stops\n"
+                                                          : "refused: too many ask for it\n");
+    askers_.push_back(std::move(question));
+    reload();
 }
 
 }  // namespace posthaste

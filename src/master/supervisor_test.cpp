@@ -9,7 +9,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <sstream>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -102,6 +104,28 @@ class SupervisorTest : public testing::Test {
         ::close(ends[0]);
         return outcome;
     }
+
+    Fd connect_and_say(std::string_view question) {
+        Fd out(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        (directory_ + "/queue/private/master").copy(address.sun_path, sizeof address.sun_path - 1);
+        EXPECT_EQ(::connect(out.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+                  0);
+        EXPECT_EQ(::send(out.get(), question.data(), question.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(question.size()));
+        return out;
+    }
+
+    static std::string rest_of(const Fd& connection) {
+        std::string out;
+        char piece[1024];
+        for (ssize_t got; (got = ::read(connection.get(), piece, sizeof piece)) > 0;)
+            out.append(piece, static_cast<size_t>(got));
+        return out;
+    }
+
+    std::string ask(std::string_view question) { return rest_of(connect_and_say(question)); }
 
     int wait_for_end() {
         int status = 0;
@@ -404,6 +428,49 @@ TEST_F(SupervisorTest, AReloadWithAFaultChangesNothing) {
     ASSERT_EQ(::kill(master_, SIGTERM), 0);
     EXPECT_EQ(wait_for_end(), 0);
     EXPECT_EQ(count([](const auto& h) { return h.what == "reload"; }), 0U);
+}
+
+TEST_F(SupervisorTest, AReloadThatAServiceObjectsToChangesNothingAndSaysWhy) {
+    behave("smtpd", "object");
+    ASSERT_EQ(start(), "ready\n");
+    const pid_t before = pid_of("smtpd/0");
+    std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_banner = bad\n";
+    EXPECT_EQ(ask("reload\n"), "warning: " + directory_ +
+                                   "/main.cf:9: overrides the earlier smtpd_banner of line 6\n"
+                                   "error: " +
+                                   directory_ + "/main.cf:9: smtpd_banner: it is bad\nrefused\n");
+    // Who heard nothing of it until the next one comes heard nothing.
+    std::ofstream(directory_ + "/main.cf", std::ios::app) << "smtpd_banner = odd\n";
+    const std::string outcome = ask("reload\n");
+    EXPECT_THAT(outcome, HasSubstr("main.cf:10: smtpd_banner: it is odd\nreloaded\n"));
+    const auto is_told = [](const auto& h, std::string_view word) {
+        return h.what == "reload" && h.words[0] == word;
+    };
+    EXPECT_TRUE(eventually(
+        [&] { return count([&](const auto& h) { return is_told(h, "banner=odd"); }) == 7; }));
+    EXPECT_EQ(count([&](const auto& h) { return is_told(h, "banner=bad"); }), 0U);
+    EXPECT_EQ(pid_of("smtpd/0"), before);
+}
+
+TEST_F(SupervisorTest, AReloadThatNobodyJudgesInTimeIsRefused) {
+    std::ofstream(directory_ + "/main.cf", std::ios::app) << "start_time_limit = 1s\n";
+    ASSERT_EQ(start(), "ready\n");
+    behave("cleanup", "ponder");
+    const std::string outcome = ask("reload\n");
+    EXPECT_THAT(outcome, HasSubstr("cleanup cleanup: no word on its settings"));
+    EXPECT_THAT(outcome, HasSubstr("\nrefused\n"));
+    EXPECT_EQ(count([](const auto& h) { return h.what == "reload"; }), 0U);
+}
+
+TEST_F(SupervisorTest, AStopEndsAReloadThatIsBeingJudged) {
+    ASSERT_EQ(start(), "ready\n");
+    behave("cleanup", "ponder");
+    const Fd asker = connect_and_say("reload\n");
+    // Answered after the reload has begun: master takes one question after the other.
+    EXPECT_THAT(ask("status\n"), HasSubstr("running"));
+    ASSERT_EQ(::kill(master_, SIGTERM), 0);
+    EXPECT_EQ(wait_for_end(), 0);
+    EXPECT_EQ(rest_of(asker), "refused: the service stops\n");
 }
 
 TEST_F(SupervisorTest, AReplacementIsReadyBeforeTheOldOneIsToldToGo) {

@@ -6,6 +6,7 @@
 //   master                                           child
 //   Start {+ snapshot, counter page, listeners} ─►   opens what it needs, drops its privileges
 //                                        ◄─ Ready    its loop runs; or Failed, and it exits
+//                                        ◄─ Judged   instead, when it is asked for its judgement only
 //   Introduce {+ one end of a socketpair} ─►         shakes hands over it (introduction.h)
 //   Reload {+ snapshot}, Wakeup, Forget, Drain ─►
 //                                        ◄─ PeerMisbehaved, Drained
@@ -69,6 +70,7 @@ struct Start {
     SandboxMode sandbox = SandboxMode::best;
     uint64_t arena_bytes = 0;  // 0: this role has none
     uint32_t stop_after = 0;   // bit of each role that a stop ends before this one
+    bool judge_only = false;   // say what is wrong with the settings, and go
     std::vector<ListenerName> listeners;
 
     template <class Codec>
@@ -84,6 +86,7 @@ struct Start {
         codec(sandbox);
         codec(arena_bytes);
         codec(stop_after);
+        codec(judge_only);
         codec.list(listeners, kListenersMax);
     }
 };
@@ -185,6 +188,17 @@ struct Failed {
     template <class Codec>
     void visit(Codec& codec) {
         codec.text(text, 4096);
+    }
+};
+
+// Asked to judge only: nothing is wrong with the settings; exit 0 follows. Failed: something is.
+struct Judged {
+    static constexpr uint16_t kType = 24;
+    std::string_view warnings;  // one a line
+
+    template <class Codec>
+    void visit(Codec& codec) {
+        codec.text(warnings, 8192);
     }
 };
 

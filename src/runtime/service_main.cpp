@@ -22,6 +22,7 @@ namespace {
 // While draining, "idle" and "everything taken" are asked this often: nobody rings for them.
 constexpr int64_t kDrainLookUs = 5 * kMsUs;
 constexpr int64_t kRetireLookUs = 200 * kMsUs;
+constexpr size_t kWarningBytesMax = 8192;  // as Judged's own bound
 // How long a process that has nothing left to do waits for a peer that does not read.
 constexpr int64_t kDrainPatienceUs = 2 * kSecondUs;
 
@@ -51,8 +52,13 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
  public:
     ServiceProcess(Role role, const ServiceStages& stages) : role_(role), stages_(stages) {}
 
-    // Empty, or why not.
+    // All of them: empty, or why not.
+    std::string read_orders();
     std::string start();
+
+    bool is_judge() const noexcept { return start_.judge_only; }
+
+    void tell_judgement();
     void run();
     void tell_stderr();
 
@@ -122,6 +128,7 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     control::Start start_;
     std::vector<Fd> listeners_;
     std::optional<Settings> settings_;
+    std::vector<std::string> warnings_;  // of the prepare stage
     std::optional<CounterMapping> counters_;
     std::optional<Arena> arena_;
     std::optional<Sandbox> sandbox_;
@@ -142,13 +149,25 @@ class ServiceProcess final : PeerListener, Introductions::Listener, TurnListener
     int64_t idle_since_us_ = kNeverUs;
 };
 
+std::string ServiceProcess::read_orders() {
+    const std::string why = take_start();
+    return why.empty() ? read_settings() : why;
+}
+
+void ServiceProcess::tell_judgement() {
+    std::string lines;
+    for (const std::string& warning : warnings_) {
+        if (lines.size() + warning.size() + 1 > kWarningBytesMax) break;
+        lines += warning + "\n";
+    }
+    tell_master(control::Judged{lines});
+}
+
 std::string ServiceProcess::start() {
     using Step = std::string (ServiceProcess::*)();
     constexpr Step steps[] = {
-        &ServiceProcess::take_start,    &ServiceProcess::read_settings,
-        &ServiceProcess::map_memory,    &ServiceProcess::enter_sandbox,
-        &ServiceProcess::make_loop,     &ServiceProcess::make_service,
-        &ServiceProcess::close_sandbox,
+        &ServiceProcess::map_memory,   &ServiceProcess::enter_sandbox, &ServiceProcess::make_loop,
+        &ServiceProcess::make_service, &ServiceProcess::close_sandbox,
     };
     for (const Step step : steps) {
         if (std::string why = (this->*step)(); !why.empty()) return why;
@@ -185,7 +204,7 @@ std::string ServiceProcess::read_settings() {
     if (!parsed) return "settings: " + parsed.error().text();
     settings_.emplace(std::move(*parsed));
     if (settings_->text("process_scheduling") == "batch") schedule_as_batch();
-    return stages_.prepare ? stages_.prepare(start_, *settings_) : std::string();
+    return stages_.prepare ? stages_.prepare(start_, *settings_, warnings_) : std::string();
 }
 
 std::string ServiceProcess::map_memory() {
@@ -242,6 +261,7 @@ std::string ServiceProcess::make_service() {
     std::string why_not;
     service_ = stages_.make(*world_, why_not);
     if (!service_) return why_not.empty() ? "the service could not be made" : why_not;
+    for (const std::string& warning : warnings_) log_->warning(warning);
     log_->set_own_reader(this, [](void* self, const wire::LogLine& line) {
         return static_cast<ServiceProcess*>(self)->service_->on_own_line(line);
     });
@@ -405,7 +425,13 @@ int run_service(Role role, const ServiceStages& stages) {
     raise_descriptor_limit();
     // Never destroyed: at the end the kernel takes everything back, in any order.
     auto& process = *new ServiceProcess(role, stages);
-    if (const std::string why = process.start(); !why.empty()) {
+    std::string why = process.read_orders();
+    if (why.empty() && process.is_judge()) {
+        process.tell_judgement();
+        ::_exit(0);
+    }
+    if (why.empty()) why = process.start();
+    if (!why.empty()) {
         process.tell_stderr();
         StderrLog("posthaste/" + std::string(name_of(role))).fatal(why);
         control::Failed failed;

@@ -6,6 +6,9 @@
 //
 //   run ── Drain, or master is gone ─► on_drain ─ is_idle ─► rings are read ─► Drained, exit 0
 //
+// Asked to judge only (control::Start::judge_only) it goes after the prepare stage: Judged, or
+// Failed. So `posthaste check` and reload know what would not start, from who would not.
+//
 // Master ends what does not finish in time; without master a process gives up after
 // stop_time_limit. Master stops the roles in stages; without it each waits until it sees nobody any
 // more who stops before it (control::Start::stop_after).
@@ -28,6 +31,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runtime/control.h"
 #include "runtime/role.h"
@@ -37,8 +41,11 @@ namespace posthaste {
 
 struct ServiceStages {
     // Returns why the service can not start, shown to whoever called `posthaste start`; empty: all
-    // is well. May be null.
-    std::function<std::string(const control::Start& start, const Settings& settings)> prepare;
+    // is well. It begins with the name of the parameter that is at fault, as warnings do; these are
+    // shown and logged. May be null.
+    std::function<std::string(const control::Start& start, const Settings& settings,
+                              std::vector<std::string>& warnings)>
+        prepare;
     // Null with `why_not` filled in: the same.
     std::function<std::unique_ptr<Service>(World& world, std::string& why_not)> make;
 };

@@ -297,10 +297,34 @@ TEST_F(ServiceMain, ReportsAPeerThatMisbehaves) {
     for (int i = 0; i < 10; ++i) far.step();
 }
 
+TEST_F(ServiceMain, AJudgeSaysWhatPreparingFindsAndGoes) {
+    start.judge_only = true;
+    run({.prepare =
+             [](const control::Start&, const Settings&, std::vector<std::string>& warnings) {
+                 warnings = {"myhostname: an odd one", "and more"};
+                 return std::string();
+             },
+         .make = [](World&, std::string&) -> std::unique_ptr<Service> { ::_exit(9); }});
+    ASSERT_EQ(next_type(), control::Judged::kType);
+    control::Judged judged;
+    ASSERT_TRUE(wire::decode(message.body, judged));
+    EXPECT_EQ(judged.warnings, "myhostname: an odd one\nand more\n");
+    EXPECT_EQ(exit_status(), 0);
+}
+
+TEST_F(ServiceMain, AJudgeThatFindsAFaultNamesIt) {
+    start.judge_only = true;
+    run({.prepare = [](const control::Start&, const Settings&,
+                       std::vector<std::string>&) { return std::string("myhostname: no"); },
+         .make = [](World&, std::string&) -> std::unique_ptr<Service> { ::_exit(9); }});
+    EXPECT_EQ(failure(), "myhostname: no");
+    EXPECT_EQ(exit_status(), 1);
+}
+
 TEST_F(ServiceMain, PreparesAsRootAndMakesAsItself) {
     static uid_t prepared_as;
     run({.prepare =
-             [](const control::Start&, const Settings& settings) {
+             [](const control::Start&, const Settings& settings, std::vector<std::string>&) {
                  prepared_as = ::geteuid();
                  return settings.text("myhostname") == "one.example" ? std::string()
                                                                      : "wrong settings";

@@ -99,6 +99,10 @@ bool Link::is_closed(int patience_ms) {
 Puppet::Puppet() {
     const auto received = receive_control(kControlDescriptor, start_message_, ControlWait::yes);
     if (!received || !wire::decode(start_message_.body, start_)) ::_exit(1);
+    if (start_.judge_only) {
+        (void)send_control(kControlDescriptor, control::Judged{});
+        ::_exit(0);
+    }
     auto arena = Arena::create(start_.incarnation, std::max<uint64_t>(start_.arena_bytes, kMiB));
     if (!arena) ::_exit(1);
     arena_.emplace(std::move(*arena));

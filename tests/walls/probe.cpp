@@ -137,7 +137,8 @@ int run_probe(const ProbeOrders& orders) {
     first_act = orders.first_act;
     const SandboxProfile& profile = sandbox_profile(orders.role);
     ServiceStages stages;
-    stages.prepare = [&](const control::Start&, const Settings&) -> std::string {
+    stages.prepare = [&](const control::Start&, const Settings&,
+                         std::vector<std::string>&) -> std::string {
         if (!orders.tries) return {};
         if (std::string why = look_around(orders); !why.empty()) return why;
         if (orders.around.moment == Moment::outside) try_apart(Moment::outside);

@@ -4,6 +4,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "runtime/service_main.h"
 
@@ -25,13 +27,14 @@ LocalTime local_time_at(int64_t unix_s) {
 struct Prepared {
     std::vector<IpAddress> own_addresses;
     std::optional<CleanupPolicy> policy;
-    OpenReport report;
 
-    std::string prepare(const Settings& settings) {
+    std::string prepare(const Settings& settings, std::vector<std::string>& warnings) {
+        OpenReport report;
         ::tzset();  // reads the time zone's rules, which stay in memory
         own_addresses = posthaste::own_addresses(settings.text("inet_interfaces"),
                                                  settings.text("proxy_interfaces"), report);
         policy = CleanupPolicy::read(settings, own_addresses, report);
+        warnings = std::move(report.warnings);
         return report.error;
     }
 };
@@ -44,15 +47,15 @@ int main() {
     using namespace posthaste::cleanup;
     Prepared prepared;
     ServiceStages stages;
-    stages.prepare = [&](const control::Start&, const Settings& settings) {
-        return prepared.prepare(settings);
+    stages.prepare = [&](const control::Start&, const Settings& settings,
+                         std::vector<std::string>& warnings) {
+        return prepared.prepare(settings, warnings);
     };
     stages.make = [&](World& world, std::string& why_not) -> std::unique_ptr<Service> {
         if (world.arena == nullptr) {
             why_not = "cleanup needs an arena";
             return nullptr;
         }
-        for (const std::string& warning : prepared.report.warnings) world.log.warning(warning);
         return std::make_unique<CleanupService>(
             world, CleanupParts{std::move(*prepared.policy), std::move(prepared.own_addresses),
                                 local_time_at});

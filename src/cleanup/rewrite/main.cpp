@@ -2,6 +2,7 @@
 // the file system is gone; afterwards it speaks with name servers and with those who ask.
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/units.h"
@@ -61,7 +62,6 @@ struct Prepared {
             why_not = "resolver: " + resolver.error().text();
             return nullptr;
         }
-        for (const std::string& warning : report.warnings) world.log.warning(warning);
         return std::make_unique<RewriteService>(
             world, RewriteParts{std::move(routing), std::move(hosts_file), std::move(own_addresses),
                                 std::move(*resolver)});
@@ -75,8 +75,11 @@ int main() {
     using namespace posthaste;
     rewrite::Prepared prepared;
     ServiceStages stages;
-    stages.prepare = [&](const control::Start&, const Settings& settings) {
-        return prepared.prepare(settings);
+    stages.prepare = [&](const control::Start&, const Settings& settings,
+                         std::vector<std::string>& warnings) {
+        std::string why_not = prepared.prepare(settings);
+        warnings = std::move(prepared.report.warnings);
+        return why_not;
     };
     stages.make = [&](World& world, std::string& why_not) { return prepared.make(world, why_not); };
     return run_service(Role::rewrite, stages);

@@ -13,16 +13,15 @@
 int main() {
     using posthaste::smtpd::SmtpdService;
     std::optional<posthaste::smtpd::SmtpdSettings> prepared;
-    std::vector<std::string> warnings;
     posthaste::ServiceStages stages;
-    stages.prepare = [&](const posthaste::control::Start&, const posthaste::Settings& settings) {
+    stages.prepare = [&](const posthaste::control::Start&, const posthaste::Settings& settings,
+                         std::vector<std::string>& warnings) {
         std::string why_not;
         prepared = SmtpdService::read_settings(settings, warnings, why_not);
         return why_not;
     };
     stages.make = [&](posthaste::World& world,
                       std::string&) -> std::unique_ptr<posthaste::Service> {
-        for (const std::string& warning : warnings) world.log.warning(warning);
         return std::make_unique<SmtpdService>(world, std::move(*prepared));
     };
     return posthaste::run_service(posthaste::Role::smtpd, stages);

@@ -3,6 +3,7 @@
 #include "base/strings.h"
 
 #include "mail/address.h"
+#include "runtime/settings/near_name.h"
 
 namespace posthaste::smtpd {
 namespace {
@@ -116,6 +117,11 @@ bool Restrictions::parse_list(const Settings& settings, List list, std::string_v
         }
         if (found == nullptr) {
             fault = std::string(parameter) + ": unknown restriction: \"" + word + "\"";
+            std::vector<std::string_view> names;
+            for (const StepName& known : kStepNames) names.push_back(known.name);
+            const auto near = nearest_name(word, names);
+            fault += near.empty() ? "; nobody would ask it: remove it, if you can do without"
+                                  : "; did you mean " + std::string(near) + "?";
             return false;
         }
         lists_[static_cast<size_t>(list)].push_back(found->step);

@@ -201,8 +201,10 @@ TEST(Restrictions, NeverAnOpenRelay) {
 TEST(Restrictions, RefuseWhatTheyDoNotKnow) {
     const Asker ask("smtpd_recipient_restrictions = reject_rbl_client zen.example.net\n");
     EXPECT_FALSE(ask.restrictions);
-    EXPECT_EQ(ask.fault,
-              "smtpd_recipient_restrictions: unknown restriction: \"reject_rbl_client\"");
+    EXPECT_EQ(
+        ask.fault,
+        "smtpd_recipient_restrictions: unknown restriction: \"reject_rbl_client\"; nobody would "
+        "ask it: remove it, if you can do without");
     EXPECT_EQ(Asker("mynetworks = /no/such/file\n").fault.substr(0, 12), "mynetworks: ");
     EXPECT_EQ(Asker("relay_domains = hash:/etc/relay\n").fault.substr(0, 15), "relay_domains: ");
 }

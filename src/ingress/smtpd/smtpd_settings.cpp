@@ -119,11 +119,16 @@ std::optional<SmtpdSettings> SmtpdSettings::read(const Settings& settings,
     out.message_bytes_max =
         size_limit == 0 ? arena_message_bytes_max : std::min(size_limit, arena_message_bytes_max);
     if (size_limit > arena_message_bytes_max) {
-        warnings.push_back(
-            "message_size_limit is more than a message may take (half of smtpd_arena_size, nearly "
-            "a "
-            "quarter of store_arena_size, 126 MiB in any case); the limit is " +
-            std::to_string(arena_message_bytes_max));
+        const std::string text =
+            "message_size_limit: more than a message may take (half of smtpd_arena_size, nearly a "
+            "quarter of store_arena_size, 126 MiB in any case)";
+        // Who asked for it would be told by mail that is refused. Nobody asked for the default.
+        if (settings.text("message_size_limit") != find_parameter("message_size_limit")->initial) {
+            fault = text + "; write " + std::to_string(arena_message_bytes_max) +
+                    " at most, or 0 for just that";
+            return std::nullopt;
+        }
+        warnings.push_back(text + "; the limit is " + std::to_string(arena_message_bytes_max));
     }
     out.line_bytes_max = bounded(settings.integer("line_length_limit"));
     out.recipients_max =

@@ -1,7 +1,9 @@
 // postlogd: writes everybody's log.
 #include <memory>
 #include <optional>
+#include <string>
 #include <unistd.h>
+#include <vector>
 
 #include "runtime/service_main.h"
 
@@ -12,9 +14,12 @@ int main() {
     std::optional<LogTarget> target;
     std::optional<LogText> text;
     ServiceStages stages;
-    stages.prepare = [&](const control::Start&, const Settings& settings) -> std::string {
+    stages.prepare = [&](const control::Start& start, const Settings& settings,
+                         std::vector<std::string>&) -> std::string {
+        if (start.judge_only) return fault_in_log_target(settings);
         auto opened = open_log_target(settings);
-        if (!opened) return opened.error().text() + ": " + settings.text("maillog_file");
+        if (!opened)
+            return "maillog_file: " + settings.text("maillog_file") + ": " + opened.error().text();
         target = std::move(*opened);
         char host[256] = {};
         ::gethostname(host, sizeof host - 1);

@@ -99,5 +99,7 @@ class Postlogd final : public Service, private TurnListener {
 // As root: maillog_file; without one the system's log socket; without that a file in
 // queue_directory.
 Result<LogTarget> open_log_target(const Settings& settings);
+// Why that would fail, without making a file; empty: it would not.
+std::string fault_in_log_target(const Settings& settings);
 
 }  // namespace posthaste

@@ -2,6 +2,7 @@
 // what it hears, one line an event, to $POSTHASTE_FAKE_DIR/events, and behaves as the first word of
 // $POSTHASTE_FAKE_DIR/<program>.behaviour says:
 //   fail    says Failed and exits        die     exits at once
+//   object  finds fault with settings whose banner is "bad"; ponder: never says what it finds
 //   hang    works once, in a turn that never ends
 //   linger  never becomes ready
 //   accuse  finds fault with every qmgr (rewrite: with every smtpd) it has met
@@ -49,6 +50,17 @@ std::string banner_of(int snapshot) {
     return settings ? settings->text("smtpd_banner") : "unreadable";
 }
 
+int judge(const std::string& program, const std::string& banner) {
+    if (behaviour(program) == "ponder") ::pause();
+    if (behaviour(program) == "object" && banner == "bad") {
+        (void)send_control(kControlDescriptor, control::Failed{"smtpd_banner: it is bad"});
+        return 1;
+    }
+    (void)send_control(kControlDescriptor,
+                       control::Judged{banner == "odd" ? "smtpd_banner: it is odd\n" : ""});
+    return 0;
+}
+
 void note_introduction(const control::Introduce& peer) {
     note("introduce " + std::string(name_of(peer.peer_role)) + " " +
          std::to_string(peer.peer_incarnation) + " " + std::to_string(peer.own_ring_bytes) + " " +
@@ -68,6 +80,7 @@ int main(int, char** argv) {
     const auto got = receive_control(kControlDescriptor, message, ControlWait::yes);
     control::Start start;
     if (!got || !*got || !wire::decode(message.body, start)) return 2;
+    if (start.judge_only) return judge(program, banner_of(message.fds[0].get()));
     g_self = std::string(name_of(start.role)) + "/" + std::to_string(start.instance) + "#" +
              std::to_string(start.incarnation);
     note("start listeners=" + std::to_string(message.fds.size() - control::Start::kFixedFds) +

@@ -174,7 +174,11 @@ std::optional<Settings> SettingsReader::read(std::span<const MainCfEntry> overri
     }
     if (!good) return std::nullopt;
     if (auto fault = fault_in_backoff(out)) {
-        const auto* const entry = main_cf_.find("maximal_backoff_time");
+        const MainCfEntry* entry = nullptr;
+        for (const auto* const name : {"minimal_backoff_time", "maximal_backoff_time"})
+            if (const auto* const one =
+                    last_of(overrides, name) ? last_of(overrides, name) : main_cf_.find(name))
+                entry = one;
         diagnostics.error(entry ? entry->place : Place{main_cf_.path, 0}, *fault);
         return std::nullopt;
     }

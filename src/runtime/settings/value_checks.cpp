@@ -130,7 +130,8 @@ std::optional<std::string> fault_in_backoff(const Settings& settings) {
     if (settings.time_us("minimal_backoff_time") <= settings.time_us("maximal_backoff_time"))
         return std::nullopt;
     return "maximal_backoff_time = " + settings.text("maximal_backoff_time") +
-           " is less than minimal_backoff_time = " + settings.text("minimal_backoff_time");
+           " is less than minimal_backoff_time = " + settings.text("minimal_backoff_time") +
+           "; raise the one or lower the other";
 }
 
 std::optional<std::string> fault_in_relaying(const Settings& settings) {
