@@ -136,6 +136,8 @@ int init(const InitOptions& options) {
     for (const Diagnostic& fault : faults.all())
         std::fprintf(stderr, "posthaste init: %s\n", fault.shown().c_str());
     if (faults.has_errors()) return 1;
+    tell("mail is relayed for " + settings->text("mynetworks") +
+         "; other clients are refused until mynetworks names them");
     tell("the queue is " + queue_directory + "; start the service: posthaste" +
          (standard ? std::string() : " -c " + directory) + " start");
     return 0;

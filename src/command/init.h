@@ -18,6 +18,7 @@ struct InitOptions {
     std::string mode;                 // empty: "relay"
     std::vector<std::string> listen;  // "127.0.0.1:2525"; empty: the mode's own
     std::string relayhost;
+    std::string mynetworks;  // who may relay; empty: the mode's own
     bool force = false;
 };
 

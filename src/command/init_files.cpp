@@ -9,24 +9,24 @@ namespace {
 struct Mode {
     std::string_view name;
     std::string_view about;
-    std::string_view listen;  // when --listen says nothing
+    std::string_view listen;    // when --listen says nothing
+    std::string_view networks;  // when --mynetworks says nothing; empty: mynetworks_style = host
     std::string_view settings;
 };
 
+constexpr std::string_view kLoopback = "127.0.0.0/8 [::1]/128";
+
 constexpr Mode kModes[] = {
-    {"relay", "accepts mail from this machine's networks and sends it on", "smtp",
-     "# Clients that may relay; not set: this machine only.\n"
-     "#mynetworks = 127.0.0.0/8 [::1]/128 192.0.2.0/24\n"
+    {"relay", "accepts mail from this machine's networks and sends it on", "smtp", "",
      "# Domains whose mail anybody may hand in.\n"
      "relay_domains =\n"},
-    {"null-client", "this machine's own mail, all of it to one relay", "127.0.0.1:smtp",
-     "mynetworks = 127.0.0.0/8 [::1]/128\n"
+    {"null-client", "this machine's own mail, all of it to one relay", "127.0.0.1:smtp", kLoopback,
      "inet_interfaces = loopback-only\n"
      "relayhost = $mydomain\n"},
-    {"internet", "delivers to everybody by MX, accepts from the own network", "smtp",
-     "mynetworks_style = host\n"
+    {"internet", "delivers to everybody by MX, accepts from the own network", "smtp", "",
+     "# Domains whose mail anybody may hand in.\n"
      "relay_domains =\n"},
-    {"bulk", "much outgoing mail: domains behind one provider share its limits", "smtp",
+    {"bulk", "much outgoing mail: domains behind one provider share its limits", "smtp", "",
      "smtpd_client_connection_count_limit = 0\n"
      "smtpd_peername_lookup = no\n"
      "destination_rollup = mx\n"
@@ -36,7 +36,7 @@ constexpr Mode kModes[] = {
      "process_scheduling = batch\n"
      "bounce_queue_lifetime = 1d\n"},
     {"load-test", "measuring on one machine: no look-ups, no limits in the way", "127.0.0.1:2525",
-     "mynetworks = 127.0.0.0/8 [::1]/128\n"
+     kLoopback,
      "smtpd_client_connection_count_limit = 0\n"
      "smtpd_peername_lookup = no\n"
      "qmgr_message_active_limit = 100000\n"
@@ -76,6 +76,13 @@ std::string initial_main_cf(const InitOptions& options, std::string_view queue_d
         "#myhostname = mail.example.com\n"
         "# Nothing is delivered on this machine.\n"
         "mydestination =\n\n";
+    out +=
+        "# Who may relay; others are refused (554 5.7.1 Relay access denied). This machine alone:\n"
+        "# mynetworks_style = host; clients elsewhere: networks or addresses, as in\n"
+        "# mynetworks = 127.0.0.0/8 [::1]/128 192.0.2.0/24\n";
+    const std::string networks =
+        options.mynetworks.empty() ? std::string(mode.networks) : options.mynetworks;
+    out += networks.empty() ? "mynetworks_style = host\n\n" : "mynetworks = " + networks + "\n\n";
     std::string settings(mode.settings);
     if (!options.relayhost.empty()) {
         if (const size_t at = settings.find("relayhost ="); at != std::string::npos)

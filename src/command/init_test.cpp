@@ -30,6 +30,26 @@ TEST(InitialFiles, EveryModeIsAConfigurationWithoutARemark) {
     }
 }
 
+TEST(InitialFiles, EveryModeSaysWhoMayRelay) {
+    for (const auto mode : init_modes()) {
+        InitOptions options;
+        options.mode = mode;
+        for (const auto* const networks : {"", "10.1.0.0/16"}) {
+            options.mynetworks = networks;
+            const std::string text = initial_main_cf(options, "/q", "");
+            Diagnostics diagnostics;
+            const auto main_cf = MainCf::parse("main.cf", text, diagnostics);
+            const auto* const own = main_cf.find("mynetworks");
+            EXPECT_TRUE(own != nullptr || main_cf.find("mynetworks_style") != nullptr) << mode;
+            if (own != nullptr && *networks != '\0') {
+                EXPECT_EQ(own->value, networks) << mode;
+            }
+            EXPECT_TRUE(own != nullptr || *networks == '\0') << mode;
+            EXPECT_NE(text.find("# Who may relay; others are refused"), std::string::npos);
+        }
+    }
+}
+
 TEST(InitialFiles, ListensWhereAsked) {
     InitOptions options;
     options.listen = {"127.0.0.1:2525", "[::1]:2525"};

@@ -22,6 +22,8 @@ class Instance {
 
     const Diagnostics& diagnostics() const noexcept { return diagnostics_; }
 
+    const SystemFacts& facts() const noexcept { return facts_; }
+
     SettingsReader reader() const { return {main_cf_, facts_}; }
 
     std::string value(std::string_view name) const { return reader().expanded(name).text; }

@@ -82,9 +82,9 @@ int postconf(const std::string& config_directory, const PostconfOptions& options
     const Instance instance(config_directory);
     if (!options.defaults) show_faults(instance.diagnostics());
     const MainCf nothing;
-    const SystemFacts no_facts;
+    // As in Postfix, what would hold here if main.cf said nothing: the machine has its say.
     const SettingsReader reader =
-        options.defaults ? SettingsReader(nothing, no_facts) : instance.reader();
+        options.defaults ? SettingsReader(nothing, instance.facts()) : instance.reader();
     for (const std::string& name : names_to_show(instance, options)) {
         if (options.only_set && instance.main_cf().find(name) == nullptr) continue;
         const auto value = reader.raw(name);

@@ -28,6 +28,20 @@ def test_defaults_settings_and_one_value():
     assert "message_size_limit = 77777" in everything and len(everything) >= len(defaults)
 
 
+def test_a_default_is_what_holds_where_nothing_is_set():
+    relay = Relay(start=False)
+    with open(relay.main_cf(), encoding="utf-8") as f:
+        kept = "".join(line for line in f if not line.startswith(("mynetworks", "myhostname", "mydomain")))
+    with open(relay.main_cf(), "w", encoding="utf-8") as f:
+        f.write(kept)
+    for name in ("mynetworks", "myhostname", "mydomain", "daemon_directory", "command_directory"):
+        value = postconf(relay, "-d", name).stdout
+        assert value == postconf(relay, name).stdout and value.split("=")[1].strip(), value
+    addresses = {line.split()[3].split("/")[0] for line in run("ip", "-o", "addr", "show", "up").stdout.splitlines()}
+    listed = {item.rsplit("/", 1)[0].strip("[]") for item in postconf(relay, "-d", "-h", "mynetworks").stdout.split()}
+    assert "127.0.0.1" in listed and listed <= addresses, (listed, addresses)
+
+
 def test_a_name_nobody_knows():
     relay = Relay(start=False)
     result = postconf(relay, "no_such_parameter", check=False)

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "runtime/settings/main_cf.h"
 #include "runtime/settings/parameters.h"
 #include "runtime/settings/settings.h"
 
@@ -65,7 +66,9 @@ void print(const ParameterRow& row) {
     std::printf("### %.*s\n\n", static_cast<int>(row.name.size()), row.name.data());
     std::printf("%s  \n", escaped(row.why).c_str());
     std::printf("%s%s; default: ", name_of(row.kind), range_of(row).c_str());
-    if (row.initial.empty()) {
+    if (is_machines_own(row.name)) {
+        std::printf("this machine's, as `postconf -d` prints it");
+    } else if (row.initial.empty()) {
         std::printf("empty");
     } else if (row.initial.find('`') == std::string_view::npos) {
         std::printf("`%.*s`", static_cast<int>(row.initial.size()), row.initial.data());

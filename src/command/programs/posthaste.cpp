@@ -69,6 +69,8 @@ int main(int argc, char** argv) {
     make->add_option("--listen", init_options.listen,
                      "ADDRESS:PORT to accept mail on; may be repeated");
     make->add_option("--relayhost", init_options.relayhost, "where all mail goes: [host]:port");
+    make->add_option("--mynetworks", init_options.mynetworks,
+                     "who may relay: \"127.0.0.0/8 192.0.2.0/24\"; not given: this machine");
     make->add_flag("--force", init_options.force, "overwrite main.cf and master.cf");
     make->callback([&] {
         init_options.config_directory = config_directory;

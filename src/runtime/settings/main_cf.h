@@ -93,6 +93,8 @@ class SettingsReader {
 // The row that governs a name: its own, or for "slow_destination_rate_delay" that of
 // "default_destination_rate_delay".
 const ParameterRow* row_for(std::string_view name) noexcept;
+// Not set, its value is what SystemFacts say, and the table's only where they are silent.
+bool is_machines_own(std::string_view name) noexcept;
 // "slow" of "slow_destination_rate_delay"; empty for a parameter that is no transport's own.
 std::string_view transport_of(std::string_view parameter) noexcept;
 

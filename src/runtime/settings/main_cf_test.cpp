@@ -201,6 +201,13 @@ TEST(MainCf, TheMachineGivesNameAndNetworksThatAreNotSet) {
     EXPECT_EQ(got.settings->text("mynetworks"), facts.networks_host);
     EXPECT_EQ(read("mynetworks_style = subnet\n", {}, facts).settings->text("mynetworks"),
               facts.networks_subnet);
+    EXPECT_EQ(read("inet_interfaces = loopback-only\n", {}, facts).settings->text("mynetworks"),
+              "127.0.0.1/32");
+    EXPECT_EQ(read("inet_interfaces = 192.0.2.7\nmynetworks_style = subnet\n", {}, facts)
+                  .settings->text("mynetworks"),
+              "192.0.2.0/24");
+    facts.networks_host += " [::1]/128";
+    EXPECT_EQ(read("inet_protocols = ipv6\n", {}, facts).settings->text("mynetworks"), "[::1]/128");
     facts.hostname = "mx1";
     EXPECT_EQ(read("", {}, facts).settings->text("myhostname"), "mx1.localdomain");
     EXPECT_EQ(read("mydomain = example.net\n", {}, facts).settings->text("myhostname"),

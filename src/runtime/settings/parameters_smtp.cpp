@@ -12,7 +12,7 @@ std::span<const ParameterRow> smtp() {
          "IPv4 address to send from; empty: the kernel chooses."},
         {"smtp_bind_address6", text, "", 0, 0, live,
          "IPv6 address to send from; empty: the kernel chooses."},
-        {"smtp_tcp_port", integer, "25", 1, 65535, live,
+        {"smtp_tcp_port", integer, "smtp", 1, 65535, live,
          "Port of a next hop that names none: a number, or a service's name as in \"smtp\"."},
         {"smtp_fallback_relay", text, "$fallback_relay", 0, 0, live,
          "Hosts tried when a destination's own hosts are not found or not reached."},

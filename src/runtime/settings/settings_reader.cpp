@@ -2,6 +2,7 @@
 #include <array>
 #include <set>
 
+#include "base/ip_address.h"
 #include "base/strings.h"
 
 #include "runtime/settings/main_cf.h"
@@ -53,6 +54,37 @@ std::string port_number(std::string value) {
     return value;
 }
 
+// As in Postfix, those of the addresses alone at which mail is taken.
+std::string networks_in_use(std::string_view networks, std::string_view interfaces,
+                            std::string_view protocols) {
+    constexpr std::string_view kSeparators = ", \t\r\n";
+    const auto names = split(interfaces, kSeparators);
+    const auto is_named = [&](std::string_view wanted) {
+        return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+            return equals_ignoring_case(name, wanted);
+        });
+    };
+    const bool is_all = names.empty() || is_named("all");
+    std::string out;
+    for (const auto text : split(networks, " ")) {
+        const auto network = IpNetwork::parse(text);
+        if (!network) continue;
+        const bool is_spoken =
+            protocols.find(network->ip.v6 ? "ipv6" : "ipv4") != std::string_view::npos ||
+            equals_ignoring_case(trimmed(protocols), "all");
+        const bool is_listened =
+            is_all || (is_named("loopback-only") && network->ip.is_loopback()) ||
+            std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+                if (name.starts_with('[') && name.ends_with(']'))
+                    name = name.substr(1, name.size() - 2);
+                const auto address = IpAddress::parse(name);
+                return address && network->contains(*address);
+            });
+        if (is_spoken && is_listened) out.append(out.empty() ? "" : " ").append(text);
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string_view transport_of(std::string_view parameter) noexcept {
@@ -74,6 +106,13 @@ const ParameterRow* row_for(std::string_view name) noexcept {
             return &row;
     }
     return nullptr;
+}
+
+bool is_machines_own(std::string_view name) noexcept {
+    constexpr std::array<std::string_view, 6> kNames = {"config_directory",  "daemon_directory",
+                                                        "command_directory", "myhostname",
+                                                        "mydomain",          "mynetworks"};
+    return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 std::optional<std::string> SettingsReader::raw_of_machine(
@@ -113,7 +152,10 @@ std::optional<std::string> SettingsReader::raw_of_machine(
         const auto& networks = equals_ignoring_case(*style, "subnet")  ? facts_.networks_subnet
                                : equals_ignoring_case(*style, "class") ? facts_.networks_class
                                                                        : facts_.networks_host;
-        if (!networks.empty()) return networks;
+        const auto interfaces = derived_from("inet_interfaces");
+        const auto protocols = derived_from("inet_protocols");
+        if (!interfaces || !protocols) return names_itself;
+        if (!networks.empty()) return networks_in_use(networks, *interfaces, *protocols);
     }
     return std::nullopt;
 }
