@@ -23,6 +23,8 @@ namespace posthaste {
 
 namespace {
 
+constexpr int kNotWell = 2;
+
 int complain(const std::string& text) {
     std::fprintf(stderr, "posthaste: error: %s\n", text.c_str());
     return 1;
@@ -183,7 +185,7 @@ int show_status(const Instance& instance, bool as_json) {
     if (!text) return complain("master does not answer: " + text.error().text());
     const std::string shown = as_json ? *text : status_text(*text);
     std::fwrite(shown.data(), 1, shown.size(), stdout);
-    return 0;
+    return tells_of_faults(*text) ? kNotWell : 0;
 }
 
 }  // namespace posthaste

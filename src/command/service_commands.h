@@ -18,7 +18,8 @@ int stop_service(const Instance& instance);
 int abort_service(const Instance& instance);
 // Master asks the services themselves; what they refuse changes nothing, and is shown.
 int reload_service(const Instance& instance);
-// Exit status 0: it runs.
+// Exit status 0: it runs; 1: it does not; 2: it does, but something of it is down or mail is
+// refused, which is said first.
 int show_status(const Instance& instance, bool as_json);
 
 }  // namespace posthaste

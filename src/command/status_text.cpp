@@ -52,18 +52,34 @@ struct Total {
     uint64_t value = 0;
 };
 
+using Totals = std::vector<std::pair<std::string, Total>>;
+
+void add_counters(const json& process, Totals& totals) {
+    for (const json& counter : list_of(process, "counters")) {
+        const std::string name = text_of(counter, "name");
+        auto known = std::find_if(totals.begin(), totals.end(),
+                                  [&](const auto& each) { return each.first == name; });
+        if (known == totals.end())
+            known = totals.insert(totals.end(), {name, {text_of(counter, "unit"), 0}});
+        known->second.value += number_of(counter, "value");
+    }
+}
+
 }  // namespace
 
 std::string status_text(std::string_view json_text) {
     const json status = json::parse(json_text, nullptr, false);
     if (!status.is_object()) return std::string(json_text);
-    std::string out =
-        "posthaste " + text_of(status, "version") + " is " + text_of(status, "phase") + ": pid " +
-        std::to_string(number_of(status, "pid")) + ", up " +
-        duration(number_of(status, "seconds")) + "\nconfiguration " +
-        text_of(status, "configuration") + ", queue " + text_of(status, "queue_directory") +
-        "\n\n" + padded("process", 20) + padded("pid", 9) + padded("state", 10) + "up\n";
-    std::map<std::string, std::vector<std::pair<std::string, Total>>> totals;
+    std::string out;
+    for (const json& fault : list_of(status, "faults"))
+        if (fault.is_string())
+            out += "warning: " + without_controls(fault.get<std::string>()) + "\n";
+    out += "posthaste " + text_of(status, "version") + " is " + text_of(status, "phase") +
+           ": pid " + std::to_string(number_of(status, "pid")) + ", up " +
+           duration(number_of(status, "seconds")) + "\nconfiguration " +
+           text_of(status, "configuration") + ", queue " + text_of(status, "queue_directory") +
+           "\n\n" + padded("process", 20) + padded("pid", 9) + padded("state", 10) + "up\n";
+    std::map<std::string, Totals> totals;
     for (const json& process : list_of(status, "processes")) {
         const std::string name = text_of(process, "process");
         out += padded(name, 20) + padded(std::to_string(number_of(process, "pid")), 9) +
@@ -71,17 +87,11 @@ std::string status_text(std::string_view json_text) {
                "\n";
         if (const std::string missing = text_of(process, "missing_layers"); !missing.empty())
             out += "    without these walls, which the kernel refused: " + missing + "\n";
-        auto& counters = totals[name.substr(0, name.find('/'))];
-        for (const json& counter : list_of(process, "counters")) {
-            const std::string counter_name = text_of(counter, "name");
-            auto known = std::find_if(counters.begin(), counters.end(),
-                                      [&](const auto& each) { return each.first == counter_name; });
-            if (known == counters.end())
-                known =
-                    counters.insert(counters.end(), {counter_name, {text_of(counter, "unit"), 0}});
-            known->second.value += number_of(counter, "value");
-        }
+        add_counters(process, totals[name.substr(0, name.find('/'))]);
     }
+    // By program, after the living: whose counters begin the list is at work.
+    for (const json& former : list_of(status, "former"))
+        add_counters(former, totals[text_of(former, "process")]);
     for (const json& service : list_of(status, "waiting"))
         if (service.is_string())
             out += without_controls(service.get<std::string>()) + ": died, will be started again\n";
@@ -92,6 +102,11 @@ std::string status_text(std::string_view json_text) {
                 "    " + padded(name, 36) + std::to_string(total.value) + " " + total.unit + "\n";
     }
     return out;
+}
+
+bool tells_of_faults(std::string_view json_text) {
+    const json status = json::parse(json_text, nullptr, false);
+    return status.is_object() && !list_of(status, "faults").empty();
 }
 
 }  // namespace posthaste

@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -65,6 +66,7 @@ class Supervisor {
         int64_t start_at_us = 0;
         unsigned failures = 0;  // starts in a row that came to nothing
         bool wanted = true;     // false: dropped by a reload; goes when its process has gone
+        bool renewed = false;   // a reload's successor is on its way, and has not failed so far
     };
 
     // Two, by incarnation, that were introduced and say that they have not met.
@@ -125,6 +127,9 @@ class Supervisor {
     void on_command();
     void on_reload_asked(Question question);
     std::string status_text();
+    std::vector<std::string> faults(int64_t now_us) const;
+    std::string shortage_of_space() const;
+    void keep_counters(const Child& child);
 
     Plan plan_;
     Options options_;
@@ -141,6 +146,8 @@ class Supervisor {
     std::vector<Slot> slots_;
     std::vector<std::unique_ptr<Child>> retired_;  // replaced, finishing what they hold
     std::vector<Unmet> unmet_;
+    // What the dead had counted, by program.
+    std::map<std::string, std::vector<CounterValue>, std::less<>> former_counters_;
     std::deque<uint32_t> former_;  // the last incarnations that lent on and died
 
     struct Wakeup {

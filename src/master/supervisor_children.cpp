@@ -128,6 +128,8 @@ void Supervisor::on_ready(Child& child) {
             old->identity().worker == child.identity().worker)
             retire(*old);
     }
+    for (Slot& slot : slots_)
+        if (slot.child.get() == &child) slot.renewed = false;
     const bool all = std::all_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
         return slot.child && slot.child->state == Child::State::ready;
     });
@@ -216,6 +218,7 @@ void Supervisor::on_exit(Child& child) {
         former_.push_back(incarnation);
     }
     forget_quarrels_of(incarnation);
+    keep_counters(child);
     settle_slot(child, expected);
 }
 
@@ -248,6 +251,7 @@ void Supervisor::settle_slot(const Child& child, bool expected) {
              : child.failure);
     const bool failed_at_start = child.state == Child::State::starting;
     slot->child.reset();
+    slot->renewed = slot->renewed && expected;
     slot->start_at_us = now_us;
     slot->failures = worked || expected ? 0 : slot->failures + 1;
     if (slot->failures > 0 && (failed_at_start || slot->failures > 1)) {

@@ -111,6 +111,7 @@ void Supervisor::apply(Plan plan) {
             Slot slot;
             slot.service_key = service.key();
             slot.worker = worker;
+            slot.renewed = true;
             slots_.push_back(std::move(slot));
         }
     arm_wakeups();
@@ -127,6 +128,7 @@ void Supervisor::retire(Child& child) {
 
 void Supervisor::replace(Slot& slot) {
     if (!slot.child) return;
+    slot.renewed = true;
     const RoleRow& row = *slot.child->identity().row;
     if ((row.many || row.role == Role::postlogd) && slot.child->state == Child::State::ready) {
         // Side by side: the old one goes on until the new one is ready, then finishes (on_ready).

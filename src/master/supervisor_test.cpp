@@ -373,6 +373,28 @@ TEST_F(SupervisorTest, OneThatDiesWithoutAReasonIsQuotedByItsLastWords) {
     EXPECT_EQ(wait_for_end(), 1);
 }
 
+TEST_F(SupervisorTest, WhatAProcessHasCountedOutlivesItAndItsDeathIsAFault) {
+    ASSERT_EQ(start(), "ready\n");
+    EXPECT_THAT(ask("status\n"), HasSubstr("\"faults\":[]"));
+    behave("smtp", "linger");
+    ASSERT_EQ(::kill(pid_of("smtp/0"), SIGKILL), 0);
+    std::string status;
+    ASSERT_TRUE(eventually([&] {
+        status = ask("status\n");
+        return status.find("smtp smtp is down") != std::string::npos;
+    })) << status;
+    // The fake counts two lives as a total, and as a gauge.
+    EXPECT_THAT(status,
+                HasSubstr("{\"counters\":[{\"name\":\"lives\",\"unit\":\"lives\",\"value\":1}],"
+                          "\"process\":\"smtp\"}"));
+}
+
+TEST_F(SupervisorTest, ADiskBelowTheFloorIsAFault) {
+    std::ofstream(directory_ + "/main.cf", std::ios::app) << "store_free_space_floor = 1000000G\n";
+    ASSERT_EQ(start(), "ready\n");
+    EXPECT_THAT(ask("status\n"), HasSubstr("\"faults\":[\"mail is refused (452 4.3.1): "));
+}
+
 TEST_F(SupervisorTest, WhatDiesAtStartLaterIsTriedAgain) {
     ASSERT_EQ(start(), "ready\n");
     behave("smtp", "die");

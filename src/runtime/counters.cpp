@@ -25,6 +25,7 @@ Counters::Counters(CounterPage& page, std::span<const CounterRow> rows) : page_(
     for (size_t i = 0; i < rows.size(); ++i) {
         copy_text(page.slots[i].name, rows[i].name);
         copy_text(page.slots[i].unit, rows[i].unit);
+        page.slots[i].kind = rows[i].kind;
     }
     page.count = static_cast<uint32_t>(rows.size());
 }
@@ -76,7 +77,8 @@ std::vector<CounterValue> read_counters(const CounterPage& page) {
     for (size_t i = 0; i < count; ++i) {
         const auto& slot = page.slots[i];
         out.push_back({text_of(slot.name, sizeof(slot.name)), text_of(slot.unit, sizeof(slot.unit)),
-                       slot.value.load(std::memory_order_relaxed)});
+                       slot.value.load(std::memory_order_relaxed),
+                       slot.kind == CounterKind::gauge ? CounterKind::gauge : CounterKind::total});
     }
     return out;
 }

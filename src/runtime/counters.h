@@ -19,18 +19,23 @@
 
 namespace posthaste {
 
+// A total grows with what happens and outlives its process (master adds up what the dead had
+// counted); a gauge is how much there is of something now.
+enum class CounterKind : uint8_t { total = 0, gauge = 1 };
+
 struct CounterRow {
     std::string_view name;  // "messages_accepted"
     std::string_view unit;  // "messages", "bytes", "us"
     std::string_view sentence;
+    CounterKind kind = CounterKind::total;
 };
 
 inline constexpr size_t kCountersMax = 48;
 
-// Layout of the page, version 2. Names travel in the page, so that a reader needs no knowledge of
+// Layout of the page, version 3. Names travel in the page, so that a reader needs no knowledge of
 // the writer.
 struct CounterPage {
-    static constexpr uint64_t kMagic = 0x3230'7265'746e'7563;  // "cunter02"
+    static constexpr uint64_t kMagic = 0x3330'7265'746e'7563;  // "cunter03"
     uint64_t magic = kMagic;
     uint32_t count = 0;
     uint32_t pid = 0;
@@ -39,7 +44,8 @@ struct CounterPage {
 
     struct Slot {
         char name[48];
-        char unit[16];
+        char unit[15];
+        CounterKind kind;
         std::atomic<uint64_t> value;
     } slots[kCountersMax] = {};
 };
@@ -77,6 +83,7 @@ struct CounterValue {
     std::string name;
     std::string unit;
     uint64_t value = 0;
+    CounterKind kind = CounterKind::total;
 };
 
 std::vector<CounterValue> read_counters(const CounterPage& page);

@@ -10,7 +10,8 @@ namespace {
 
 constexpr CounterRow kRows[] = {
     {"messages", "messages", "Accepted and durable."},
-    {"a_name_that_is_longer_than_its_place_in_the_page_allows", "bytes", "Cut, never overrun."},
+    {"a_name_that_is_longer_than_its_place_in_the_page_allows", "bytes", "Cut, never overrun.",
+     CounterKind::gauge},
 };
 
 TEST(Counters, AReaderSeesNamesAndValuesThroughTheMemfd) {
@@ -28,6 +29,8 @@ TEST(Counters, AReaderSeesNamesAndValuesThroughTheMemfd) {
     ASSERT_EQ(values.size(), 2U);
     EXPECT_EQ(values[0].name, "messages");
     EXPECT_EQ(values[0].value, 4U);
+    EXPECT_EQ(values[0].kind, CounterKind::total);
+    EXPECT_EQ(values[1].kind, CounterKind::gauge);
     EXPECT_EQ(values[1].name.size(), sizeof(CounterPage::Slot::name) - 1);
     EXPECT_EQ(values[1].value, 7U);
     EXPECT_EQ(reader->page().pid, 42U);

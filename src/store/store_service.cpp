@@ -39,15 +39,18 @@ constexpr CounterRow kRows[] = {
     {"messages_without_place", "messages", "Committed past a full arena: qmgr loads them later."},
     {"synced_writes", "writes", "Batches written and synced."},
     {"outcomes_recorded", "records", "Removals and new states."},
-    {"messages_lent", "messages", "Whose bytes are lent to qmgr now."},
+    {"messages_lent", "messages", "Whose bytes are lent to qmgr now.", CounterKind::gauge},
     {"leases_granted", "leases", "Blocks of message ids given out."},
     {"sync_time", "us", "Spent in writing and syncing the log, each batch once."},
     {"sync_time_of_messages", "us", "The same, each batch as often as it brought messages."},
     {"batch_time_of_messages", "us",
      "From reading a batch's requests to its answers, as often as it brought messages."},
-    {"arena_blocks_used", "blocks", "Holding lent messages when the last batch was written."},
-    {"garbage_bytes", "bytes", "Of removed large messages, on disk until their files go."},
-    {"garbage_copies", "bytes", "Being copied at most, so that such files can go."},
+    {"arena_blocks_used", "blocks", "Holding lent messages when the last batch was written.",
+     CounterKind::gauge},
+    {"garbage_bytes", "bytes", "Of removed large messages, on disk until their files go.",
+     CounterKind::gauge},
+    {"garbage_copies", "bytes", "Being copied at most, so that such files can go.",
+     CounterKind::gauge},
 };
 // New mail leaves a quarter of the arena to what qmgr loads: else a burst would starve retries.
 constexpr uint32_t kShareKeptForLoads = 4;

@@ -30,6 +30,8 @@ def test_below_the_floor_nothing_is_accepted_and_everything_delivered():
     relay.wait_deferred(5)
     relay.reload({"store_free_space_floor": "900000G"})
     wait_until(lambda: answer_to_mail(relay).startswith("452 4.3.1"), 30, "452 4.3.1")
+    status = relay.posthaste("status", check=False)
+    assert status.returncode == 2 and status.stdout.startswith("warning: mail is refused (452 4.3.1): "), status.stdout
     receiver = AioReceiver(port=receiver.port)
     relay.flush()
     wait_until(lambda: len(receiver.messages) >= 5, 30, "the queue to be worked off")

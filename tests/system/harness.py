@@ -183,12 +183,16 @@ class Relay:
         self.posthaste("flush")
 
     def is_running(self):
+        return self.posthaste("status", check=False).returncode != 1
+
+    def is_whole(self):
+        """It runs, all of it."""
         return self.posthaste("status", check=False).returncode == 0
 
     def counter(self, program, name):
         """Of `posthaste status`, the sum over the program's processes."""
-        status = json.loads(self.posthaste("status", "--json").stdout)
-        return sum(each["value"] for process in status["processes"] if process["process"].split("/")[0] == program
+        status = json.loads(self.posthaste("status", "--json", check=False).stdout)
+        return sum(each["value"] for process in status["processes"] + status["former"] if process["process"].split("/")[0] == program
                    for each in process.get("counters", []) if each["name"] == name)
 
     def send(self, message="Subject: a test\r\n\r\nhello\r\n", sender="sender@sender.test",

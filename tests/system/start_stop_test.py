@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 """posthaste's own commands: init makes something that works, start returns when mail is accepted, stop when all is over."""
 
+import glob
+import grp
+import gzip
 import os
 import pwd
 import re
@@ -62,6 +65,42 @@ def test_status_tells_what_runs():
     relay.stop()
     result = relay.posthaste("status", check=False)
     assert result.returncode != 0 and "not running" in result.stdout + result.stderr, result.stderr
+
+
+def test_status_says_first_what_is_down_and_forgets_no_counter():
+    relay = Relay(AioReceiver().port, settings={"worker_processes": "1"})
+    assert relay.posthaste("status").returncode == 0
+    relay.send()
+    before = relay.counter("smtpd", "connections")
+    assert before > 0
+    smtpd, = relay.children()["smtpd"]
+    os.kill(smtpd, signal.SIGKILL)
+    wait_until(lambda: relay.children().get("smtpd", [smtpd]) != [smtpd], what="a new smtpd")
+    wait_until(relay.is_whole, what="all to be well again")
+    assert relay.counter("smtpd", "connections") >= before
+
+
+def test_the_log_is_rotated_while_mail_goes_on_and_may_be_read_by_adm():
+    receiver = AioReceiver()
+    relay = Relay(receiver.port)
+    relay.send()
+    receiver.wait()
+    relay.wait_log("removed")
+    status = os.stat(relay.log_file)
+    assert status.st_mode & 0o777 == 0o640 and grp.getgrgid(status.st_gid).gr_name == "adm", oct(status.st_mode)
+    relay.posthaste("logrotate")
+    old, = glob.glob(relay.log_file + ".*")
+    assert re.fullmatch(re.escape(relay.log_file) + r"\.\d{8}-\d{6}\.gz", old), old
+    with gzip.open(old, "rt") as f:
+        assert "status=sent" in f.read()
+    relay.send()
+    receiver.wait(2)
+    relay.wait_log("status=sent")
+    # One that is refused leaves the log where it was.
+    relay.configure({"sandbox": "maybe"})
+    result = relay.posthaste("logrotate", check=False)
+    assert result.returncode == 1 and "main.cf:" in result.stderr, result.stderr
+    assert len(glob.glob(relay.log_file + ".*")) == 1 and "status=sent" in relay.log()
 
 
 def test_abort_is_at_once():

@@ -30,7 +30,8 @@ constexpr CounterRow kCounterRows[] = {
     {"leases_relayed", "leases", "Blocks of message ids passed on from the store."},
     {"stalls", "events", "Times the store's ring was full and the submitters were paused."},
     {"store_time", "us", "From handing messages to the store to its answer, summed over them."},
-    {"arena_blocks_used", "blocks", "Holding headers when the last message was answered."},
+    {"arena_blocks_used", "blocks", "Holding headers when the last message was answered.",
+     CounterKind::gauge},
 };
 
 // A header section of the largest size must still find room while submitters are not paused.

@@ -6,6 +6,7 @@
 #include "runtime/settings/settings.h"
 
 #include "command/init.h"
+#include "command/log_rotation.h"
 #include "command/queue_commands.h"
 #include "command/service_commands.h"
 
@@ -54,9 +55,11 @@ int main(int argc, char** argv) {
     command("reload", "check, then take over the changed configuration", reload_service);
     command("check", "look for faults in configuration, queue directory and machine",
             check_service);
-    command("status", "what runs, and its counters", [&as_json](const Instance& instance) {
-        return show_status(instance, as_json);
-    })->add_flag("--json", as_json, "as JSON");
+    command("status",
+            "what runs, and its counters; exit status 2: something is down, or mail is refused",
+            [&as_json](const Instance& instance) { return show_status(instance, as_json); })
+        ->add_flag("--json", as_json, "as JSON");
+    command("logrotate", "rename and compress maillog_file, begin a new one", rotate_log);
     command("flush", "try all mail that waits, now",
             [](const Instance& instance) { return flush_queue(instance, ""); });
 

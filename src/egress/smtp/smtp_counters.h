@@ -25,7 +25,7 @@ inline constexpr std::array<CounterRow, 7> kSmtpCounters{{
     {"recipients_bounced", "recipients", "Recipients refused for good."},
     {"jobs_returned", "jobs", "Messages given back to qmgr without an attempt."},
     {"connections_made", "connections", "Connections begun to servers."},
-    {"lanes_open", "lanes", "Lanes that qmgr has open here now."},
+    {"lanes_open", "lanes", "Lanes that qmgr has open here now.", CounterKind::gauge},
 }};
 
 }  // namespace posthaste::smtp

@@ -7,7 +7,7 @@ std::span<const CounterRow> smtpd_counter_rows() {
         {"connections", "connections", "Clients that were greeted."},
         {"connections_refused", "connections",
          "Clients sent away with 421 before a greeting: a limit was reached."},
-        {"sessions_open", "sessions", "Sessions there are now."},
+        {"sessions_open", "sessions", "Sessions there are now.", CounterKind::gauge},
         {"commands", "commands", "Command lines read, wrong ones included."},
         {"errors", "commands", "Commands refused, whatever the reason."},
         {"messages_accepted", "messages", "Messages answered 250: they are on stable storage."},
@@ -23,7 +23,8 @@ std::span<const CounterRow> smtpd_counter_rows() {
          "Messages whose cleanup died before it answered: 451, quarantined."},
         {"cleanup_time", "us",
          "From handing messages to cleanup to its 250, summed over them: queue and disk within."},
-        {"arena_blocks_used", "blocks", "Holding messages when the last one was answered."},
+        {"arena_blocks_used", "blocks", "Holding messages when the last one was answered.",
+         CounterKind::gauge},
     };
     return kRows;
 }

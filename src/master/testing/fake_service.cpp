@@ -93,6 +93,11 @@ int main(int, char** argv) {
     const auto page = CounterMapping::map(message.fds[1].get(), CounterMapping::Access::write);
     if (!page) return 2;
     if (behaviour(program) != "hang") page->page().beat = 1;  // asleep, whenever somebody looks
+    constexpr CounterRow kRows[] = {{"lives", "lives", "Begun."},
+                                    {"alive", "lives", "Now.", CounterKind::gauge}};
+    Counters counters(page->page(), kRows);
+    counters.add(0);
+    counters.set(1, 1);
     note("ready");  // before it is said: who hears it may act on it at once
     (void)send_control(kControlDescriptor, control::Ready{});
     for (uint32_t incarnation = 1; behaviour(program) == "slander" && incarnation < 4;

@@ -58,6 +58,11 @@ std::span<const ParameterRow> general() {
         {"maillog_file", text, "", 0, 0, live,
          "The log file. Empty: the system's log socket, or a file in queue_directory when there is "
          "none."},
+        {"maillog_file_rotate_suffix", text, "%Y%m%d-%H%M%S", 0, 0, live,
+         "What `posthaste logrotate` puts behind the name of a log that is full, as date(1) reads "
+         "it."},
+        {"maillog_file_compressor", text, "gzip", 0, 0, live,
+         "The program that `posthaste logrotate` gives such a log to; empty: it stays as it is."},
         {"syslog_name", text, "${multi_instance_name?{$multi_instance_name}:{postfix}}", 0, 0, live,
          "First part of a log line's tag: $syslog_name/smtpd. Postfix's name, so that tools that "
          "read its log read "
