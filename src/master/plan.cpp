@@ -23,9 +23,13 @@ constexpr std::array<Role, 6> kEssential = {Role::smtpd, Role::cleanup, Role::st
                                             Role::qmgr,  Role::rewrite, Role::smtp};
 
 // What smtpd and cleanup match against; an item may be a file, or a table in one.
-constexpr std::array<std::string_view, 5> kLists = {"mynetworks", "relay_domains", "mydestination",
+constexpr std::array<std::string_view, 7> kLists = {"mynetworks",
+                                                    "relay_domains",
+                                                    "mydestination",
                                                     "smtpd_forbid_bare_newline_exclusions",
-                                                    "smtpd_client_event_limit_exceptions"};
+                                                    "smtpd_client_event_limit_exceptions",
+                                                    "smtpd_noop_commands",
+                                                    "smtpd_forbidden_commands"};
 
 bool names_a_file(std::string_view list) {
     for (std::string_view item : split(list, ", \t\r\n")) {

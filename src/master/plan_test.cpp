@@ -114,6 +114,14 @@ TEST_F(PlanTest, AParameterOfATransportThatIsNotThereIsNamed) {
     EXPECT_EQ(remarks_, "");
 }
 
+TEST_F(PlanTest, AListOfCommandsInAFileIsReadByANewProcess) {
+    const auto plain = plan(kServices, "smtpd_noop_commands = BEEP\n");
+    const auto in_file = plan(kServices, "smtpd_noop_commands = /etc/noop\n");
+    ASSERT_TRUE(plain && in_file) << remarks_;
+    EXPECT_FALSE(reads_files(*plain->find("smtpd 2525")));
+    EXPECT_TRUE(reads_files(*in_file->find("smtpd 2525")));
+}
+
 TEST_F(PlanTest, ATransportWhoseMailWouldWaitIsNamed) {
     ASSERT_TRUE(plan(kServices, "default_transport = smpt:\nrelay_transport = relay:[a.test]\n"));
     EXPECT_EQ(remarks_,

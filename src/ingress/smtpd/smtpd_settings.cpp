@@ -7,6 +7,8 @@
 
 #include "mail/envelope.h"
 
+#include "lookup/pattern_file.h"
+
 namespace posthaste::smtpd {
 namespace {
 
@@ -46,6 +48,30 @@ std::string make_ehlo_reply(const SmtpdSettings& values, bool limits_size,
     return reply;
 }
 
+// Words, and files of them, as in every list of Postfix.
+bool add_words(std::string_view text, unsigned depth, std::vector<std::string>& out,
+               OpenReport& report) {
+    for (const std::string_view word : split(text, ", \t\r\n")) {
+        if (word.starts_with('/')) {
+            if (depth >= kPatternFileDepthMax) {
+                report.error = std::string(word) + ": nested too deep";
+                return false;
+            }
+            if (!add_patterns_from(word, report, [&](std::string_view line) {
+                    return add_words(line, depth + 1, out, report);
+                }))
+                return false;
+        } else if (word.find_first_of(":{}!") != std::string_view::npos) {
+            report.error = "\"" + std::string(word) +
+                           "\" is not understood yet; list the words, or name a file that does";
+            return false;
+        } else {
+            out.emplace_back(word);
+        }
+    }
+    return true;
+}
+
 uint32_t bounded(int64_t value) {
     return static_cast<uint32_t>(std::clamp<int64_t>(value, 0, UINT32_MAX));
 }
@@ -79,7 +105,7 @@ std::optional<SmtpdSettings> SmtpdSettings::read(const Settings& settings,
                       .bare_newline_exclusions = std::move(exclusions),
                       .event_limit_exceptions = std::move(exceptions),
                       .forbidden_commands = {},
-                      .noop_commands = settings.list("smtpd_noop_commands")};
+                      .noop_commands = {}};
 
     // The one table that Postfix's default holds is understood; the words inside a braced table are
     // not commands.
@@ -89,13 +115,13 @@ std::optional<SmtpdSettings> SmtpdSettings::read(const Settings& settings,
         out.forbids_nonletters = true;
         commands.erase(at, kNonletters.size());
     }
-    for (const std::string_view word : split(commands, ", \t\r\n")) {
-        if (word.find_first_of(":{}") != std::string_view::npos) {
-            warnings.push_back("smtpd_forbidden_commands: ignoring unsupported table: \"" +
-                               std::string(word) + "\"");
-        } else {
-            out.forbidden_commands.emplace_back(word);
-        }
+    if (!add_words(commands, 0, out.forbidden_commands, report)) {
+        fault = "smtpd_forbidden_commands: " + report.error;
+        return std::nullopt;
+    }
+    if (!add_words(settings.text("smtpd_noop_commands"), 0, out.noop_commands, report)) {
+        fault = "smtpd_noop_commands: " + report.error;
+        return std::nullopt;
     }
 
     out.bare_newline = bare_newline_policy(settings.text("smtpd_forbid_bare_newline"));

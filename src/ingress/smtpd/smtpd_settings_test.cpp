@@ -1,4 +1,8 @@
+#include <cstdlib>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/fd.h"
 
 #include "mail/wire/submitted_message.h"
 
@@ -31,6 +35,30 @@ TEST(SmtpdSettings, AMessageOfTheLargestSizeFitsBothArenasWithItsNewHeader) {
     ASSERT_EQ(small.warnings.size(), 1u);
     EXPECT_NE(small.warnings[0].find("store_arena_size"), std::string::npos);
     EXPECT_TRUE(read("message_size_limit = 0\nstore_arena_size = 8M\n").warnings.empty());
+}
+
+TEST(SmtpdSettings, ListsOfWordsMayStandInFiles) {
+    char name[] = "/tmp/posthaste-words-XXXXXX";
+    const Fd file(::mkstemp(name));
+    constexpr std::string_view kWords = "# ours\nBEEP, HELLO\nPING\n";
+    ASSERT_EQ(::write(file.get(), kWords.data(), kWords.size()),
+              static_cast<ssize_t>(kWords.size()));
+    const auto settings_of = [](const std::string& main_cf, std::string& why_not) {
+        std::vector<std::string> warnings;
+        return SmtpdService::read_settings(Settings::initial(main_cf), warnings, why_not);
+    };
+    std::string why_not;
+    const auto read = settings_of("smtpd_noop_commands = A " + std::string(name) +
+                                      "\nsmtpd_forbidden_commands = GET " + name + "\n",
+                                  why_not);
+    ::unlink(name);
+    ASSERT_TRUE(read) << why_not;
+    EXPECT_EQ(read->noop_commands, (std::vector<std::string>{"A", "BEEP", "HELLO", "PING"}));
+    EXPECT_EQ(read->forbidden_commands, (std::vector<std::string>{"GET", "BEEP", "HELLO", "PING"}));
+    EXPECT_FALSE(settings_of("smtpd_noop_commands = /nonexistent\n", why_not));
+    EXPECT_TRUE(why_not.starts_with("smtpd_noop_commands: /nonexistent: ")) << why_not;
+    EXPECT_FALSE(settings_of("smtpd_forbidden_commands = regexp:/x\n", why_not));
+    EXPECT_TRUE(why_not.starts_with("smtpd_forbidden_commands: \"regexp:/x\" is not")) << why_not;
 }
 
 TEST(SmtpdSettings, ASizeThatIsAskedForAndCanNotBeHadIsAFault) {

@@ -117,6 +117,12 @@ TEST(MainCf, AValueThatForbidsWhatWouldBeDoneStopsTheStart) {
                   "yet, and mail would go out without TLS; to go on without it, set it to "
                   "may"));
     EXPECT_THAT(error_of("smtpd_milters = inet:127.0.0.1:1\n"), HasSubstr("remove the line"));
+    EXPECT_THAT(error_of("smtp_discard_ehlo_keywords = starttls, pipelining\n"),
+                HasSubstr("what it forbids would be used"));
+    EXPECT_EQ(error_of("smtp_discard_ehlo_keywords = starttls, AUTH\n"), "");
+    EXPECT_NE(error_of("smtpd_client_message_rate_limit = 100\n"), "");
+    EXPECT_EQ(error_of("level = may\nsmtp_tls_security_level = $level\n"), "");
+    EXPECT_NE(error_of("level = encrypt\nsmtp_tls_security_level = $level\n"), "");
     for (const char* const text :
          {"content_filter = smtp:[127.0.0.1]:10025\n", "header_checks = regexp:/etc/x\n",
           "always_bcc = a@b.test\n", "soft_bounce = yes\n", "smtpd_tls_security_level = encrypt\n",

@@ -10,7 +10,7 @@ namespace {
 
 struct Ignored {
     std::string_view name;
-    std::string_view harmless;   // values that ask for nothing, separated by blanks; empty is one
+    std::string_view harmless;   // words that ask for nothing, with blanks between; empty is one
     std::string_view otherwise;  // what would happen: "mail would …"
 };
 
@@ -22,6 +22,7 @@ constexpr std::string_view kNotRewritten = "addresses would stay as they are";
 constexpr std::string_view kElsewhere = "mail would go another way";
 constexpr std::string_view kNotRefused = "what it forbids would be taken";
 constexpr std::string_view kRefused = "mail would be refused for good";
+constexpr std::string_view kUsed = "what it forbids would be used";
 constexpr std::string_view kNoLogin = "nobody would log in";
 
 constexpr Ignored kIgnored[] = {
@@ -84,10 +85,25 @@ constexpr Ignored kIgnored[] = {
     {"relay_recipient_maps", "", kNotRefused},
     {"smtpd_reject_footer_maps", "", "refusals would lack their footer"},
     {"smtpd_discard_ehlo_keyword_address_maps", "", kNotRefused},
-    {"smtpd_end_of_data_restrictions", "", kNotRefused},
     {"smtpd_upstream_proxy_protocol", "", "a proxy's header would be taken for a command"},
     {"smtp_bind_address_enforce", "no", "mail would leave from another address"},
     {"soft_bounce", "no", kRefused},
+    {"smtpd_client_connection_rate_limit", "0", kNotRefused},
+    {"smtpd_client_message_rate_limit", "0", kNotRefused},
+    {"smtpd_client_recipient_rate_limit", "0", kNotRefused},
+    {"smtpd_reject_unlisted_sender", "no", kNotRefused},
+    {"local_recipient_maps", "proxy:unix:passwd.byname unix:passwd.byname $alias_maps",
+     kNotRefused},
+    {"authorized_mailq_users", "static:anyone", kNotRefused},
+    {"authorized_flush_users", "static:anyone", kNotRefused},
+    {"smtpd_hide_client_session", "no", "Received: would tell who the client was"},
+    {"best_mx_transport", "", kElsewhere},
+    {"smtp_dns_support_level", "enabled dnssec", kElsewhere},
+    {"smtp_discard_ehlo_keywords", "starttls auth etrn silent-discard", kUsed},
+    {"smtp_discard_ehlo_keyword_address_maps", "", kUsed},
+    {"smtp_sasl_password_maps", "", kNoLogin},
+    {"lmtp_tls_wrappermode", "no", kInClear},
+    {"lmtp_enforce_tls", "no", kInClear},
 };
 
 }  // namespace
@@ -99,11 +115,21 @@ std::optional<std::string> fault_in_ignoring(std::string_view name, std::string_
     const std::string_view asked = trimmed(value);
     if (asked.empty()) return std::nullopt;
     const auto harmless = split(row->harmless, " ");
-    for (const std::string_view each : harmless)
-        if (equals_ignoring_case(each, asked)) return std::nullopt;
+    const auto words = split(asked, ", \t\r\n");
+    const bool asks_nothing = std::ranges::all_of(words, [&](std::string_view word) {
+        return std::ranges::any_of(
+            harmless, [&](std::string_view each) { return equals_ignoring_case(each, word); });
+    });
+    if (asks_nothing) return std::nullopt;
     std::string text = "Posthaste does not do this yet, and " + std::string(row->otherwise) + "; ";
     if (harmless.empty()) return text + "remove the line to go on without it";
     return text + "to go on without it, set it to " + std::string(harmless.back());
+}
+
+std::vector<std::string_view> not_done_yet() {
+    std::vector<std::string_view> out;
+    for (const Ignored& row : kIgnored) out.push_back(row.name);
+    return out;
 }
 
 }  // namespace posthaste

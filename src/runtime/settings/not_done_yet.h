@@ -7,10 +7,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace posthaste {
 
 // What would happen, and what to do about it; nothing when the value asks for nothing that is not done.
 std::optional<std::string> fault_in_ignoring(std::string_view name, std::string_view value);
+
+// The names of all of them.
+std::vector<std::string_view> not_done_yet();
 
 }  // namespace posthaste

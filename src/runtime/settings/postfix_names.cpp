@@ -231,7 +231,7 @@ constexpr std::string_view kNames[] = {
     "virtual_delivery_slot_cost", "virtual_delivery_slot_discount", "virtual_delivery_slot_loan",
     "virtual_delivery_status_filter", "virtual_extra_recipient_limit", "virtual_gid_maps", "virtual_mailbox_base",
     "virtual_mailbox_domains", "virtual_mailbox_limit", "virtual_mailbox_lock", "virtual_mailbox_maps",
-    "virtual_minimum_delivery_slots", "virtual_minimum_uid", "virtual_recipient_limit",
+    "virtual_maps", "virtual_minimum_delivery_slots", "virtual_minimum_uid", "virtual_recipient_limit",
     "virtual_recipient_refill_delay", "virtual_recipient_refill_limit", "virtual_transport", "virtual_uid_maps",
 };
 // clang-format on

@@ -242,7 +242,13 @@ void SettingsReader::warn_of_unknown(std::span<const MainCfEntry> overrides,
     // `holds`: no later line says something else.
     const auto warn = [&](const MainCfEntry& entry, bool holds) {
         if (row_for(entry.name)) return;
-        if (const auto fault = fault_in_ignoring(entry.name, entry.value); fault && holds) {
+        auto fault = fault_in_ignoring(entry.name, entry.value);
+        if (fault && holds && entry.value.find('$') != std::string::npos) {
+            const auto value =
+                expand(entry.value, [&](std::string_view other) { return raw(other, overrides); });
+            if (value.fault.empty()) fault = fault_in_ignoring(entry.name, value.text);
+        }
+        if (fault && holds) {
             return diagnostics.error(
                 entry.place, entry.name + " = " + printable(entry.value, 80) + ": " + *fault);
         }
