@@ -2,23 +2,47 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <set>
 #include <sysexits.h>
 
 #include "base/strings.h"
 
 #include "runtime/settings/edit.h"
+#include "runtime/settings/expand.h"
 #include "runtime/settings/file.h"
+#include "runtime/settings/postfix_names.h"
 
 #include "command/instance.h"
+#include "command/postconf_services.h"
 
 namespace posthaste {
 
 namespace {
 
+constexpr std::string_view kConfigDirectory = "config_directory";
+
 void show_faults(const Diagnostics& diagnostics) {
     for (const Diagnostic& diagnostic : diagnostics.all())
         std::fprintf(stderr, "postconf: %s\n", diagnostic.shown().c_str());
+}
+
+int rewrite(const std::string& config_directory,
+            const std::function<std::string(std::string_view)>& changed) {
+    const std::string path = config_directory + "/main.cf";
+    const auto text = read_file(path, kConfigFileBytesMax);
+    if (!text) {
+        std::fprintf(stderr, "postconf: fatal: %s: %s\n", path.c_str(),
+                     text.error().text().c_str());
+        return EX_NOINPUT;
+    }
+    const auto written = replace_file(path, changed(*text));
+    if (!written) {
+        std::fprintf(stderr, "postconf: fatal: %s: %s\n", path.c_str(),
+                     written.error().text().c_str());
+        return EX_CANTCREAT;
+    }
+    return EX_OK;
 }
 
 int edit(const std::string& config_directory, const std::vector<std::string>& words) {
@@ -34,20 +58,50 @@ int edit(const std::string& config_directory, const std::vector<std::string>& wo
         }
         values.emplace_back(name, trimmed(std::string_view(word).substr(equals + 1)));
     }
-    const std::string path = config_directory + "/main.cf";
-    const auto text = read_file(path, kConfigFileBytesMax);
-    if (!text) {
-        std::fprintf(stderr, "postconf: fatal: %s: %s\n", path.c_str(),
-                     text.error().text().c_str());
-        return EX_NOINPUT;
+    return rewrite(config_directory,
+                   [&](std::string_view text) { return edited_main_cf(text, values); });
+}
+
+int dispose(const std::string& config_directory, const std::vector<std::string>& names,
+            Disposal disposal) {
+    for (const std::string& name : names) {
+        if (name.find_first_of("= \t\n") == std::string::npos) continue;
+        std::fprintf(stderr, "postconf: fatal: -%c wants names alone, not \"%s\"\n",
+                     disposal == Disposal::remove ? 'X' : '#', name.c_str());
+        return EX_USAGE;
     }
-    const auto written = replace_file(path, edited_main_cf(*text, values));
-    if (!written) {
-        std::fprintf(stderr, "postconf: fatal: %s: %s\n", path.c_str(),
-                     written.error().text().c_str());
-        return EX_CANTCREAT;
+    return rewrite(config_directory,
+                   [&](std::string_view text) { return main_cf_without(text, names, disposal); });
+}
+
+// What a value mentions and what no parameter is, and what nothing reads: slips of the hand.
+void warn_of_idle_names(const Instance& instance, bool of_unused) {
+    const MainCf& main_cf = instance.main_cf();
+    std::set<std::string, std::less<>> mentioned;
+    for (const MainCfEntry& entry : main_cf.entries)
+        for_each_name(entry.value, [&](std::string_view name) { mentioned.emplace(name); });
+    const auto is_known = [](std::string_view name) {
+        return row_for(name) != nullptr || is_postfix_only(name);
+    };
+    if (of_unused) {
+        std::fflush(stdout);
+        for (const MainCfEntry& entry : main_cf.entries)
+            if (!is_known(entry.name) && !mentioned.contains(entry.name))
+                std::fprintf(stderr, "postconf: warning: %s: unused parameter: %s=%s\n",
+                             main_cf.path.c_str(), entry.name.c_str(), entry.value.c_str());
+        return;
     }
-    return EX_OK;
+    for (const std::string& name : mentioned)
+        if (!is_known(name) && main_cf.find(name) == nullptr)
+            std::fprintf(stderr, "postconf: warning: %s: undefined parameter: %s\n",
+                         main_cf.path.c_str(), name.c_str());
+}
+
+bool is_of_use(const Instance& instance, std::string_view name) {
+    bool found = is_postfix_only(name);
+    for (const MainCfEntry& entry : instance.main_cf().entries)
+        for_each_name(entry.value, [&](std::string_view other) { found = found || other == name; });
+    return found;
 }
 
 std::vector<std::string> names_to_show(const Instance& instance, const PostconfOptions& options) {
@@ -55,9 +109,14 @@ std::vector<std::string> names_to_show(const Instance& instance, const PostconfO
     std::set<std::string> names;
     if (!options.only_set)
         for (const ParameterRow& row : parameter_table()) names.emplace(row.name);
+    // As in Postfix: -c stands for a setting.
+    if (options.only_set &&
+        instance.config_directory() != find_parameter(kConfigDirectory)->initial)
+        names.emplace(kConfigDirectory);
     if (!options.defaults)
         for (const MainCfEntry& entry : instance.main_cf().entries)
-            if (options.only_set || row_for(entry.name)) names.insert(entry.name);
+            if (row_for(entry.name) || (options.only_set && is_of_use(instance, entry.name)))
+                names.insert(entry.name);
     return {names.begin(), names.end()};
 }
 
@@ -77,23 +136,61 @@ int postconf(const std::string& config_directory, const PostconfOptions& options
     const bool assigns =
         std::any_of(options.words.begin(), options.words.end(),
                     [](const std::string& word) { return word.find('=') != std::string::npos; });
+    std::string asked;
+    const auto ask = [&](bool is_asked, std::string_view flag) {
+        if (is_asked) asked.append(" ").append(flag);
+    };
+    ask(options.edit || assigns, "-e");
+    ask(options.comment_out, "-#");
+    ask(options.services, "-M");
+    ask(options.columns, "-F");
+    ask(options.parameters, "-P");
+    ask(options.remove, "-X");
+    if (asked.find(' ', 1) != std::string::npos) {
+        std::fprintf(stderr, "postconf: fatal: specify one of%s\n", asked.c_str());
+        return 1;
+    }
+    if (options.remove || options.comment_out)
+        return dispose(config_directory, options.words,
+                       options.remove ? Disposal::remove : Disposal::comment_out);
     if (options.edit || assigns) return edit(config_directory, options.words);
-
+    std::vector<MainCfEntry> overrides;
+    for (const std::string& word : options.overrides) {
+        const size_t equals = word.find('=');
+        if (equals == std::string::npos) {
+            std::fprintf(stderr, "postconf: fatal: \"%s\": write -o name=value\n", word.c_str());
+            return EX_USAGE;
+        }
+        overrides.push_back({std::string(trimmed(std::string_view(word).substr(0, equals))),
+                             std::string(trimmed(std::string_view(word).substr(equals + 1))),
+                             {}});
+    }
     const Instance instance(config_directory);
-    if (!options.defaults) show_faults(instance.diagnostics());
+    if (options.services || options.columns || options.parameters) {
+        warn_of_idle_names(instance, false);
+        return postconf_services(instance, options);
+    }
+    if (!options.defaults) {
+        show_faults(instance.diagnostics());
+        warn_of_idle_names(instance, false);
+    }
     const MainCf nothing;
     // As in Postfix, what would hold here if main.cf said nothing: the machine has its say.
     const SettingsReader reader =
         options.defaults ? SettingsReader(nothing, instance.facts()) : instance.reader();
     for (const std::string& name : names_to_show(instance, options)) {
-        if (options.only_set && instance.main_cf().find(name) == nullptr) continue;
-        const auto value = reader.raw(name);
+        const bool is_set = name == kConfigDirectory || instance.main_cf().find(name) != nullptr ||
+                            std::any_of(overrides.begin(), overrides.end(),
+                                        [&](const MainCfEntry& each) { return each.name == name; });
+        if (options.only_set && !is_set) continue;
+        const auto value = reader.raw(name, overrides);
         if (!value) {
             std::fprintf(stderr, "postconf: warning: %s: unknown parameter\n", name.c_str());
             continue;
         }
-        print(name, options.expanded ? reader.expanded(name).text : *value, options);
+        print(name, options.expanded ? reader.expanded(name, overrides).text : *value, options);
     }
+    if (!options.defaults) warn_of_idle_names(instance, true);
     return !options.defaults && instance.diagnostics().has_errors() ? EX_NOINPUT : EX_OK;
 }
 

@@ -14,7 +14,14 @@ struct PostconfOptions {
     bool without_names = false;
     bool without_values = false;
     bool edit = false;
-    std::vector<std::string> words;  // names; with an "=" in one of them all must be name=value
+    bool remove = false;                 // -X: names, out of main.cf
+    bool comment_out = false;            // -#
+    bool services = false;               // -M: master.cf's lines
+    bool columns = false;                // -F: their columns
+    bool parameters = false;             // -P: their parameters
+    bool folded = false;                 // -f
+    std::vector<std::string> overrides;  // -o name=value: holds over main.cf
+    std::vector<std::string> words;      // names; with an "=" in one of them all must be name=value
 };
 
 // The exit status.

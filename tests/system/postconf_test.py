@@ -42,6 +42,41 @@ def test_a_default_is_what_holds_where_nothing_is_set():
     assert "127.0.0.1" in listed and listed <= addresses, (listed, addresses)
 
 
+def test_master_cf_by_line_column_and_parameter():
+    relay = Relay(start=False)
+    with open(os.path.join(relay.directory, "master.cf"), "w", encoding="utf-8") as f:
+        f.write("# ours\nsmtp inet n - y - - smtpd\n127.0.0.1:2525 inet n - y - - smtpd -v\n  -o syslog_name=postfix/in "
+                "-o { smtpd_banner = hello $mail_name }\npickup unix n - y 60 1 pickup\n")
+    lines = postconf(relay, "-M").stdout.splitlines()
+    assert lines == ["smtp       inet  n       -       y       -       -       smtpd",
+                     "127.0.0.1:2525 inet n    -       y       -       -       smtpd -v -o syslog_name=postfix/in "
+                     "-o {smtpd_banner=hello $mail_name}",
+                     "pickup     unix  n       -       y       60      1       pickup"], lines
+    assert postconf(relay, "-M", "smtp/inet").stdout.splitlines() == lines[:1]
+    assert postconf(relay, "-Mf", "127.0.0.1:2525").stdout.splitlines()[1] == "    -o syslog_name=postfix/in"
+    assert postconf(relay, "-F", "*/*/chroot", "pickup/unix/wakeup").stdout == \
+        "smtp/inet/chroot = y\n127.0.0.1:2525/inet/chroot = y\npickup/unix/chroot = y\npickup/unix/wakeup = 60\n"
+    assert postconf(relay, "-P").stdout == \
+        "127.0.0.1:2525/inet/smtpd_banner = hello $mail_name\n127.0.0.1:2525/inet/syslog_name = postfix/in\n"
+    assert postconf(relay, "-hPx", "127.0.0.1:2525/inet/smtpd_banner").stdout == "hello Posthaste\n"
+    assert "unmatched request" in postconf(relay, "-M", "nosuch").stderr
+    assert postconf(relay, "-M", "-F", check=False).returncode != 0
+
+
+def test_parameters_go_or_become_comments_and_slips_are_named():
+    relay = Relay(start=False)
+    with open(relay.main_cf(), "w", encoding="utf-8") as f:
+        f.write("myhostname = one.test\nmynetworks = 127.0.0.0/8\n  [::1]/128\nwrite_only = 1\nrelayhost = $nobody\n")
+    postconf(relay, "-#", "mynetworks")
+    postconf(relay, "-X", "myhostname", "nosuch")
+    with open(relay.main_cf(), encoding="utf-8") as f:
+        assert f.read() == "#mynetworks = 127.0.0.0/8\n#  [::1]/128\nwrite_only = 1\nrelayhost = $nobody\n"
+    said = postconf(relay, "-n")
+    assert said.stdout == f"config_directory = {relay.directory}\nrelayhost = $nobody\n", said.stdout
+    assert "undefined parameter: nobody" in said.stderr and "unused parameter: write_only=1" in said.stderr, said.stderr
+    assert postconf(relay, "-o", "relayhost = x.test", "relayhost").stdout == "relayhost = x.test\n"
+
+
 def test_a_name_nobody_knows():
     relay = Relay(start=False)
     result = postconf(relay, "no_such_parameter", check=False)

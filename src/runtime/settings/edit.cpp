@@ -1,5 +1,6 @@
 #include "runtime/settings/edit.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/strings.h"
@@ -61,6 +62,25 @@ std::string edited_main_cf(std::string_view text,
         if (last_definition.contains(name) || still == wanted.end()) continue;
         out += name + " = " + still->second + "\n";
         wanted.erase(still);
+    }
+    return out;
+}
+
+std::string main_cf_without(std::string_view text, const std::vector<std::string>& names,
+                            Disposal disposal) {
+    std::string out;
+    const auto definitions = logical_lines(text);
+    auto definition = definitions.begin();
+    const auto lines = physical_lines(text);
+    for (unsigned number = 1; number <= lines.size(); ++number) {
+        while (definition != definitions.end() && definition->last_line < number) ++definition;
+        const std::string_view line = lines[number - 1];
+        const bool inside = definition != definitions.end() && definition->first_line <= number;
+        const bool goes =
+            inside && !is_comment_or_blank(line) &&
+            std::find(names.begin(), names.end(), name_of_line(*definition)) != names.end();
+        if (goes && disposal == Disposal::remove) continue;
+        out.append(goes ? "#" : "").append(line).append("\n");
     }
     return out;
 }

@@ -2,6 +2,7 @@
 // administrator wrote it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,5 +15,11 @@ namespace posthaste {
 // stay.
 std::string edited_main_cf(std::string_view text,
                            const std::vector<std::pair<std::string, std::string>>& values);
+
+// `postconf -X` and `-#`: without every definition of these names, or with each line of them made a
+// comment.
+enum class Disposal : uint8_t { remove, comment_out };
+std::string main_cf_without(std::string_view text, const std::vector<std::string>& names,
+                            Disposal disposal);
 
 }  // namespace posthaste

@@ -26,5 +26,14 @@ TEST(EditMainCf, OfSeveralWishesTheLastHolds) {
     EXPECT_EQ(edited_main_cf("", {{"a", "2"}, {"a", "3"}}), "a = 3\n");
 }
 
+TEST(Edit, TakesDefinitionsOutOrMakesCommentsOfThem) {
+    constexpr std::string_view kText =
+        "# head\na = 1\nb = 2\n# inside\n  and more\n\na = 3\nc = 4\n";
+    EXPECT_EQ(main_cf_without(kText, {"b", "nosuch"}, Disposal::remove),
+              "# head\na = 1\n# inside\n\na = 3\nc = 4\n");
+    EXPECT_EQ(main_cf_without(kText, {"a", "b"}, Disposal::comment_out),
+              "# head\n#a = 1\n#b = 2\n# inside\n#  and more\n\n#a = 3\nc = 4\n");
+}
+
 }  // namespace
 }  // namespace posthaste

@@ -14,34 +14,7 @@ constexpr size_t kServicesMax = 256;
 constexpr uint32_t kWakeupMaxS = 30 * 86400;
 constexpr uint32_t kProcessesMax = 100'000;
 
-// Words of a line. "{ a b }" is one word, without its braces and the blanks beside them; `braced`
-// tells it from a bare one, since only its inside may hold blanks around "=".
-struct Word {
-    std::string text;
-    bool braced = false;
-};
-
-std::optional<std::vector<Word>> words_of(std::string_view line) {
-    std::vector<Word> words;
-    for (line = trimmed(line); !line.empty(); line = trimmed(line)) {
-        if (line[0] != '{') {
-            const size_t end = std::min(line.find_first_of(" \t"), line.size());
-            words.push_back({std::string(line.substr(0, end)), false});
-            line.remove_prefix(end);
-            continue;
-        }
-        size_t open = 0;
-        size_t end = 0;
-        for (; end < line.size(); ++end) {
-            if (line[end] == '{') ++open;
-            if (line[end] == '}' && --open == 0) break;
-        }
-        if (end == line.size()) return std::nullopt;
-        words.push_back({std::string(trimmed(line.substr(1, end - 1))), true});
-        line.remove_prefix(end + 1);
-    }
-    return words;
-}
+using Word = MasterCfWord;
 
 // One line's reading: the first fault is reported and ends it.
 class LineReader {
@@ -51,7 +24,7 @@ class LineReader {
     }
 
     std::optional<MasterCfService> read(std::string_view line) {
-        const auto words = words_of(line);
+        const auto words = master_cf_words(line);
         if (!words) return fault("\"{\" without its \"}\"");
         if (words->size() < 8)
             return fault(
@@ -186,6 +159,28 @@ class LineReader {
 };
 
 }  // namespace
+
+std::optional<std::vector<MasterCfWord>> master_cf_words(std::string_view line) {
+    std::vector<MasterCfWord> words;
+    for (line = trimmed(line); !line.empty(); line = trimmed(line)) {
+        if (line[0] != '{') {
+            const size_t end = std::min(line.find_first_of(" \t"), line.size());
+            words.push_back({std::string(line.substr(0, end)), false});
+            line.remove_prefix(end);
+            continue;
+        }
+        size_t open = 0;
+        size_t end = 0;
+        for (; end < line.size(); ++end) {
+            if (line[end] == '{') ++open;
+            if (line[end] == '}' && --open == 0) break;
+        }
+        if (end == line.size()) return std::nullopt;
+        words.push_back({std::string(trimmed(line.substr(1, end - 1))), true});
+        line.remove_prefix(end + 1);
+    }
+    return words;
+}
 
 std::string_view name_of(ServiceType type) noexcept {
     switch (type) {

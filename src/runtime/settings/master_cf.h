@@ -37,6 +37,16 @@ struct MasterCfService {
     std::vector<MainCfEntry> overrides;  // "-o name=value", with this line's place
 };
 
+// Words of a line. "{ a b }" is one word, without its braces and the blanks beside them; `braced`
+// tells it from a bare one, since only its inside may hold blanks around "=".
+struct MasterCfWord {
+    std::string text;
+    bool braced = false;
+};
+
+// Nothing when braces do not balance.
+std::optional<std::vector<MasterCfWord>> master_cf_words(std::string_view line);
+
 struct MasterCf {
     std::string path;
     std::vector<MasterCfService> services;
