@@ -15,10 +15,10 @@
 // death.
 //
 // A reload is judged first, by processes of the services (judgement.h); one that is refused changes
-// nothing, and whoever asked for it is told why. It hands every process its new settings. A process that a changed setting does not reach
-// (Applies::restart) is replaced: where several may run side by side the new one starts first and
-// the old one finishes what it holds, so that no connection is dropped; of the others the old one
-// ends first.
+// nothing, and whoever asked for it is told why. Then every process is handed its new settings. A
+// process that a changed setting does not reach (Applies::restart) is replaced: where several may
+// run side by side the new one starts first and the old one finishes what it holds, so that no
+// connection is dropped; of the others the old one ends first.
 #pragma once
 
 #include <cstdint>
