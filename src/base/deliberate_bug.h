@@ -30,6 +30,7 @@ enum class DeliberateBug : uint8_t {
     believe_any_yes,       // a 250 counts for a message although something else was said behind it
     ignore_window,         // more connections than a destination may have
     ignore_active_limit,   // more active messages than there may be
+    wait_for_others,       // a recipient's time comes when its message's others are done
 };
 
 #ifdef POSTHASTE_DELIBERATE_BUGS

@@ -56,7 +56,8 @@ void DestinationTable::forget(uint32_t index) {
     it.state = SiteState::alive;
     it.waits_for_agent = it.ring_full = it.waits_for_transport = false;
     it.rate = {};
-    it.deaths = 0;
+    it.deaths = it.suspended = 0;
+    it.flushed = it.try_at_once = false;
     it.dead_until_us = 0;
     it.room = 0;
     it.last_agent = kNone;

@@ -45,7 +45,11 @@ struct Destination final {
     Gcra rate;
     Timer timer;  // until the rate allows the next job
     RateListener* rate_listener = nullptr;
-    uint32_t deaths = 0;  // in a row
+    uint32_t deaths = 0;     // in a row
+    uint32_t suspended = 0;  // recipients, since the last death
+    uint32_t flushed_at_serial = 0;
+    bool flushed = false;      // while jobs up to that one were out
+    bool try_at_once = false;  // if it dies of this failure
     int64_t dead_until_us = 0;
     std::string dead_dsn;
     std::string dead_text;

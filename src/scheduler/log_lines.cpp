@@ -52,4 +52,38 @@ void recipient(const Message& message, uint32_t number, Outcome outcome, std::st
     out += ')';
 }
 
+namespace {
+
+void begin_with_site(std::string_view transport, const Destination& site, std::string& out) {
+    out.assign("site ");
+    out += site.nexthop;
+    out += " (";
+    out += transport;
+    out += ") ";
+}
+
+void end_with_waiting(uint32_t recipients, std::string& out) {
+    out += "; recipients waiting: ";
+    out += std::to_string(recipients);
+}
+
+}  // namespace
+
+void site_dead(std::string_view transport, const Destination& site, uint32_t waiting,
+               int64_t wait_us, std::string& out) {
+    begin_with_site(transport, site, out);
+    out += site.deaths > 1 ? "is still dead: " : "is dead: ";
+    out += site.dead_text;
+    end_with_waiting(waiting, out);
+    out += ", next attempt in ";
+    out += std::to_string((wait_us + kSecondUs - 1) / kSecondUs);
+    out += 's';
+}
+
+void site_alive(std::string_view transport, const Destination& site, std::string& out) {
+    begin_with_site(transport, site, out);
+    out += "is alive again";
+    end_with_waiting(site.suspended, out);
+}
+
 }  // namespace posthaste::log_lines

@@ -7,8 +7,8 @@
 //   unsettled ──► resolving ──answer──► routed ──grouped──► queued ──report──► done | waiting | held
 //       ▲                        └──────no such domain, error: …──────────────►
 //       └──────────── store died: the bytes are gone ─────────┘
-//   waiting: until a later attempt (this time the message was loaded for others). elsewhere: an agent delivers it for the
-//   qmgr before us. held: refused or out of time, kept until a report to the sender can be made.
+//   waiting: until a later attempt; when its time comes it is tried, whatever the others of the message are at. elsewhere:
+//   an agent delivers it for the qmgr before us. held: refused or out of time, kept until a report to the sender can be made.
 //
 // A message leaves the active queue when nothing of it is resolving, routed, queued or elsewhere.
 #pragma once
@@ -33,6 +33,7 @@ struct RecipientState {
     uint32_t destination = kNone;  // routed
     uint16_t attempts = 0;
     Fate fate = Fate::unsettled;
+    bool early = false;  // tried before its time: the operator said so
 };
 
 static_assert(sizeof(RecipientState) == 12);
@@ -62,13 +63,17 @@ struct Message {
     int64_t active_wall_us = 0;
     uint32_t entries = 0;  // queued, resting, out
     uint32_t jobs_out = 0;
-    uint32_t unresolved = 0;  // recipients whose resolution is under way
-    uint32_t elsewhere = 0;   // jobs of the qmgr before us
-    uint32_t unrecorded = 0;  // outcomes of it that are not on disk yet
+    uint32_t unresolved = 0;          // recipients whose resolution is under way
+    uint32_t elsewhere = 0;           // jobs of the qmgr before us
+    uint32_t unrecorded = 0;          // outcomes of it that are not on disk yet
+    uint32_t next_due_s = kNeverDue;  // of the recipients that wait, the first; perhaps earlier
+    uint32_t wakes_at_s = kNeverDue;  // its node hangs in the wheel of the active at that second
+    uint32_t flushed_at_serial = 0;   // jobs up to this one had begun when the operator flushed
     uint32_t sent_for_by =
         kNone;  // the destination that it was parked for, until it is in its flows
     bool bulk = false;
     bool content_lent = false;
+    bool flushed = false;    // while it had jobs out
     bool had_state = false;  // a state was recorded before
     bool dirty = false;      // differs from what is recorded
     bool bounced_now = false;

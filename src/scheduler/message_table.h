@@ -31,8 +31,10 @@ struct MessageNode {
     uint32_t previous = kNone;
     uint32_t link = kNone;  // active: the Message; parked, sent for: the Destination
     Place place = Place::unused;
-    bool due_now = false;   // loading, active: the operator said flush: attempt all that waits
-    bool sent_for = false;  // parked before, not active yet
+    bool due_now = false;    // loading, active: the operator said flush: attempt all that waits
+    bool asked_for = false;  // the operator named it: it is tried even at a dead site
+    bool sent_for = false;   // parked before, not active yet
+    bool told = false;       // the log has that it is active
     bool going =
         false;  // recording: unknown to us once that is on disk: it was removed, or is held
     bool removing = false;

@@ -2,17 +2,12 @@
 
 #include <algorithm>
 
-#include "scheduler/log_lines.h"
-
 namespace posthaste {
 
 namespace {
 
 constexpr int64_t kRegroupUs =
     kSecondUs;  // how long resolved recipients wait for their message's others
-constexpr int64_t kClockCheckUs = kMinuteUs;  // the wall clock may have been set
-// A clock that is set back by less goes unnoticed, and delays by as much.
-constexpr uint32_t kSetBackS = 60;
 
 }  // namespace
 
@@ -22,10 +17,12 @@ Scheduler::Scheduler(Outside& outside, TimerWheel& timers, const SchedulerConfig
       config_(config),
       table_(config.messages_max),
       retry_wheel_(table_, static_cast<uint32_t>(outside.wall_us() / kSecondUs)),
+      active_wheel_(table_, static_cast<uint32_t>(outside.wall_us() / kSecondUs)),
       wanted_(table_.make_list()),
       incoming_(table_.make_list()),
       due_(table_.make_list()),
       flushed_(table_.make_list()),
+      awake_(table_.make_list()),
       destinations_(outside.random(), config.idle_destinations_max),
       fair_queue_(entries_, destinations_, outside.random()),
       cache_(outside.random(), config.resolve_entries_max),
@@ -81,101 +78,6 @@ size_t Scheduler::active_memory_bytes() const noexcept {
         bytes += it.receipts.capacity() * sizeof(Receipt);
     }
     return bytes;
-}
-
-// Retries
-
-void Scheduler::place_by_due(uint32_t node) {
-    MessageNode& it = table_[node];
-    it.place = Place::listed;
-    look_at_clock();
-    if (const uint32_t latest_s = latest_due_s(); it.due_s > latest_s) {
-        it.due_s = latest_s;
-        it.other_clock = true;
-        set_back_to_us_ = clock_offset_us();
-    }
-    if (it.due_s <= now_s()) {
-        table_.push_back(it.fresh ? incoming_ : due_, node);
-        outside_.want_dispatch();
-        return;
-    }
-    it.fresh = false;
-    retry_wheel_.add(node);
-    const int64_t deadline_us =
-        outside_.now_us() + int64_t{it.due_s} * kSecondUs - outside_.wall_us();
-    if (!due_timer_.is_set() || deadline_us < due_timer_.deadline_us()) arm_due_timer();
-}
-
-// Nobody was told to wait longer: a later time was written before the clock was set back. What waits
-// for less although it was, waits for no longer than this either.
-uint32_t Scheduler::latest_due_s() const {
-    const int64_t longest_us = config_.backoff.maximal_us + config_.backoff.minimal_us;
-    return now_s() + static_cast<uint32_t>(longest_us / kSecondUs) + 1;
-}
-
-void Scheduler::look_at_clock() {
-    if (now_s() + kSetBackS >= retry_wheel_.next_s()) return;
-    retry_wheel_.set_back(now_s(), latest_due_s());
-    set_back_to_us_ = clock_offset_us();
-}
-
-// Not when the clock has come forward again: what is on disk is right then.
-bool Scheduler::is_of_another_clock(uint32_t node) const {
-    return table_[node].other_clock &&
-           clock_offset_us() <= set_back_to_us_ + int64_t{kSetBackS} * kSecondUs;
-}
-
-void Scheduler::arm_due_timer() {
-    const uint32_t next_s = retry_wheel_.next_due_s();
-    if (next_s == kNone) return due_timer_.cancel();
-    const int64_t wait_us = int64_t{next_s} * kSecondUs - outside_.wall_us();
-    timers_.set(due_timer_, outside_.now_us() + std::clamp<int64_t>(wait_us, 0, kClockCheckUs));
-}
-
-void Scheduler::on_due() {
-    look_at_clock();
-    retry_wheel_.advance(now_s(), due_);
-    arm_due_timer();
-    outside_.want_dispatch();
-}
-
-void Scheduler::flush() {
-    retry_wheel_.flush(flushed_);
-    table_.splice_back(flushed_, due_);
-    for (uint32_t i = 0; i < destinations_.end(); ++i) {
-        if (destinations_[i].state == SiteState::dead)
-            destinations_[i].dead_until_us = outside_.now_us();
-    }
-    for (uint32_t i = 0; i < messages_.end(); ++i) attempt_all_of(i);
-    arm_due_timer();
-    outside_.want_dispatch();
-}
-
-bool Scheduler::flush(MessageId id) {
-    const uint32_t node = table_.find(id);
-    if (node == kNone) return false;
-    MessageNode& it = table_[node];
-    if (it.place == Place::listed) {
-        table_.unlink(node);
-        table_.push_back(flushed_, node);
-        outside_.want_dispatch();
-    } else if (it.place == Place::active) {
-        attempt_all_of(it.link);
-    }
-    return true;
-}
-
-void Scheduler::attempt_all_of(uint32_t message) {
-    Message& it = messages_[message];
-    if (it.node == kNone) return;
-    table_[it.node].due_now = true;  // also for who is elsewhere now
-    bool found = false;
-    for (RecipientState& recipient : it.recipients) {
-        if (recipient.fate != Fate::waiting) continue;
-        recipient.fate = Fate::unsettled;
-        found = true;
-    }
-    if (found) route(message);
 }
 
 // Timers

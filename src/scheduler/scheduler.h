@@ -16,8 +16,8 @@
 //        ▲                                    │                                │ │ └────────────
 //        retry wheel ◄──────────┴── suspended (dead site) ◄──────┘ recorded ◄────────────────┘
 //
-// The implementation is split by these stations: scheduler.cpp (life, clocks, operator),
-// scheduler_intake.cpp, scheduler_routing.cpp, scheduler_dispatch.cpp, scheduler_reports.cpp,
+// The implementation is split by these stations: scheduler.cpp (life, timers), scheduler_retries.cpp
+// (due times, the operator's flush), scheduler_intake.cpp, scheduler_routing.cpp, scheduler_dispatch.cpp, scheduler_reports.cpp,
 // scheduler_former.cpp (jobs of the qmgr before us), scheduler_outcome.cpp.
 #pragma once
 
@@ -120,7 +120,7 @@ class Scheduler final : private RateListener {
     void on_resolved(const wire::ResolveReply& reply);
 
     // Operator: everything deferred, or one message, is due now; dead destinations are tried at
-    // once.
+    // once. What is being tried at that moment and fails is tried once more.
     void flush();
     bool flush(MessageId id);
 
@@ -184,7 +184,7 @@ class Scheduler final : private RateListener {
         uint64_t random;  // one draw for all recipients of a job: they come back together
     };
 
-    // Life (scheduler.cpp)
+    // Life (scheduler.cpp), due times (scheduler_retries.cpp)
     uint32_t now_s() const { return static_cast<uint32_t>(outside_.wall_us() / kSecondUs); }
 
     void on_due();
@@ -195,7 +195,12 @@ class Scheduler final : private RateListener {
     bool is_of_another_clock(uint32_t node) const;
     bool is_time(uint32_t node, uint32_t due_s) const;
     void look_at_clock();
+    void look_at(uint32_t second);
     void arm_due_timer();
+    void wait_for_due(Message& message);
+    void stop_waiting(Message& message);
+    void attempt_what_is_due(uint32_t message);
+    static bool began_before(const Entry& entry, uint32_t serial) noexcept;
     void on_destination_rate(uint32_t destination) override;
     void on_transport_rate(uint32_t transport) override;
     void on_regroup_timer();
@@ -232,6 +237,7 @@ class Scheduler final : private RateListener {
     void apply_route(uint32_t message, uint32_t number, const Route& route);
     Route route_of(const wire::ResolveReply& reply);
     void ask_rewrite();
+    void close_gaps(uint32_t message);
     void group(uint32_t message);
     void admit(uint32_t message, uint32_t destination, size_t first, size_t count);
     bool park_instead(uint32_t message, uint32_t destination);
@@ -302,6 +308,7 @@ class Scheduler final : private RateListener {
     void conclude(uint32_t message);
     void record(Message& message, bool final, bool remove);
     const QueueState& state_of(const Message& message);
+    void tell_active(const Message& message);
     void log_held(const Message& message);
     void leave_active(uint32_t message, Place place);
 
@@ -316,10 +323,12 @@ class Scheduler final : private RateListener {
 
     MessageTable table_;
     RetryWheel retry_wheel_;
+    RetryWheel active_wheel_;  // active messages some of whose recipients wait
     uint32_t wanted_;  // lists of the table, to be loaded: unparked, their destination has room now
     uint32_t incoming_;
     uint32_t due_;
     uint32_t flushed_;
+    uint32_t awake_;  // active, of which somebody is due
     uint32_t loading_count_ = 0;
     uint32_t sent_for_count_ = 0;  // of all destinations
     bool load_due_next_ = false;

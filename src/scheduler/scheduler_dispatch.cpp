@@ -106,6 +106,7 @@ void Scheduler::start(uint32_t entry) {
     }
     Lane& lane = lanes_[lane_index];
     Message& message = messages_[it.message];
+    tell_active(message);
     const uint32_t serial = ++last_serial_;
     const uint64_t job = uint64_t{serial} << 32 | entry;
     const std::span<const uint32_t> recipients(message.order.data() + it.first, it.count);

@@ -8,7 +8,6 @@
 
 #include "mail/address.h"
 
-#include "scheduler/log_lines.h"
 #include "scheduler/scheduler.h"
 
 namespace posthaste {
@@ -115,7 +114,7 @@ void Scheduler::load_more() {
         if (!outside_.load(it.id)) return;
         table_.unlink(node);
         it.place = Place::loading;
-        it.due_now = list == flushed_;
+        it.due_now |= list == flushed_;
         it.fresh = list == incoming_ || list == wanted_;
         ++loading_count_;
         ++stats_.loads;
@@ -226,13 +225,14 @@ void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* s
     message.content_lent = true;
     message.had_state = state != nullptr;
     message.dirty = message.bounced_now = message.expired_now = false;
-    message.in_regroup = message.in_progress = false;
+    message.in_regroup = message.in_progress = message.flushed = false;
+    message.next_due_s = message.wakes_at_s = kNeverDue;
     set_fates(message, state);
     table_[node].place = Place::active;
     ++active_count_;
     ++stats_.activated;
-    log_lines::active(message, line_);
-    outside_.log(line_);
+    // What comes back is told of when it is tried: it may go on waiting for a dead site.
+    if (state == nullptr) tell_active(message);
     const uint32_t link = std::exchange(table_[node].link, index);
     message.sent_for_by = std::exchange(table_[node].sent_for, false) ? link : kNone;
     if (!former_.empty()) apply_former(index);
@@ -259,6 +259,9 @@ void Scheduler::set_fates(Message& message, const QueueState* state) {
             recipient.fate = group.due_s == kNeverDue             ? Fate::held
                              : is_time(message.node, group.due_s) ? Fate::unsettled
                                                                   : Fate::waiting;
+            recipient.early = table_[message.node].due_now;
+            if (recipient.fate == Fate::waiting)
+                message.next_due_s = std::min(message.next_due_s, group.due_s);
         }
     }
 }

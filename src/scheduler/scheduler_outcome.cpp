@@ -55,6 +55,7 @@ void Scheduler::defer_until(Message& message, uint32_t number, int64_t due_us, s
     const int64_t due_s = whole_seconds_up(
         has_bug(DeliberateBug::outlive_lifetime) ? due_us : std::min(due_us, expires_us));
     recipient.due_s = static_cast<uint32_t>(std::clamp<int64_t>(due_s, 1, kNeverDue - 1));
+    message.next_due_s = std::min(message.next_due_s, recipient.due_s);
 }
 
 void Scheduler::apply(uint32_t index, uint32_t number, const Verdict& verdict) {
@@ -75,7 +76,8 @@ void Scheduler::apply(uint32_t index, uint32_t number, const Verdict& verdict) {
             break;
     }
     // Also what a broken agent names that is none of the three.
-    if (recipient.attempts < UINT16_MAX) ++recipient.attempts;
+    const bool early = std::exchange(recipient.early, false) && recipient.attempts > 0;
+    if (!early && recipient.attempts < UINT16_MAX) ++recipient.attempts;
     ++stats_.recipients_deferred;
     const int64_t due_us =
         outside_.wall_us() + backoff_us(recipient.attempts, config_.backoff, verdict.random);
@@ -83,6 +85,7 @@ void Scheduler::apply(uint32_t index, uint32_t number, const Verdict& verdict) {
 }
 
 void Scheduler::answer_here(uint32_t index, uint32_t number, const Verdict& verdict) {
+    tell_active(messages_[index]);
     log_lines::recipient(messages_[index], number, verdict.outcome, verdict.dsn, verdict.text,
                          outside_.wall_us(), line_);
     outside_.log(line_);
@@ -95,6 +98,7 @@ void Scheduler::progress(uint32_t index) {
     Message& message = messages_[index];
     if (message.entries == 0 && message.unresolved == 0 && message.elsewhere == 0)
         return conclude(index);
+    wait_for_due(message);
     if (!message.dirty || message.in_progress) return;
     if (draining_) return record(message, false, false);  // there may be no later
     message.in_progress = true;
@@ -104,6 +108,7 @@ void Scheduler::progress(uint32_t index) {
 
 void Scheduler::conclude(uint32_t index) {
     Message& message = messages_[index];
+    stop_waiting(message);
     uint32_t due_s = kNeverDue;
     bool all_done = true;
     for (const RecipientState& recipient : message.recipients) {
@@ -116,7 +121,8 @@ void Scheduler::conclude(uint32_t index) {
     const uint32_t node_index = message.node;
     MessageNode& node = table_[node_index];
     node.due_s = due_s;
-    node.due_now = node.other_clock = false;
+    node.due_now = message.flushed && due_s <= now_s();
+    node.asked_for = node.told = node.other_clock = false;
     node.fresh = due_s == 0 && node.fresh;
     node.going = all_done || due_s == kNeverDue;
     node.removing = all_done;
@@ -129,6 +135,13 @@ void Scheduler::conclude(uint32_t index) {
     for (const Receipt& receipt : message.receipts) outside_.report_covered(receipt, 0);
     leave_active(index, Place::listed);
     node.going ? forget_node(node_index) : place_by_due(node_index);
+}
+
+// Once for each time that it is tried, and before anything else is said of that.
+void Scheduler::tell_active(const Message& message) {
+    if (std::exchange(table_[message.node].told, true)) return;
+    log_lines::active(message, line_);
+    outside_.log(line_);
 }
 
 void Scheduler::log_held(const Message& message) {

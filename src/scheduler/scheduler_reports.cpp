@@ -78,6 +78,8 @@ void Scheduler::on_report(uint32_t incarnation, const wire::DeliveryReport& repo
     // While the entry still counts: the site's death may conclude everything else of this message.
     if (report.hop_failed) {
         const bool told = !report.results.empty();
+        Destination& site = destinations_[destination];
+        site.try_at_once = site.flushed && began_before(entries_[entry], site.flushed_at_serial);
         destination_failed(destination, told ? report.results.front().dsn : "4.4.2",
                            told ? report.results.front().text : "lost connection");
     } else {
@@ -105,6 +107,14 @@ void Scheduler::settle_job(uint32_t index, uint32_t entry, const wire::DeliveryR
         if (message.recipients[*number].fate != Fate::queued) continue;
         answer_here(index, *number,
                     {Outcome::deferred, "4.3.0", "unknown mail transport error", random});
+    }
+    if (!message.flushed || !began_before(it, message.flushed_at_serial)) return;
+    // The operator does not wait for what had begun before he spoke.
+    for (auto number = first; number != last; ++number) {
+        RecipientState& recipient = message.recipients[*number];
+        if (recipient.fate != Fate::waiting) continue;
+        recipient.due_s = message.next_due_s = now_s();
+        recipient.early = true;
     }
 }
 
@@ -184,7 +194,9 @@ void Scheduler::destination_worked(uint32_t index) {
     }
     if (destination.state == SiteState::dead) --dead_count_;
     destination.state = SiteState::alive;
-    destination.deaths = 0;
+    log_lines::site_alive(transports_[destination.transport].name, destination, line_);
+    outside_.log(line_);
+    destination.deaths = destination.suspended = 0;
     destination.feedback.reset(limits);
 }
 
@@ -201,13 +213,20 @@ void Scheduler::kill(uint32_t index, std::string_view dsn, std::string_view text
     Destination& destination = destinations_[index];
     destination.state = SiteState::dead;
     ++destination.deaths;
-    destination.dead_until_us =
-        outside_.now_us() + backoff_us(destination.deaths, config_.backoff, outside_.random());
+    const int64_t wait_us = backoff_us(destination.deaths, config_.backoff, outside_.random());
+    const bool at_once = std::exchange(destination.try_at_once, false);
+    destination.flushed = at_once;
+    destination.dead_until_us = outside_.now_us() + (at_once ? 0 : wait_us);
     destination.dead_dsn.assign(dsn);
     destination.dead_text.assign(text);
     ++dead_count_;
     ++stats_.sites_died;
+    // Those that were told to wait at its last death have been told, or wait here.
+    const uint32_t waited = std::exchange(destination.suspended, destination.parked_count);
     fair_queue_.drain(index, [this](uint32_t entry) { suspend(entry); });
+    log_lines::site_dead(transports_[destination.transport].name, destination,
+                         std::max(waited, destination.suspended), at_once ? 0 : wait_us, line_);
+    outside_.log(line_);
     while (!destination.idle_lanes.empty()) close_lane(destination.idle_lanes.front());
     unpark_all_later(index);
 }
@@ -225,17 +244,22 @@ void Scheduler::suspend(uint32_t entry) {
 void Scheduler::suspend_recipients(uint32_t index, uint32_t destination_index, uint32_t order_first,
                                    uint32_t count) {
     Message& message = messages_[index];
-    const Destination& destination = destinations_[destination_index];
+    Destination& destination = destinations_[destination_index];
+    const int64_t longest_us = destination.dead_until_us <= outside_.now_us()
+                                   ? kSecondUs
+                                   : std::max<int64_t>(config_.backoff.minimal_us / 8, 1);
     const auto spread_us =
-        static_cast<int64_t>(outside_.random() % static_cast<uint64_t>(std::max<int64_t>(
-                                                     config_.backoff.minimal_us / 8, 1)));
+        static_cast<int64_t>(outside_.random() % static_cast<uint64_t>(longest_us));
     const int64_t due_us =
         outside_.wall_us() + destination.dead_until_us - outside_.now_us() + spread_us;
     const std::string text = "delivery temporarily suspended: " + destination.dead_text;
+    destination.suspended += count;
     for (uint32_t i = 0; i < count; ++i) {
         const uint32_t number = message.order[order_first + i];
         ++stats_.recipients_suspended;
+        const bool goes_on_waiting = message.recipients[number].due_s > 0;
         defer_until(message, number, due_us, destination.dead_dsn, text);
+        if (goes_on_waiting) continue;
         log_lines::recipient(message, number, Outcome::deferred, destination.dead_dsn, text,
                              outside_.wall_us(), line_);
         outside_.log(line_);

@@ -13,6 +13,7 @@ namespace posthaste {
 namespace {
 
 constexpr uint32_t kUnparkAtOnce = 64;
+constexpr size_t kRangesKept = 8;                     // of a recipient in Message::order
 constexpr size_t kJobRecipientBytesMax = 128 * 1024;  // a job must fit its ring
 
 // "5.7.1 go away" as a table's error: entry gives it.
@@ -177,9 +178,25 @@ Route Scheduler::route_of(const wire::ResolveReply& reply) {
     return route;
 }
 
+// A message of which somebody is always under way gets a new range at each retry of the others.
+void Scheduler::close_gaps(uint32_t index) {
+    Message& message = messages_[index];
+    if (message.entries == 0) return message.order.clear();
+    if (message.order.size() <= kRangesKept * message.recipients.size()) return;
+    std::vector<uint32_t> order;
+    for (uint32_t i = 0; i < entries_.end(); ++i) {
+        Entry& it = entries_[i];
+        if (it.state == EntryState::unused || it.message != index) continue;
+        const auto first = message.order.begin() + it.first;
+        it.first = static_cast<uint32_t>(order.size());
+        order.insert(order.end(), first, first + it.count);
+    }
+    message.order.swap(order);
+}
+
 void Scheduler::group(uint32_t index) {
     Message& message = messages_[index];
-    if (message.entries == 0) message.order.clear();  // nobody's range
+    close_gaps(index);
     grouping_.clear();
     for (uint32_t number = 0; number < message.recipients.size(); ++number) {
         const RecipientState& recipient = message.recipients[number];
@@ -210,7 +227,7 @@ void Scheduler::admit(uint32_t index, uint32_t destination_index, size_t first, 
     for (size_t i = 0; i < count; ++i) message.order.push_back(grouping_[first + i].second);
 
     if (destination.state == SiteState::dead) {
-        if (outside_.now_us() < destination.dead_until_us) {
+        if (outside_.now_us() < destination.dead_until_us && !table_[message.node].asked_for) {
             suspend_recipients(index, destination_index, order_first, static_cast<uint32_t>(count));
             return message.order.resize(order_first);
         }
@@ -266,7 +283,8 @@ bool Scheduler::park_instead(uint32_t index, uint32_t destination_index) {
     Message& message = messages_[index];
     MessageNode& node = table_[message.node];
     Destination& destination = destinations_[destination_index];
-    if (message.sent_for_by != kNone) return false;
+    if (message.sent_for_by != kNone || table_[message.node].asked_for) return false;
+    if (message.next_due_s != kNeverDue) return false;  // in line nobody's time would come
     if (destination.parked_count == 0 && destination.queued < share_of_active()) return false;
     if (destination.state == SiteState::dead || draining_) return false;
     if (message.entries > 0 || message.unresolved > 0 || message.elsewhere > 0 || message.dirty ||

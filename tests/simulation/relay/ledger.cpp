@@ -393,6 +393,19 @@ int64_t Ledger::slowest_us(std::string_view domain) const {
     return slowest_us;
 }
 
+int64_t Ledger::longest_retry_us(std::string_view domain) const {
+    int64_t longest_us = 0;
+    for (const auto& [message, row] : rows_) {
+        for (const Recipient& recipient : row.recipients) {
+            if (!recipient.address.ends_with("@" + std::string(domain))) continue;
+            for (size_t i = 1; i < recipient.attempts.size(); ++i)
+                longest_us = std::max(
+                    longest_us, recipient.attempts[i].at_us - recipient.attempts[i - 1].at_us);
+        }
+    }
+    return longest_us;
+}
+
 void Ledger::judge_recipient(const Row& row, const Recipient& recipient,
                              const std::map<MessageId, House::Durable>& left,
                              const std::function<void(std::string)>& fail) {

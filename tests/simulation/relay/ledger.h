@@ -114,6 +114,8 @@ class Ledger {
     void judge(const std::function<void(std::string)>& fail);
     // Longest time from 250 to the first delivery of recipients in `domain`.
     int64_t slowest_us(std::string_view domain) const;
+    // Longest time from an attempt that was put off to the next one, of the same.
+    int64_t longest_retry_us(std::string_view domain) const;
 
     uint64_t acked() const noexcept { return acked_; }
 

@@ -128,6 +128,8 @@ void Drawing::draw_manners(unsigned number) {
     const bool siege = plan_.kind == Plan::Kind::siege;
     if (number == 0 && world_.chance(1, 2)) {
         plan_.one_healthy = true;
+        // Nobody is taken at the first attempt: whose time comes, comes whatever the others do.
+        if (plan_.kind == Plan::Kind::calm && world_.chance(1, 2)) manners.greylist_us = kSecondUs;
         return;
     }
     if (world_.chance(1, 4)) return;

@@ -71,7 +71,7 @@ struct Plan {
     uint32_t recipients_max = 1;
     uint32_t lines_max = 1;
     bool pipelining = false;
-    bool one_healthy = false;  // destination 0 is well-mannered all the time
+    bool one_healthy = false;  // destination 0 is well-mannered all the time, but may greylist
     Manners manners[kDestinations];
     Manners later[kDestinations];  // once the chaos is over
     NetworkConditions weather;

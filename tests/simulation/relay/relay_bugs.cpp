@@ -40,6 +40,7 @@ constexpr Row kRows[] = {
     {DeliberateBug::believe_any_yes, "believe_any_yes"},
     {DeliberateBug::ignore_window, "ignore_window"},
     {DeliberateBug::ignore_active_limit, "ignore_active_limit"},
+    {DeliberateBug::wait_for_others, "wait_for_others"},
 };
 
 // True: found.
