@@ -26,8 +26,9 @@ struct Entry {
     uint32_t count = 0;
     uint32_t serial = 0;  // out: upper half of the job's number
     EntryState state = EntryState::unused;
-    bool retry = false;   // was attempted before
-    uint8_t returns = 0;  // came back unattempted
+    bool retry = false;    // was attempted before
+    uint8_t returns = 0;   // came back unattempted
+    bool suspect = false;  // out: agents have died of its message
     int64_t rests_until_us = 0;
 };
 

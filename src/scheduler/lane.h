@@ -20,7 +20,7 @@ namespace posthaste {
 enum class LaneState : uint8_t { unused, open, closing };
 
 struct Lane {
-    uint32_t id = 0;  // on the wire; never used twice
+    uint32_t id = 0;  // on the wire; 0 is none
     uint32_t destination = kNone;
     uint32_t agent = kNone;
     LaneState state = LaneState::unused;
@@ -41,14 +41,20 @@ using LaneSlab = Slab<Lane, 256>;
 using LaneRoomList = IndexList<Lane, &Lane::room_links>;
 using LaneIdleList = IndexList<Lane, &Lane::idle_links>;
 
-// All lanes, by their number on the wire.
+// All lanes, by their number on the wire. A number comes again after four thousand million others;
+// a lane that is still open keeps its own.
 class LaneTable {
  public:
+    explicit LaneTable(uint32_t last_id = 0) : last_id_(last_id) {}
+
     uint32_t open(uint32_t destination, uint32_t agent) {
         const uint32_t index = lanes_.allocate();
         Lane& lane = lanes_[index];
         lane = {};
-        lane.id = ++last_id_;
+        do {
+            ++last_id_;
+        } while (last_id_ == 0 || find(last_id_) != kNone);
+        lane.id = last_id_;
         lane.destination = destination;
         lane.agent = agent;
         lane.state = LaneState::open;
@@ -76,7 +82,7 @@ class LaneTable {
  private:
     LaneSlab lanes_;
     FlatIndex by_id_;
-    uint32_t last_id_ = 0;
+    uint32_t last_id_;
 };
 
 }  // namespace posthaste

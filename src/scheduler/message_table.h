@@ -35,6 +35,9 @@ struct MessageNode {
     bool asked_for = false;  // the operator named it: it is tried even at a dead site
     bool sent_for = false;   // parked before, not active yet
     bool told = false;       // the log has that it is active
+    bool overdue = false;    // out of time, and nobody has looked at it for long
+    uint8_t no_room = 0;     // times that the store's arena had none for it
+    uint8_t deaths = 0;      // of stores that were loading it
     bool going =
         false;  // recording: unknown to us once that is on disk: it was removed, or is held
     bool removing = false;

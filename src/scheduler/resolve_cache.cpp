@@ -58,6 +58,8 @@ ResolveCache::Lookup ResolveCache::wait_new(std::string_view key, std::string_vi
     entry.question.assign(recipient);
     entry.hash = hash_of_key(key, seed_);
     entry.state = State::asking;
+    entry.asked = false;
+    entry.deaths = 0;
     ++entry.serial;
     index_.insert(entry.hash, index);
     unasked_.push_back(index);
@@ -77,14 +79,33 @@ void ResolveCache::ask_again(uint32_t index, std::string_view recipient) {
     entry.question.assign(recipient);
     entry.state = State::asking;
     ++entry.serial;
-    unasked_.push_back(index);
+    (entry.deaths > 0 ? suspects_ : unasked_).push_back(index);
 }
 
 void ResolveCache::ask_all_again() {
     unasked_.clear();
+    suspects_.clear();
+    suspect_asked_ = kNone;
     for (uint32_t index = 0; index < entries_.end(); ++index) {
-        if (entries_[index].state == State::asking) unasked_.push_back(index);
+        Entry& entry = entries_[index];
+        if (entry.state != State::asking) continue;
+        entry.asked = false;
+        (entry.deaths > 0 ? suspects_ : unasked_).push_back(index);
     }
+}
+
+std::vector<ResolveCache::Fatal> ResolveCache::rewrite_died(uint8_t deaths_of_suspect) {
+    std::vector<Fatal> fatal;
+    for (uint32_t index = 0; index < entries_.end(); ++index) {
+        Entry& entry = entries_[index];
+        if (entry.state != State::asking || !entry.asked) continue;
+        if (suspect_asked_ != kNone && suspect_asked_ != index) continue;
+        if (entry.deaths < UINT8_MAX) ++entry.deaths;
+        if (entry.deaths >= deaths_of_suspect)
+            fatal.push_back({cookie_of(index), entry.deaths, entry.question});
+    }
+    ask_all_again();
+    return fatal;
 }
 
 void ResolveCache::expire_all() {
@@ -103,6 +124,8 @@ bool ResolveCache::answer(uint64_t cookie, bool per_domain, uint32_t ttl_s, int6
     Entry& entry = entries_[index];
     if (entry.state != State::asking || entry.serial != cookie >> 32) return false;
 
+    if (suspect_asked_ == index) suspect_asked_ = kNone;
+    if (std::exchange(entry.asked, false)) entry.deaths = 0;
     const bool own_key = same_key(entry.key, entry.question);
     for (const Waiting& waiting : entry.waiting) {
         (per_domain || own_key || waiting.same_recipient ? waiters : others)

@@ -27,7 +27,7 @@ namespace posthaste {
 
 // The way of a recipient.
 struct Route {
-    enum class Kind : uint8_t { destination, deferred, bounced, discarded };
+    enum class Kind : uint8_t { destination, deferred, bounced, discarded, held };
     Kind kind = Kind::deferred;
     uint32_t destination = kNone;
     uint32_t generation = 0;
@@ -75,17 +75,30 @@ class ResolveCache {
     void take_unasked(Ask&& ask) {
         while (!unasked_.empty()) {
             const uint32_t index = unasked_.front();
-            if (entries_[index].state == State::asking &&
-                !ask(cookie_of(index), entries_[index].question))
-                return;
+            if (!asked(index, ask)) return;
             unasked_.pop_front();
+        }
+        // Of those under suspicion one at a time, so that the next death tells which.
+        while (suspect_asked_ == kNone && !suspects_.empty()) {
+            const uint32_t index = suspects_.front();
+            if (!asked(index, ask)) return;
+            suspects_.pop_front();
+            if (entries_[index].state == State::asking) suspect_asked_ = index;
         }
     }
 
-    bool has_unasked() const noexcept { return !unasked_.empty(); }
+    // What a rewrite was asked, and it did not live to answer.
+    struct Fatal {
+        uint64_t cookie = 0;
+        uint8_t deaths = 0;
+        std::string question;
+    };
 
-    // Rewrite died: what it was asked is asked again of the next one.
+    // There is another rewrite: what was asked and is not answered is asked of that one.
     void ask_all_again();
+    // And the one that was asked has died. Returns what several have died of now; whoever does not
+    // answer() it has it asked again too.
+    std::vector<Fatal> rewrite_died(uint8_t deaths_of_suspect);
 
     // What is known may be so no more: each is asked for again at its next recipient.
     void expire_all();
@@ -111,6 +124,8 @@ class ResolveCache {
         uint64_t hash = 0;
         uint32_t serial = 0;
         State state = State::unused;
+        bool asked = false;  // of the rewrite that is alive
+        uint8_t deaths = 0;  // of rewrites that were asked
         int64_t expires_us = 0;
         Route route;
         std::vector<Waiting> waiting;
@@ -121,6 +136,14 @@ class ResolveCache {
 
     uint64_t cookie_of(uint32_t index) const noexcept {
         return uint64_t{entries_[index].serial} << 32 | index;
+    }
+
+    template <class Ask>
+    bool asked(uint32_t index, Ask&& ask) {
+        Entry& entry = entries_[index];
+        if (entry.state != State::asking) return true;
+        entry.asked = ask(cookie_of(index), entry.question);
+        return entry.asked;
     }
 
     uint32_t find(std::string_view key) const noexcept;
@@ -135,6 +158,8 @@ class ResolveCache {
     FlatIndex index_;
     IndexList<Entry, &Entry::links> answered_;
     std::deque<uint32_t> unasked_;
+    std::deque<uint32_t> suspects_;  // the same, of which rewrites have died
+    uint32_t suspect_asked_ = kNone;
 };
 
 }  // namespace posthaste

@@ -23,8 +23,12 @@ Scheduler::Scheduler(Outside& outside, TimerWheel& timers, const SchedulerConfig
       due_(table_.make_list()),
       flushed_(table_.make_list()),
       awake_(table_.make_list()),
+      overdue_(table_.make_list()),
+      no_room_(table_.make_list()),
+      suspect_loads_(table_.make_list()),
       destinations_(outside.random(), config.idle_destinations_max),
       fair_queue_(entries_, destinations_, outside.random()),
+      lanes_(config.last_lane),
       cache_(outside.random(), config.resolve_entries_max),
       due_timer_(timer_calls<&Scheduler::on_due, Scheduler>(), this),
       regroup_timer_(timer_calls<&Scheduler::on_regroup_timer, Scheduler>(), this),
@@ -32,6 +36,7 @@ Scheduler::Scheduler(Outside& outside, TimerWheel& timers, const SchedulerConfig
       rest_timer_(timer_calls<&Scheduler::on_rest_timer, Scheduler>(), this),
       idle_timer_(timer_calls<&Scheduler::on_idle_timer, Scheduler>(), this),
       load_timer_(timer_calls<&Scheduler::load_more, Scheduler>(), this),
+      sweep_timer_(timer_calls<&Scheduler::on_sweep_timer, Scheduler>(), this),
       last_serial_(static_cast<uint32_t>(outside.random())) {}
 
 Scheduler::~Scheduler() = default;
@@ -44,6 +49,7 @@ void Scheduler::configure(const SchedulerConfig& config) {
     config_.messages_max = fixed.messages_max;
     config_.idle_destinations_max = fixed.idle_destinations_max;
     config_.resolve_entries_max = fixed.resolve_entries_max;
+    config_.last_lane = fixed.last_lane;
     for (uint32_t i = 0; i < transports_.size(); ++i) {
         transports_[i].config = outside_.transport_config(transports_[i].name);
     }
@@ -55,6 +61,7 @@ void Scheduler::configure(const SchedulerConfig& config) {
 
 void Scheduler::open() {
     open_ = true;
+    on_sweep_timer();
     outside_.want_dispatch();
 }
 

@@ -18,7 +18,8 @@
 //
 // The implementation is split by these stations: scheduler.cpp (life, timers), scheduler_retries.cpp
 // (due times, the operator's flush), scheduler_intake.cpp, scheduler_routing.cpp, scheduler_dispatch.cpp, scheduler_reports.cpp,
-// scheduler_former.cpp (jobs of the qmgr before us), scheduler_outcome.cpp.
+// scheduler_former.cpp (jobs of the qmgr before us), scheduler_outcome.cpp, scheduler_suspects.cpp
+// (mail of which processes die), scheduler_lifetime.cpp (mail that nobody has looked at).
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,15 @@
 
 namespace posthaste {
 
+// Of agents, of rewrites or of stores at work on a message: so many, and it is under suspicion: it
+// has failed as in an attempt, and comes back as the only suspect of its kind. So many, and it is
+// put on hold.
+inline constexpr uint8_t kDeathsOfSuspect = 2;
+inline constexpr uint8_t kDeathsToHold = 4;
+// The last attempt is due when the lifetime ends. Mail that has found no place for it so long after
+// gets none.
+inline constexpr int64_t kOverdueUs = 10 * kMinuteUs;
+
 struct SchedulerConfig {
     uint32_t active_limit = 20'000;  // qmgr_message_active_limit
     BackoffLimits backoff{300 * kSecondUs, 4000 * kSecondUs};
@@ -57,6 +67,7 @@ struct SchedulerConfig {
     uint32_t messages_max = 50'000'000;
     uint32_t idle_destinations_max = 100'000;
     uint32_t resolve_entries_max = 200'000;
+    uint32_t last_lane = 0;  // numbers begin behind it
 };
 
 struct SchedulerStats {
@@ -115,7 +126,7 @@ class Scheduler final : private RateListener {
 
     void on_rewrite_room() { ask_rewrite(); }
 
-    void on_rewrite_down() { cache_.ask_all_again(); }
+    void on_rewrite_down();
 
     void on_resolved(const wire::ResolveReply& reply);
 
@@ -150,6 +161,8 @@ class Scheduler final : private RateListener {
     size_t active_memory_bytes() const noexcept;
 
  private:
+    static constexpr uint32_t kLoadsMax = 256;  // asked for and not answered
+
     struct FormerJob {
         uint32_t agent;
         uint64_t job;
@@ -223,6 +236,10 @@ class Scheduler final : private RateListener {
     void place_by_due(uint32_t node);
     void load_more();
     uint32_t next_to_load();
+    void load_is_over(uint32_t node);
+    void no_room_for(uint32_t node);
+    void rest_from_loads();
+    void look_at_turns();
     void leave_unreadable(std::string_view envelope_bytes, const Error& why,
                           std::span<const wire::Extent> content);
     void activate(uint32_t node, Envelope&& envelope, const QueueState* state,
@@ -235,6 +252,7 @@ class Scheduler final : private RateListener {
     void route(uint32_t message);
     void route_recipient(uint32_t message, uint32_t number);
     void apply_route(uint32_t message, uint32_t number, const Route& route);
+    void answered(uint64_t cookie, bool per_domain, uint32_t ttl_s, const Route& route);
     Route route_of(const wire::ResolveReply& reply);
     void ask_rewrite();
     void close_gaps(uint32_t message);
@@ -267,7 +285,8 @@ class Scheduler final : private RateListener {
     void wake(uint32_t destination);
     uint32_t places_at(const Destination& destination) const noexcept;
     void put_back(uint32_t entry);
-    void requeue(uint32_t entry, bool rest);
+    void requeue(uint32_t entry, bool rest_first);
+    void rest(uint32_t entry);
     void back_into_queue(uint32_t entry);
     void back_to_store(uint32_t entry);
     void unqueue(uint32_t entry);
@@ -283,6 +302,24 @@ class Scheduler final : private RateListener {
     void suspend(uint32_t entry);
     void suspend_recipients(uint32_t message, uint32_t destination, uint32_t order_first,
                             uint32_t count);
+
+    // Suspects
+    bool is_suspect(MessageId id) const {
+        const auto found = deaths_.find(id);
+        return found != deaths_.end() && found->second >= kDeathsOfSuspect;
+    }
+
+    void agent_died(uint32_t agent);
+    void blame(uint32_t entry);
+    void acquit(const Message& message);
+    void blame_loads();
+    void hold(uint32_t message, uint32_t number, std::string_view dsn, std::string_view text);
+
+    // Lifetime
+    void on_sweep_timer();
+    void expire_queued();
+    bool is_overdue(const Message& message) const;
+    void expire(uint32_t message);
 
     // Former
     void former_report(uint32_t incarnation, const wire::DeliveryReport& report);
@@ -301,6 +338,11 @@ class Scheduler final : private RateListener {
     void answer_here(uint32_t message, uint32_t number, const Verdict& verdict);
     void defer_until(Message& message, uint32_t number, int64_t due_us, std::string_view dsn,
                      std::string_view text);
+
+    int64_t lifetime_of(std::string_view sender) const noexcept {
+        return sender.empty() ? config_.null_sender_lifetime_us : config_.lifetime_us;
+    }
+
     int64_t expires_wall_us(const Message& message) const noexcept;
     void note_reason(Message& message, uint32_t number, std::string_view dsn,
                      std::string_view text);
@@ -328,7 +370,17 @@ class Scheduler final : private RateListener {
     uint32_t incoming_;
     uint32_t due_;
     uint32_t flushed_;
-    uint32_t awake_;  // active, of which somebody is due
+    uint32_t awake_;    // active, of which somebody is due
+    uint32_t overdue_;  // to be loaded whatever room there is: they do not stay
+    uint32_t no_room_;  // loaded in vain several times: the store's arena was full; in turn
+    uint32_t suspect_loads_;
+    uint32_t load_window_ = kLoadsMax;  // so many loads at once; fewer while the arena is full
+    bool no_room_loading_ = false;      // one of them is
+    bool no_room_turn_ = false;         // they have the arena's free blocks to themselves
+    int64_t turn_us_ = 0;               // of this turn, and of the others' after it
+    int64_t turn_ends_us_ = 0;
+    MessageId suspect_load_ = kNoMessage;
+    uint32_t sweep_at_ = 0;  // a node
     uint32_t loading_count_ = 0;
     uint32_t sent_for_count_ = 0;  // of all destinations
     bool load_due_next_ = false;
@@ -357,6 +409,8 @@ class Scheduler final : private RateListener {
     std::vector<MessageRef> regroup_;   // have unresolved recipients
     std::vector<MessageRef> progress_;  // dirty, still active
     std::unordered_map<MessageId, Former> former_;
+    std::unordered_map<MessageId, uint8_t> deaths_;  // of agents that were delivering it
+    uint32_t suspects_out_ = 0;
 
     Timer due_timer_;
     Timer regroup_timer_;
@@ -364,6 +418,7 @@ class Scheduler final : private RateListener {
     Timer rest_timer_;
     Timer idle_timer_;
     Timer load_timer_;
+    Timer sweep_timer_;
     // Of the jobs' numbers. Begins anywhere: an agent may keep reports for several qmgrs that have
     // died, and they must not be taken for each other.
     uint32_t last_serial_;

@@ -99,6 +99,8 @@ void Scheduler::wait_for_agent(uint32_t index) {
 void Scheduler::start(uint32_t entry) {
     Entry& it = entries_[entry];
     Destination& destination = destinations_[it.destination];
+    const bool suspect = !deaths_.empty() && is_suspect(messages_[it.message].envelope.id);
+    if (suspect && suspects_out_ > 0) return rest(entry);
     const uint32_t lane_index = lane_for(destination);
     if (lane_index == kNone) {
         put_back(entry);
@@ -119,6 +121,8 @@ void Scheduler::start(uint32_t entry) {
     it.serial = serial;
     it.lane = lane_index;
     it.state = EntryState::out;
+    it.suspect = suspect;
+    suspects_out_ += static_cast<uint32_t>(suspect);
     unlist_lane(lane_index);
     if (lane.jobs_out++ == 0) lane.moved_us = outside_.now_us();
     lane.jobs.push_back(entries_, entry);
@@ -258,12 +262,17 @@ void Scheduler::put_back(uint32_t entry) {
 
 // A job came back without an attempt. At once the first time; after a rest when that happens again,
 // or when its agent died: what is broken then may still be.
-void Scheduler::requeue(uint32_t entry, bool rest) {
+void Scheduler::requeue(uint32_t entry, bool rest_first) {
     Entry& it = entries_[entry];
     ++stats_.jobs_returned;
     if (it.returns < UINT8_MAX) ++it.returns;
     if (!messages_[it.message].content_lent) return back_to_store(entry);
-    if (!rest && it.returns < 2) return back_into_queue(entry);
+    if (!rest_first && it.returns < 2) return back_into_queue(entry);
+    rest(entry);
+}
+
+void Scheduler::rest(uint32_t entry) {
+    Entry& it = entries_[entry];
     it.lane = kNone;
     it.state = EntryState::resting;
     it.rests_until_us = outside_.now_us() + kRestUs;

@@ -14,8 +14,12 @@ namespace posthaste {
 
 namespace {
 
-constexpr uint32_t kLoadsMax = 256;  // asked for and not answered
 constexpr int64_t kArenaFullRestUs = 100 * kMsUs;
+// Turns of those that found no room in the store's arena, and of all others: each as long as the one
+// before it, and both longer from time to time, since what is large needs long.
+constexpr uint8_t kNoRoomTimes = 3;
+constexpr int64_t kTurnMinUs = 2 * kSecondUs;
+constexpr int64_t kTurnMaxUs = kMinuteUs;
 constexpr uint32_t kBulkRecipients = 50;  // more than this is a mailing
 
 }  // namespace
@@ -46,13 +50,7 @@ void Scheduler::on_store_up() {
 // What has no job out leaves the active queue, and is loaded again from the next store.
 void Scheduler::on_store_down() {
     store_up_ = false;
-    for (uint32_t node = 0; loading_count_ > 0 && node < table_.end(); ++node) {
-        if (table_[node].place != Place::loading) continue;
-        table_[node].place = Place::listed;
-        table_.push_front(table_[node].fresh ? incoming_ : due_, node);
-        --loading_count_;
-    }
-    loading_count_ = 0;
+    blame_loads();
     for (uint32_t entry = 0; entry < entries_.end(); ++entry) {
         if (entries_[entry].state != EntryState::queued &&
             entries_[entry].state != EntryState::resting)
@@ -90,8 +88,12 @@ void Scheduler::let_go_of_store(uint32_t index) {
 }
 
 uint32_t Scheduler::next_to_load() {
+    if (!table_.empty(overdue_)) return overdue_;
     const uint32_t used = active_count_ + loading_count_;
     if (used >= config_.active_limit && !has_bug(DeliberateBug::ignore_active_limit)) return kNone;
+    if (!table_.empty(no_room_) && !no_room_loading_) return no_room_;
+    if (no_room_turn_) return kNone;
+    if (!table_.empty(suspect_loads_) && suspect_load_ == kNoMessage) return suspect_loads_;
     if (!table_.empty(wanted_)) return wanted_;
     const uint32_t retries = table_.empty(flushed_) ? due_ : flushed_;
     // The last quarter is for new mail: a backlog that becomes due at once does not stand before
@@ -106,7 +108,8 @@ uint32_t Scheduler::next_to_load() {
 void Scheduler::load_more() {
     if (!open_ || draining_ || !store_up_) return;
     if (outside_.now_us() < loads_rest_until_us_) return;
-    while (loading_count_ < kLoadsMax) {
+    look_at_turns();
+    while (loading_count_ < load_window_) {
         const uint32_t list = next_to_load();
         if (list == kNone) return;
         const uint32_t node = table_.front(list);
@@ -115,9 +118,51 @@ void Scheduler::load_more() {
         table_.unlink(node);
         it.place = Place::loading;
         it.due_now |= list == flushed_;
-        it.fresh = list == incoming_ || list == wanted_;
+        if (list == incoming_ || list == wanted_) it.fresh = true;
+        if (list == due_ || list == flushed_) it.fresh = false;
+        if (list == no_room_) no_room_loading_ = true;
+        if (list == suspect_loads_) suspect_load_ = it.id;
         ++loading_count_;
         ++stats_.loads;
+    }
+}
+
+// It keeps its place. Who has found no room several times stands in a line of its own, whose first is
+// asked for before all others, until there is room for it. What others need and give back meanwhile could keep a large one waiting for ever,
+// so from time to time nothing else is taken in.
+void Scheduler::no_room_for(uint32_t node) {
+    rest_from_loads();
+    if (table_.empty(no_room_)) {
+        no_room_turn_ = false;
+        turn_us_ = kTurnMinUs;
+        turn_ends_us_ = outside_.now_us() + turn_us_;
+    }
+    MessageNode& it = table_[node];
+    it.place = Place::listed;
+    if (it.no_room == kNoRoomTimes) {
+        table_.push_front(no_room_, node);
+    } else if (++it.no_room == kNoRoomTimes) {
+        table_.push_back(no_room_, node);
+    } else {
+        table_.push_front(it.due_now ? flushed_ : it.fresh ? incoming_ : due_, node);
+    }
+}
+
+// Until some of the store's arena comes back, asking is in vain.
+void Scheduler::rest_from_loads() {
+    if (outside_.now_us() < loads_rest_until_us_) return;
+    load_window_ = std::max(load_window_ / 2, 1U);
+    loads_rest_until_us_ = outside_.now_us() + kArenaFullRestUs;
+    timers_.set(load_timer_, loads_rest_until_us_);
+}
+
+void Scheduler::look_at_turns() {
+    if (table_.empty(no_room_) && !no_room_loading_) {
+        no_room_turn_ = false;
+    } else if (outside_.now_us() >= turn_ends_us_) {
+        no_room_turn_ = !no_room_turn_;
+        if (!no_room_turn_) turn_us_ = std::min(2 * turn_us_, kTurnMaxUs);
+        turn_ends_us_ = outside_.now_us() + turn_us_;
     }
 }
 
@@ -130,10 +175,16 @@ void Scheduler::forget_node(uint32_t node) {
     outside_.want_scan();
 }
 
+void Scheduler::load_is_over(uint32_t node) {
+    --loading_count_;
+    if (table_[node].no_room == kNoRoomTimes) no_room_loading_ = false;
+    if (suspect_load_ == table_[node].id) suspect_load_ = kNoMessage;
+}
+
 void Scheduler::on_gone(MessageId id) {
     const uint32_t node = table_.find(id);
     if (node == kNone || table_[node].place != Place::loading) return;
-    --loading_count_;
+    load_is_over(node);
     forget_node(node);
     former_message_gone(id);
 }
@@ -160,12 +211,14 @@ void Scheduler::on_queued(std::string_view envelope_bytes, std::string_view stat
     if (it.place == Place::active) return;
     if (it.place == Place::recording) return decline();
     const bool asked_for = it.place == Place::loading;
+    // Its bytes found no room: it stays where it is listed.
+    if (it.place == Place::listed && content.empty()) return rest_from_loads();
     const bool has_place =
-        asked_for || (open_ && !draining_ && it.place == Place::listed && it.fresh &&
-                      active_count_ + loading_count_ < config_.active_limit);
+        asked_for || (open_ && !draining_ && !no_room_turn_ && it.place == Place::listed &&
+                      it.fresh && active_count_ + loading_count_ < config_.active_limit);
     if (!has_place) return decline();
     if (asked_for) {
-        --loading_count_;
+        load_is_over(node);
     } else {
         table_.unlink(node);
     }
@@ -185,15 +238,25 @@ void Scheduler::on_queued(std::string_view envelope_bytes, std::string_view stat
         decline();
         return forget_node(node);
     }
-    if (content.empty()) {
-        // The store's arena is full: until some of it comes back, asking is in vain.
-        it.place = Place::listed;
-        table_.push_front(it.due_now ? flushed_ : it.fresh ? incoming_ : due_, node);
-        loads_rest_until_us_ = outside_.now_us() + kArenaFullRestUs;
-        timers_.set(load_timer_, loads_rest_until_us_);
-        return;
+    if (std::exchange(it.overdue, false)) {
+        const int64_t lifetime_us = lifetime_of(envelope->sender);
+        if (envelope->arrived_wall_us + lifetime_us + kOverdueUs <= outside_.wall_us()) {
+            activate(node, std::move(*envelope), state ? &*state : nullptr, content);
+            return expire(table_[node].link);
+        }
+        // Its id is older than it is.
+        if (active_count_ + loading_count_ >= config_.active_limit) {
+            decline();
+            it.place = Place::listed;
+            return table_.push_back(it.fresh ? incoming_ : due_, node);
+        }
     }
+    if (content.empty()) return no_room_for(node);
+    if (asked_for && load_window_ < kLoadsMax) ++load_window_;
+    it.no_room = 0;
+    it.deaths = 0;
     activate(node, std::move(*envelope), state ? &*state : nullptr, content);
+    route(table_[node].link);
 }
 
 // It stays in the store, and is forgotten here: its place among the loads and its bytes are free.
@@ -222,7 +285,7 @@ void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* s
     message.entries = message.jobs_out = message.unresolved = message.elsewhere = 0;
     message.unrecorded = 0;
     message.bulk = message.envelope.recipients.size() > kBulkRecipients;
-    message.content_lent = true;
+    message.content_lent = !message.content.empty();
     message.had_state = state != nullptr;
     message.dirty = message.bounced_now = message.expired_now = false;
     message.in_regroup = message.in_progress = message.flushed = false;
@@ -236,7 +299,6 @@ void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* s
     const uint32_t link = std::exchange(table_[node].link, index);
     message.sent_for_by = std::exchange(table_[node].sent_for, false) ? link : kNone;
     if (!former_.empty()) apply_former(index);
-    route(index);
 }
 
 // Whether a recipient of the message at this node may be tried, whose time on disk is that.

@@ -29,9 +29,7 @@ int64_t whole_seconds_up(int64_t us) noexcept { return (us + kSecondUs - 1) / kS
 }  // namespace
 
 int64_t Scheduler::expires_wall_us(const Message& message) const noexcept {
-    const int64_t lifetime_us =
-        message.envelope.sender.empty() ? config_.null_sender_lifetime_us : config_.lifetime_us;
-    return message.envelope.arrived_wall_us + lifetime_us;
+    return message.envelope.arrived_wall_us + lifetime_of(message.envelope.sender);
 }
 
 void Scheduler::note_reason(Message& message, uint32_t number, std::string_view dsn,

@@ -32,16 +32,7 @@ void Scheduler::on_agent_down(uint32_t incarnation) {
     const uint32_t agent = agents_.find(incarnation);
     if (agent == kNone) return;
     agents_[agent].ready = false;  // nothing is opened there while its lanes are taken down
-    for (uint32_t index = 0; index < lanes_.slab().end(); ++index) {
-        Lane& lane = lanes_[index];
-        if (lane.state == LaneState::unused || lane.agent != agent) continue;
-        while (!lane.jobs.empty()) {
-            const uint32_t entry = lane.jobs.front();
-            job_left_lane(index, entry);
-            if (!has_bug(DeliberateBug::forget_dead_agent)) requeue(entry, true);
-        }
-        remove_lane(index);
-    }
+    agent_died(agent);
     former_agent_down(incarnation);
     agents_[agent] = {};
     serve_agent_line(agent_line_.size());
@@ -73,6 +64,7 @@ void Scheduler::on_report(uint32_t incarnation, const wire::DeliveryReport& repo
     job_left_lane(lane_index, entry);
 
     const uint32_t index = entries_[entry].message;
+    if (!deaths_.empty()) acquit(messages_[index]);
     messages_[index].receipts.push_back(receipt);
     settle_job(index, entry, report);
     // While the entry still counts: the site's death may conclude everything else of this message.
@@ -137,6 +129,7 @@ void Scheduler::job_left_lane(uint32_t lane_index, uint32_t entry) {
     --messages_[entries_[entry].message].jobs_out;
     --jobs_out_;
     entries_[entry].lane = kNone;
+    suspects_out_ -= static_cast<uint32_t>(std::exchange(entries_[entry].suspect, false));
     if (lane.state != LaneState::open) return;
     ++destination.room;
     list_lane(lane_index);

@@ -1,6 +1,8 @@
 // From recipients to entries: resolve, group by destination, admit or park.
 #include <algorithm>
 
+#include "base/strings.h"
+
 #include "mail/address.h"
 #include "mail/enhanced_status.h"
 
@@ -13,7 +15,8 @@ namespace posthaste {
 namespace {
 
 constexpr uint32_t kUnparkAtOnce = 64;
-constexpr size_t kRangesKept = 8;                     // of a recipient in Message::order
+constexpr uint32_t kFatalTtlS = 60;  // an address of which rewrites die is asked for so often
+constexpr size_t kRangesKept = 8;    // of a recipient in Message::order
 constexpr size_t kJobRecipientBytesMax = 128 * 1024;  // a job must fit its ring
 
 // "5.7.1 go away" as a table's error: entry gives it.
@@ -91,6 +94,8 @@ void Scheduler::apply_route(uint32_t index, uint32_t number, const Route& route)
                                {Outcome::deferred, route.dsn, route.text, outside_.random()});
         case Route::Kind::bounced:
             return answer_here(index, number, {Outcome::bounced, route.dsn, route.text, 0});
+        case Route::Kind::held:
+            return hold(index, number, route.dsn, route.text);
         case Route::Kind::discarded:
             return answer_here(index, number, {Outcome::sent, route.dsn, route.text, 0});
     }
@@ -102,6 +107,20 @@ void Scheduler::on_rewrite_up() {
     ask_rewrite();
 }
 
+void Scheduler::on_rewrite_down() {
+    for (const auto& fatal : cache_.rewrite_died(kDeathsOfSuspect)) {
+        Route route;
+        const bool held = fatal.deaths >= kDeathsToHold;
+        route.kind = held ? Route::Kind::held : Route::Kind::deferred;
+        route.dsn = "4.3.0";
+        route.text =
+            "address resolution died of this address " + std::to_string(fatal.deaths) + " times";
+        outside_.warn(printable(fatal.question, 100) + ": " + route.text +
+                      (held ? ", its mail is put on hold" : ", its mail waits"));
+        answered(fatal.cookie, false, kFatalTtlS, route);
+    }
+}
+
 void Scheduler::ask_rewrite() {
     cache_.take_unasked([&](uint64_t cookie, std::string_view recipient) {
         return outside_.resolve(cookie, recipient);
@@ -109,9 +128,12 @@ void Scheduler::ask_rewrite() {
 }
 
 void Scheduler::on_resolved(const wire::ResolveReply& reply) {
-    const Route route = route_of(reply);
-    const bool asked = cache_.answer(reply.cookie, reply.per_domain, reply.ttl_s, outside_.now_us(),
-                                     route, answered_waiters_, other_waiters_);
+    answered(reply.cookie, reply.per_domain, reply.ttl_s, route_of(reply));
+}
+
+void Scheduler::answered(uint64_t cookie, bool per_domain, uint32_t ttl_s, const Route& route) {
+    const bool asked = cache_.answer(cookie, per_domain, ttl_s, outside_.now_us(), route,
+                                     answered_waiters_, other_waiters_);
     if (!asked) return;
     for (const ResolveWaiter& waiter : other_waiters_) {
         if (!alive(waiter.message)) continue;

@@ -87,10 +87,13 @@ class TestingWorld : public Outside {
         scheduler_->on_scan_complete();
     }
 
+    bool is_store_up() const { return store_is_up_; }
+
     void store_down() {
         store_is_up_ = false;
         ++store_life_;
         for (auto& [id, stored] : store_) stored.lent = 0;
+        lent_bytes_ = 0;
         scheduler_->on_store_down();
     }
 
@@ -116,6 +119,7 @@ class TestingWorld : public Outside {
         lanes_.clear();
         unrecorded_.clear();
         for (auto& [id, stored] : store_) stored.lent = 0;
+        lent_bytes_ = 0;
         scheduler_ = std::make_unique<Scheduler>(*this, timers_, config_);
         for (const uint32_t agent : agents_) {
             scheduler_->on_agent_up(agent, Role::smtp);
@@ -146,12 +150,13 @@ class TestingWorld : public Outside {
         orphans_.clear();
     }
 
-    MessageId submit(const std::string& sender, const std::vector<std::string>& recipients) {
+    MessageId submit(const std::string& sender, const std::vector<std::string>& recipients,
+                     uint64_t size_bytes = 4096) {
         const MessageId id = static_cast<MessageId>(wall_us()) + ++submitted_;
         Stored& stored = store_[id];
         stored.envelope.id = id;
         stored.envelope.arrived_wall_us = wall_us();
-        stored.envelope.size_bytes = 4096;
+        stored.envelope.size_bytes = size_bytes;
         stored.envelope.sender = sender;
         for (const std::string& recipient : recipients)
             stored.envelope.recipients.push_back({recipient, {}, kNotifyUnset});
@@ -243,6 +248,7 @@ class TestingWorld : public Outside {
         const auto found = store_.find(id);
         if (found == store_.end() || !store_is_up_ || found->second.lent == 0) return;
         --found->second.lent;
+        lent_bytes_ -= found->second.envelope.size_bytes;
         ++released_;
     }
 
@@ -306,6 +312,8 @@ class TestingWorld : public Outside {
     bool resolve(uint64_t cookie, std::string_view recipient) override {
         if (!rewrite_is_up_) return false;
         ++resolves_;
+        if (recipient == rewrite_dies_of_) rewrite_died_ = true;
+        if (rewrite_died_) return true;
         after(kHopUs,
               [this, cookie, address = std::string(recipient)] { answer(cookie, address); });
         return true;
@@ -337,6 +345,10 @@ class TestingWorld : public Outside {
     bool rewrite_is_up_ = true;
     bool ring_full_ = false;
     bool arena_full_ = false;
+    uint64_t arena_bytes_ = UINT64_MAX;
+    uint64_t lent_bytes_ = 0;
+    std::string rewrite_dies_of_;  // asked of this address
+    bool rewrite_died_ = false;
 
  private:
     struct Unrecorded {
@@ -370,9 +382,11 @@ class TestingWorld : public Outside {
         std::string envelope;
         encode_envelope(found->second.envelope, envelope);
         std::vector<wire::Extent> content;
-        if (!arena_full_) {
+        const uint64_t size_bytes = found->second.envelope.size_bytes;
+        if (!arena_full_ && lent_bytes_ + size_bytes <= arena_bytes_) {
             content.push_back({1, 0, 0, 4096});
             ++found->second.lent;
+            lent_bytes_ += size_bytes;
         }
         scheduler_->on_queued(envelope, found->second.state, content);
         dispatch_wanted_ = true;
