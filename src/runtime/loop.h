@@ -108,6 +108,10 @@ class Loop {
     // Cached once a turn. now_us never goes backwards; wall_us may step.
     virtual int64_t now_us() const noexcept = 0;
     virtual int64_t wall_us() const noexcept = 0;
+
+    // Not cached: later than whatever had happened in another process when it was asked for.
+    virtual int64_t fresh_wall_us() const noexcept { return wall_us(); }
+
     virtual uint64_t random() noexcept = 0;
 
     // Timer deadlines are in now_us terms; see runtime/timer_wheel.h. They fire late by up to a

@@ -71,7 +71,8 @@ void RingLog::line(wire::Severity severity, std::string_view text) {
 void RingLog::write(wire::Severity severity, std::string_view text) {
     make_printable(text, kTextBytesMax, text_);
     wire::LogEntry entry;
-    entry.wall_us = loop_.wall_us();
+    // The line's place in the log: what it makes others do and say comes after it.
+    entry.wall_us = loop_.fresh_wall_us();
     entry.severity = severity;
     entry.text = text_;
     if (take_ != nullptr) {

@@ -397,6 +397,8 @@ void UringLoop::sleep(int64_t wait_us_max) {
     listeners_.after_sleep();
 }
 
+int64_t UringLoop::fresh_wall_us() const noexcept { return clock_us(CLOCK_REALTIME); }
+
 void UringLoop::read_clocks() noexcept {
     now_us_ = std::max(now_us_, clock_us(CLOCK_MONOTONIC));
     wall_us_ = clock_us(CLOCK_REALTIME);

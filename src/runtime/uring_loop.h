@@ -63,6 +63,8 @@ class UringLoop final : public Loop {
 
     int64_t wall_us() const noexcept override { return wall_us_; }
 
+    int64_t fresh_wall_us() const noexcept override;
+
     uint64_t random() noexcept override { return random_.next(); }
 
     TimerWheel& timers() noexcept override { return timers_; }

@@ -4,8 +4,8 @@
 import re
 import smtplib
 
-from harness import Relay, Smtp, main, run, tool
-from receivers import AioReceiver
+from harness import Relay, Smtp, main, run, tool, wait_until
+from receivers import AioReceiver, PostfixSink
 
 
 def test_it_counts_what_was_sent_deferred_and_refused():
@@ -60,6 +60,26 @@ def test_every_line_has_postfixs_form():
         assert sum(bool(re.match(pattern % queue_id, line)) for line in mine) == 1, (pattern, mine)
     assert re.search(r"connect from \S+\[127\.0\.0\.1\]$", log, re.MULTILINE), log
     assert re.search(r"disconnect from \S+\[127\.0\.0\.1\] ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5$", log, re.MULTILINE), log
+
+
+
+
+def test_the_lines_of_a_message_are_in_order():
+    sink = PostfixSink()
+    relay = Relay(sink.port)
+    run(tool("smtp-source"), "-s", "20", "-m", "3000", "-l", "500", "-f", "a@sender.test", "-t", "b@dest.test", f"127.0.0.1:{relay.port}")
+    wait_until(lambda: relay.log().count(": removed") == 3000, 60, "everything delivered")
+    stations = [r"client=", r"message-id=", r"from=<", r"to=<.*status=sent", r"removed$"]
+    seen = {}
+    for line in relay.log().splitlines():
+        found = re.search(r"/\w+\[\d+\]: ([0-9A-Za-z]{13}): (.*)$", line)
+        if not found:
+            continue
+        station = next(i for i, pattern in enumerate(stations) if re.match(pattern, found.group(2)))
+        seen.setdefault(found.group(1), []).append(station)
+    assert len(seen) == 3000
+    wrong = [(queue_id, order) for queue_id, order in seen.items() if order != [0, 1, 2, 3, 4]]
+    assert not wrong, (len(wrong), wrong[:3])
 
 
 main(globals())

@@ -33,6 +33,7 @@ Postlogd::Postlogd(World& world, LogTarget target, LogText text)
       target_(std::move(target)),
       text_(std::move(text)),
       counters_(world.counter_page, kCounters),
+      order_timer_(timer_calls<&Postlogd::on_order_timer, Postlogd>(), this),
       drain_timer_(timer_calls<&Postlogd::on_drain_look, Postlogd>(), this),
       write_done_(runner_of<&Postlogd::on_written, Postlogd>(), this),
       datagram_done_(runner_of<&Postlogd::on_datagram, Postlogd>(), this) {}
@@ -77,7 +78,7 @@ void Postlogd::on_record(Peer& peer, uint16_t type, std::string_view body) {
 }
 
 int64_t Postlogd::believed_wall_us(int64_t stamp_us) const {
-    const int64_t now_us = loop_.wall_us();
+    const int64_t now_us = loop_.fresh_wall_us();
     return stamp_us > now_us || stamp_us < now_us - kStampAgeUsMax ? now_us : stamp_us;
 }
 
@@ -94,16 +95,25 @@ void Postlogd::take(const wire::LogLine& line) {
         counters_.add(lines_lost);
         return;
     }
-    std::string& out = target_.is_syslog ? datagrams_waiting_.emplace_back() : collected_;
-    const size_t before = out.size();
-    target_.is_syslog ? text_.append_for_syslog(line, out) : text_.append(line, out);
-    collected_bytes_ += out.size() - before;
-    ++lines_collected_;
+    line_.clear();
+    target_.is_syslog ? text_.append_for_syslog(line, line_) : text_.append(line, line_);
+    order_.add(line.wall_us, loop_.now_us(), line_);
+    collected_bytes_ += line_.size();
     last_line_us_ = loop_.now_us();
     loop_.request_turn_end(*this);
 }
 
+void Postlogd::put_in_order() {
+    const bool crowded = order_.bytes() >= kCollectedBytesMax / 2;
+    order_.release(loop_.now_us(), crowded, [this](std::string_view line) {
+        target_.is_syslog ? void(datagrams_waiting_.emplace_back(line)) : void(collected_ += line);
+        ++lines_collected_;
+    });
+    if (!order_.empty()) loop_.timers().set(order_timer_, order_.next_us());
+}
+
 void Postlogd::on_turn_end() {
+    put_in_order();
     if (!write_done_.in_flight() && lines_collected_ > 0) start_write();
     pause_or_resume();
     if (draining_) loop_.timers().set(drain_timer_, loop_.now_us() + kQuietUs);
@@ -188,7 +198,9 @@ void Postlogd::on_drain() {
 }
 
 bool Postlogd::is_idle() const {
-    if (lines_collected_ > 0 || write_done_.in_flight() || datagram_done_.in_flight()) return false;
+    if (!order_.empty() || lines_collected_ > 0 || write_done_.in_flight() ||
+        datagram_done_.in_flight())
+        return false;
     const int64_t now_us = loop_.now_us();
     return !draining_ || !has_peers() || now_us - last_line_us_ >= kQuietUs ||
            now_us - drained_us_ >= kDrainUsMax;

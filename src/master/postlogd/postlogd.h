@@ -1,7 +1,7 @@
 // master/postlogd/postlogd.h: everybody's log lines, into one file or the system's log.
 //
-// Lines of a turn are one write; while a write is under way further lines collect. A collection of
-// kCollectedBytesMax stops the reading of the rings: they fill, and whoever finds its ring full
+// Lines wait a moment to be put in order (line_order.h). What is ready in a turn is one write; while
+// a write is under way further lines collect. A collection of kCollectedBytesMax stops the reading of the rings: they fill, and whoever finds its ring full
 // drops the line and counts it. What the file does not take (disk full) is dropped and counted too,
 // and the count is logged when it takes some again: mail never waits for its log.
 //
@@ -27,6 +27,7 @@
 
 #include "runtime/service.h"
 
+#include "master/postlogd/line_order.h"
 #include "master/postlogd/log_text.h"
 
 namespace posthaste {
@@ -63,9 +64,12 @@ class Postlogd final : public Service, private TurnListener {
     void on_written(const Event& event);
     void take(const wire::LogLine& line);
     int64_t believed_wall_us(int64_t stamp_us) const;
+    void put_in_order();
     void start_write();
     void pause_or_resume();
     bool has_peers() const;
+
+    void on_order_timer() { loop_.request_turn_end(*this); }
 
     void on_drain_look() {}  // the turn it wakes asks is_idle()
 
@@ -76,9 +80,11 @@ class Postlogd final : public Service, private TurnListener {
     Counters counters_;
     Peers* peers_ = nullptr;
 
+    LineOrder order_;
     std::string collected_;                      // for the file
     std::deque<std::string> datagrams_waiting_;  // for syslog
-    size_t collected_bytes_ = 0;                 // of either
+    size_t collected_bytes_ = 0;                 // of all three
+    std::string line_;
     std::string in_flight_;
     size_t lines_collected_ = 0;
     size_t lines_in_flight_ = 0;
@@ -89,6 +95,7 @@ class Postlogd final : public Service, private TurnListener {
     bool draining_ = false;
     int64_t drained_us_ = 0;  // when it was asked for
     int64_t last_line_us_ = 0;
+    Timer order_timer_;
     Timer drain_timer_;
     iovec piece_{};
     Completion write_done_;
