@@ -56,6 +56,9 @@ void append_recipients(const json& message, std::string& out) {
     for (const json& recipient : *recipients) {
         if (!recipient.is_object()) continue;
         std::string reason = without_controls(text_of(recipient, "delay_reason"));
+        const auto held = recipient.find("held");
+        if (held != recipient.end() && *held == true)
+            reason = reason.empty() ? "held" : "held: " + reason;
         if (reason != last_reason) {
             last_reason = reason;
             if (reason.empty()) reason = "reason unavailable";

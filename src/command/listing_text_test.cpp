@@ -41,6 +41,19 @@ TEST(ListingText, IsPostfixsToTheByte) {
               "-- 4 Kbytes in 2 Requests.\n");
 }
 
+TEST(ListingText, SaysWhoIsHeldWhileOthersWait) {
+    ListingText text;
+    std::string out;
+    ASSERT_TRUE(text.append(
+        R"({"queue_name": "deferred", "queue_id": "X", "arrival_time": 0, "message_size": 1, "sender": "s", )"
+        R"("recipients": [{"address": "a@b", "delay_reason": "no such user", "held": true}, )"
+        R"({"address": "c@b", "delay_reason": "no such user"}]})",
+        out));
+    const size_t held = out.find("(held: no such user)");
+    EXPECT_NE(held, std::string::npos) << out;
+    EXPECT_GT(out.find("(no such user)"), held) << out;
+}
+
 TEST(ListingText, OneMessageIsOneRequest) {
     EXPECT_NE(listing({kActive}).find("\n-- 0 Kbytes in 1 Request.\n"), std::string::npos);
 }

@@ -20,9 +20,12 @@ const char* name_of(QueueName queue) noexcept;
 inline constexpr size_t kReasonBytesMax = 4096;
 inline constexpr size_t kQueueStateBytesMax = 512 * 1024;
 
+// When recipients are due that are held: until somebody says otherwise.
+inline constexpr uint32_t kNeverDue = UINT32_MAX;
+
 // Recipients of one destination that wait together.
 struct PendingGroup {
-    uint32_t due_s = 0;                // next attempt not before, unix seconds
+    uint32_t due_s = 0;                // next attempt not before, unix seconds; kNeverDue: held
     uint16_t attempts = 0;             // so far
     std::vector<uint32_t> recipients;  // numbers in the envelope
 };

@@ -18,13 +18,12 @@
 #include <vector>
 
 #include "mail/envelope.h"
+#include "mail/queue_state.h"
 #include "mail/wire/extent.h"
 
 #include "scheduler/slab.h"
 
 namespace posthaste {
-
-inline constexpr uint32_t kNeverDue = UINT32_MAX;  // the due time of a held group on disk
 
 enum class Fate : uint8_t { unsettled, resolving, routed, queued, elsewhere, waiting, held, done };
 

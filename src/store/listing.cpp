@@ -21,17 +21,25 @@ void append_text(std::string_view text, std::string& out) {
     out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-// Numbers of the recipients that are still to be served.
-std::vector<uint32_t> pending_recipients(const Envelope& envelope, const QueueState& state,
-                                         bool has_state) {
-    std::vector<uint32_t> pending;
+struct Pending {
+    uint32_t number;
+    bool held;  // while others of its message wait for an attempt
+
+    auto operator<=>(const Pending&) const = default;
+};
+
+// The recipients that are still to be served.
+std::vector<Pending> pending_recipients(const Envelope& envelope, const QueueState& state,
+                                        bool has_state) {
+    std::vector<Pending> pending;
     if (!has_state) {
-        for (uint32_t i = 0; i < envelope.recipients.size(); ++i) pending.push_back(i);
+        for (uint32_t i = 0; i < envelope.recipients.size(); ++i) pending.push_back({i, false});
         return pending;
     }
     for (const PendingGroup& group : state.groups) {
+        const bool held = group.due_s == kNeverDue && state.queue != QueueName::hold;
         for (const uint32_t recipient : group.recipients) {
-            if (recipient < envelope.recipients.size()) pending.push_back(recipient);
+            if (recipient < envelope.recipients.size()) pending.push_back({recipient, held});
         }
     }
     std::sort(pending.begin(), pending.end());
@@ -64,7 +72,7 @@ void append_listed_message(MessageId id, std::string_view envelope_bytes,
     append_text(envelope->sender.empty() ? "MAILER-DAEMON" : envelope->sender, out);
     out += ", \"recipients\": [";
     const char* separator = "";
-    for (const uint32_t number : pending_recipients(*envelope, state, !state_bytes.empty())) {
+    for (const auto& [number, held] : pending_recipients(*envelope, state, !state_bytes.empty())) {
         out += separator;
         separator = ", ";
         out += "{\"address\": ";
@@ -73,7 +81,7 @@ void append_listed_message(MessageId id, std::string_view envelope_bytes,
             out += ", \"delay_reason\": ";
             append_text(reason->second, out);
         }
-        out += "}";
+        out += held ? ", \"held\": true}" : "}";
     }
     out += "]}\n";
 }

@@ -23,7 +23,8 @@
 namespace posthaste::store {
 
 // One message as `postqueue -j` prints it, with the line's end. Only recipients still to be served
-// are named. `state` is empty when none was stored. What does not parse is left out.
+// are named; those that are held while others of the message wait bear "held": true, a key of our
+// own. `state` is empty when none was stored. What does not parse is left out.
 void append_listed_message(MessageId id, std::string_view envelope, std::string_view state,
                            const std::vector<QueueStore::StoredReason>& reasons, std::string& out);
 

@@ -50,6 +50,22 @@ TEST(ListedMessage, NamesOnlyPendingRecipientsWithTheirReasons) {
     EXPECT_EQ(json["recipients"][1]["delay_reason"], "connect: \"refused\"");
 }
 
+TEST(ListedMessage, MarksRecipientsThatAreHeldWhileOthersWait) {
+    const Envelope envelope = envelope_for(5, "x", 3);
+    QueueState state;
+    state.queue = QueueName::deferred;
+    state.groups.push_back({kNeverDue, 1, {0, 2}});
+    state.groups.push_back({50, 2, {1}});
+    const auto json = nlohmann::json::parse(listed(envelope, encoded(state)));
+    EXPECT_EQ(json["recipients"][0]["held"], true);
+    EXPECT_FALSE(json["recipients"][1].contains("held"));
+    EXPECT_EQ(json["recipients"][2]["held"], true);
+    state.groups.pop_back();
+    state.queue = QueueName::hold;
+    EXPECT_EQ(listed(envelope, encoded(state)).find("held"), std::string::npos)
+        << "all of it is, and the queue's name says so";
+}
+
 TEST(ListedMessage, IsJsonWhateverTheTextsHold) {
     Envelope envelope = envelope_for(5, "x");
     envelope.sender = "\xff\"\\@example.org";
