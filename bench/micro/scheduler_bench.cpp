@@ -28,7 +28,7 @@ void BM_scheduler_pick(benchmark::State& state) {
         entries[entry].message = number;
         entries[entry].destination = number % count;
         entries[entry].count = 1;
-        queue.push_back(entry, senders[number % senders.size()], false);
+        queue.push_back(entry, {"192.0.2.1", senders[number % senders.size()], false});
     };
     for (uint32_t i = 0; i < count; ++i) {
         bool is_new = false;

@@ -25,19 +25,38 @@ using FlowSlab = Slab<Flow, 256>;
 using FlowRingList = IndexList<Flow, &Flow::ring_links>;
 using FlowSiblingList = IndexList<Flow, &Flow::sibling_links>;
 
-// Who has mail: a sender's domain, its messages to many recipients apart from the others, so that a
-// newsletter does not stand before the password reset from the same company.
+// Who has mail: a sender's domain at one client, its messages to many recipients apart from the
+// others, so that a newsletter does not stand before the password reset from the same company.
 struct Source {
+    uint32_t client = kNone;
     std::string name;
     uint64_t hash = 0;
     bool bulk = false;
     int32_t deficit = 0;
     uint32_t flows = 0;
-    uint64_t left_at = 0;  // FairQueue's turns_ when the last flow ended
-    FlowRingList ring;     // flows that may be served
-    Links active_links;    // among the sources whose ring is not empty, or that have left in debt
+    bool in_debt = false;  // among the debtors
+    uint64_t left_at = 0;
+    FlowRingList ring;  // flows that may be served
+    Links turn_links;   // among its client's sources whose ring is not empty, or the debtors
 };
 
+using SourceRingList = IndexList<Source, &Source::turn_links>;
+
+// Who has handed it in: by address, an IPv6 client by its network. A client that says it sends for
+// a thousand domains has the turn of one.
+struct Client {
+    std::string name;
+    uint64_t hash = 0;
+    int32_t deficit = 0;
+    uint32_t sources = 0;        // that have mail
+    uint32_t known_sources = 0;  // and those in debt
+    bool in_debt = false;
+    uint64_t left_at = 0;
+    SourceRingList ring;  // sources that may be served
+    Links turn_links;     // among the clients whose ring is not empty, or the debtors
+};
+
+using ClientSlab = Slab<Client, 256>;
 using SourceSlab = Slab<Source, 256>;
 
 }  // namespace posthaste

@@ -54,6 +54,7 @@ struct Message {
     uint32_t node = kNone;    // kNone: a free row
     uint32_t generation = 0;  // grows whenever the row is freed
     Envelope envelope;
+    std::string client;  // client_of() its address
     std::vector<wire::Extent> content;
     std::vector<RecipientState> recipients;
     std::vector<uint32_t> order;  // recipients as entries hold them, ranges

@@ -1,4 +1,4 @@
-// scheduler/message_table.h: every message qmgr knows of, by id: 40 bytes each and 11 to 22 in the
+// scheduler/message_table.h: every message qmgr knows of, by id: 32 bytes each and 11 to 22 in the
 // index. A message that waits for its time is nothing more than this; envelope and bytes are in the
 // store.
 //
@@ -31,21 +31,23 @@ struct MessageNode {
     uint32_t previous = kNone;
     uint32_t link = kNone;  // active: the Message; parked, sent for: the Destination
     Place place = Place::unused;
-    bool due_now = false;    // loading, active: the operator said flush: attempt all that waits
-    bool asked_for = false;  // the operator named it: it is tried even at a dead site
-    bool sent_for = false;   // parked before, not active yet
-    bool told = false;       // the log has that it is active
-    bool overdue = false;    // out of time, and nobody has looked at it for long
-    uint8_t no_room = 0;     // times that the store's arena had none for it
-    uint8_t deaths = 0;      // of stores that were loading it
+    bool due_now = false;   // loading, active: the operator said flush: attempt all that waits
+    bool sent_for = false;  // parked before, not active yet
     bool going =
         false;  // recording: unknown to us once that is on disk: it was removed, or is held
     bool removing = false;
     bool fresh = false;        // came in the active queue, not after a wait
     bool other_clock = false;  // every due time it has on disk is of before the clock was set back
+    bool asked_for : 1 = false;  // the operator named it: it is tried even at a dead site
+    bool told : 1 = false;       // the log has that it is active
+    bool overdue : 1 = false;    // out of time, and nobody has looked at it for long
+    uint8_t no_room : 2 = 0;     // times that the store's arena had none for it
+    uint8_t deaths : 3 = 0;      // of stores that were loading it
+
+    static constexpr uint8_t kDeathsMax = 7;
 };
 
-static_assert(sizeof(MessageNode) <= 40);
+static_assert(sizeof(MessageNode) == 32);
 
 class MessageTable {
  public:

@@ -284,6 +284,7 @@ class Scheduler final : private RateListener {
     void remove_lane(uint32_t lane);
     void wake(uint32_t destination);
     uint32_t places_at(const Destination& destination) const noexcept;
+    static TurnOf turn_of(const Message& message);
     void put_back(uint32_t entry);
     void requeue(uint32_t entry, bool rest_first);
     void rest(uint32_t entry);

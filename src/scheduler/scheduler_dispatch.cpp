@@ -252,12 +252,15 @@ void Scheduler::wake(uint32_t index) {
     outside_.want_dispatch();
 }
 
+TurnOf Scheduler::turn_of(const Message& message) {
+    return {message.client, domain_of(message.envelope.sender), message.bulk};
+}
+
 // Behind nothing of its own: it was next.
 void Scheduler::put_back(uint32_t entry) {
     Entry& it = entries_[entry];
-    const Message& message = messages_[it.message];
     it.lane = kNone;
-    fair_queue_.push_front(entry, domain_of(message.envelope.sender), message.bulk);
+    fair_queue_.push_front(entry, turn_of(messages_[it.message]));
 }
 
 // A job came back without an attempt. At once the first time; after a rest when that happens again,

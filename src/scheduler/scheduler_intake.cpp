@@ -114,6 +114,11 @@ void Scheduler::load_more() {
         if (list == kNone) return;
         const uint32_t node = table_.front(list);
         MessageNode& it = table_[node];
+        if (it.deaths >= kDeathsOfSuspect && list != suspect_loads_) {
+            table_.unlink(node);
+            table_.push_back(suspect_loads_, node);
+            continue;
+        }
         if (!outside_.load(it.id)) return;
         table_.unlink(node);
         it.place = Place::loading;
@@ -238,7 +243,9 @@ void Scheduler::on_queued(std::string_view envelope_bytes, std::string_view stat
         decline();
         return forget_node(node);
     }
-    if (std::exchange(it.overdue, false)) {
+    const bool overdue = it.overdue;
+    it.overdue = false;
+    if (overdue) {
         const int64_t lifetime_us = lifetime_of(envelope->sender);
         if (envelope->arrived_wall_us + lifetime_us + kOverdueUs <= outside_.wall_us()) {
             activate(node, std::move(*envelope), state ? &*state : nullptr, content);
@@ -277,6 +284,7 @@ void Scheduler::activate(uint32_t node, Envelope&& envelope, const QueueState* s
     Message& message = messages_[index];
     message.node = node;
     message.envelope = std::move(envelope);
+    message.client = client_of(message.envelope.client_address);
     message.content.swap(content);
     message.order.clear();
     message.reasons.clear();

@@ -137,7 +137,9 @@ void Scheduler::conclude(uint32_t index) {
 
 // Once for each time that it is tried, and before anything else is said of that.
 void Scheduler::tell_active(const Message& message) {
-    if (std::exchange(table_[message.node].told, true)) return;
+    MessageNode& node = table_[message.node];
+    if (node.told) return;
+    node.told = true;
     log_lines::active(message, line_);
     outside_.log(line_);
 }

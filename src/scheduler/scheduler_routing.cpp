@@ -266,7 +266,6 @@ void Scheduler::admit(uint32_t index, uint32_t destination_index, size_t first, 
             answer_here(index, message.order[order_first + i], verdict);
         return message.order.resize(order_first);
     }
-    const auto sender_domain = domain_of(message.envelope.sender);
     for (uint32_t done = 0; done < count;) {
         const uint32_t size =
             size_of_job(message, order_first + done, static_cast<uint32_t>(count) - done,
@@ -284,7 +283,7 @@ void Scheduler::admit(uint32_t index, uint32_t destination_index, size_t first, 
             it.retry |= recipient.attempts > 0;
         }
         ++message.entries;
-        fair_queue_.push_back(entry, sender_domain, message.bulk);
+        fair_queue_.push_back(entry, turn_of(message));
         done += size;
     }
     outside_.want_dispatch();

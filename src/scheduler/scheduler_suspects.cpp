@@ -84,9 +84,9 @@ void Scheduler::blame_loads() {
         it.no_room = 0;
         it.overdue = false;
         const bool blamed = suspect == kNoMessage || suspect == it.id;
-        if (blamed && it.deaths < UINT8_MAX) ++it.deaths;
+        if (blamed && it.deaths < MessageNode::kDeathsMax) ++it.deaths;
         if (!blamed || it.deaths < kDeathsOfSuspect) {
-            table_.push_front(it.deaths > 1 ? suspect_loads_ : it.fresh ? incoming_ : due_, node);
+            table_.push_front(it.fresh ? incoming_ : due_, node);
             continue;
         }
         outside_.warn(queue_id_text(it.id) + ": the store died " + std::to_string(it.deaths) +

@@ -228,7 +228,7 @@ class FairQueueTest : public testing::Test {
         entries_[entry].count = recipients;
         entries_[entry].retry = retry;
         entries_[entry].message = next_++;
-        queue_.push_back(entry, sender, recipients > 50);
+        queue_.push_back(entry, {client_, sender, recipients > 50});
         return entry;
     }
 
@@ -243,6 +243,7 @@ class FairQueueTest : public testing::Test {
     DestinationTable destinations_{1, 1000};
     FairQueue queue_{entries_, destinations_, 2};
     std::set<uint32_t> full_;
+    std::string client_;  // of the next push()
     uint32_t next_ = 0;
     int looks_ = 0;
 };
@@ -317,6 +318,57 @@ TEST_F(FairQueueTest, ServesRetriesOnceForEveryFourFresh) {
     EXPECT_EQ(count, 10U);
 }
 
+TEST_F(FairQueueTest, GivesAClientNoMoreForNamingManySenders) {
+    const uint32_t y = destination("y");
+    client_ = "192.0.2.1";
+    for (int i = 0; i < 1000; ++i) push("domain" + std::to_string(i), y);
+    client_ = "192.0.2.2";
+    std::set<uint32_t> small;
+    for (int i = 0; i < 100; ++i) small.insert(push("small", y));
+    size_t found = 0;
+    for (int i = 0; i < 200 + FairQueue::kQuantum; ++i) found += small.contains(pop());
+    EXPECT_EQ(found, 100U);
+    client_ = "192.0.2.3";
+    push("domain7", y);
+    EXPECT_EQ(queue_.clients(), 2U) << "the same domain at another client is another source";
+    while (pop() != kNone) {
+    }
+    EXPECT_EQ(queue_.sources() + queue_.flows(), 0U);
+    EXPECT_LE(queue_.clients(), 2U) << "debtors";
+}
+
+TEST_F(FairQueueTest, RemembersTheDebtOfAClientWhateverItsSendersAreCalled) {
+    const uint32_t y = destination("y");
+    client_ = "192.0.2.2";
+    for (int i = 0; i < 5000; ++i) push("single", y);
+    client_ = "192.0.2.1";
+    int names = 0;
+    std::set<uint32_t> large{push("large" + std::to_string(names), y, 50)};
+    uint32_t of_large = 0;
+    uint32_t of_single = 0;
+    while (of_single < 4000) {
+        const uint32_t entry = pop();
+        if (large.contains(entry)) {
+            of_large += 50;
+            large = {push("large" + std::to_string(++names), y, 50)};
+        } else {
+            ++of_single;
+        }
+    }
+    EXPECT_LE(of_large, of_single);
+    EXPECT_GE(of_large, of_single / 2);
+}
+
+TEST(ClientOf, IsAnAddressOrTheNetworkOfOne) {
+    EXPECT_EQ(client_of("192.0.2.1"), "192.0.2.1");
+    EXPECT_EQ(client_of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+    EXPECT_EQ(client_of("2001:db8:1:2::9"), "2001:db8:1:2::/64");
+    EXPECT_EQ(client_of("::ffff:192.0.2.1"), "192.0.2.1");
+    EXPECT_EQ(client_of("::1"), "::/64");
+    EXPECT_EQ(client_of(""), "");
+    EXPECT_EQ(client_of("no:address"), "no:address");
+}
+
 // One job at a time, the next as soon as the last one is served: no more than its share.
 TEST_F(FairQueueTest, RemembersTheDebtOfASourceThatLeaves) {
     const uint32_t y = destination("y");
@@ -351,11 +403,11 @@ TEST_F(FairQueueTest, ForgetsADebtThatIsPaidAndTheOldestOfVeryMany) {
     const uint32_t z = destination("z");
     full_.insert(z);
     for (int i = 0; i < 5000; ++i) push("waiting" + std::to_string(i), z);
-    for (uint32_t i = 0; i < FairQueue::kIndebtedMax + 10; ++i)
+    for (uint32_t i = 0; i < Debtors<Source>::kMax + 10; ++i)
         push("large" + std::to_string(i), y, 50);
     while (pop() != kNone) {
     }
-    EXPECT_EQ(queue_.sources(), 5000 + FairQueue::kIndebtedMax);
+    EXPECT_EQ(queue_.sources(), 5000 + Debtors<Source>::kMax);
 }
 
 TEST_F(FairQueueTest, DoesNotChargeForWhatCameBack) {
@@ -363,7 +415,7 @@ TEST_F(FairQueueTest, DoesNotChargeForWhatCameBack) {
     const uint32_t back = push("a", y, 40);
     for (int i = 0; i < 10; ++i) {
         ASSERT_EQ(pop(), back);
-        queue_.push_front(back, "a", false);
+        queue_.push_front(back, {"", "a", false});
     }
     for (int i = 0; i < 30; ++i) push("b", y);
     int others = 0;
