@@ -145,6 +145,9 @@ class Loop {
     virtual void shutdown_send(Socket socket) = 0;
     virtual Endpoint peer_of(Socket socket) = 0;
     virtual Endpoint local_of(Socket socket) = 0;
+    // Bytes have come that nobody has received. Only while no receive() is under way or has been
+    // submitted before this turn.
+    virtual bool has_input(Socket socket) = 0;
     // Rings the doorbell of a peer's channel (an eventfd; in the simulation a number): batched with
     // the turn's submissions, so it costs no system call of its own. The eventfd must be
     // EFD_NONBLOCK, else the kernel hands the write to a worker thread, and stay open until the

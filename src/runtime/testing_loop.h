@@ -43,6 +43,8 @@ class TestingLoop final : public Loop {
 
     Endpoint peer_of(Socket) override { return {}; }
 
+    bool has_input(Socket) override { return false; }
+
     Endpoint local_of(Socket) override { return {}; }
 
     void run() override { ASSERT(false); }

@@ -363,6 +363,11 @@ Endpoint UringLoop::local_of(Socket socket) {
     return to_endpoint(address);
 }
 
+bool UringLoop::has_input(Socket socket) {
+    char byte = 0;
+    return ::recv(static_cast<int>(socket), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 // ---- turning: sleep, then work, so that what a turn starts is submitted by the sleep of the next
 // ----
 

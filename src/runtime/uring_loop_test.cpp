@@ -131,6 +131,12 @@ TEST(UringLoop, AcceptsConnectsAndEchoesOverTcp) {
     ASSERT_GE(client.get(), 0);
     EXPECT_EQ(loop->peer_of(Socket{client.get()}), listener.endpoint);
     EXPECT_EQ(loop->peer_of(Socket{server.get()}), loop->local_of(Socket{client.get()}));
+    EXPECT_FALSE(loop->has_input(Socket{server.get()}));
+    ASSERT_EQ(::send(client.get(), "x", 1, 0), 1);
+    EXPECT_TRUE(loop->has_input(Socket{server.get()}));
+    EXPECT_TRUE(loop->has_input(Socket{server.get()})) << "it is still there";
+    char byte = 0;
+    ASSERT_EQ(::recv(server.get(), &byte, 1, 0), 1);
     for (const int fd : {server.get(), client.get()}) {
         int no_delay = 0;
         socklen_t length = sizeof(no_delay);

@@ -52,6 +52,8 @@ class HandLoop final : public Loop {
 
     Endpoint peer_of(Socket) override { return {}; }
 
+    bool has_input(Socket) override { return false; }
+
     Endpoint local_of(Socket) override { return {}; }
 
     void ring_doorbell(int) override {}

@@ -63,6 +63,8 @@ class StillLoop final : public Loop {
 
     Endpoint peer_of(Socket) override { return {}; }
 
+    bool has_input(Socket) override { return false; }
+
     Endpoint local_of(Socket) override { return {}; }
 
     void ring_doorbell(int) override {}

@@ -156,6 +156,8 @@ void SimLoop::shutdown_send(Socket socket) {
 
 Endpoint SimLoop::peer_of(Socket socket) { return world_.network().peer_of(socket); }
 
+bool SimLoop::has_input(Socket socket) { return world_.network().has_input(socket); }
+
 Endpoint SimLoop::local_of(Socket socket) { return world_.network().local_of(socket); }
 
 void SimLoop::ring_doorbell(int doorbell) {

@@ -90,6 +90,7 @@ class SimLoop final : public Loop {
     void close(Socket socket) override;
     void shutdown_send(Socket socket) override;
     Endpoint peer_of(Socket socket) override;
+    bool has_input(Socket socket) override;
     Endpoint local_of(Socket socket) override;
     void ring_doorbell(int doorbell) override;
 

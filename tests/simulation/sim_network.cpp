@@ -396,4 +396,9 @@ Endpoint SimNetwork::local_of(Socket socket) const {
     return end == nullptr ? Endpoint{} : end->local;
 }
 
+bool SimNetwork::has_input(Socket socket) const {
+    const End* const end = find(static_cast<int32_t>(socket));
+    return end != nullptr && !end->incoming.empty();
+}
+
 }  // namespace posthaste::simulation

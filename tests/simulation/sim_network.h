@@ -83,6 +83,7 @@ class SimNetwork {
     void shutdown_send(Socket socket);
     Endpoint peer_of(Socket socket) const;
     Endpoint local_of(Socket socket) const;
+    bool has_input(Socket socket) const;
     void owner_died(SimLoop& loop);
 
  private:

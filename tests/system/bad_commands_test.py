@@ -2,7 +2,9 @@
 """Malformed commands, absurd lengths, NULs, truncated chunks: each gets its answer, the next client gets service, and no
 process dies."""
 
+import os
 import random
+import signal
 
 from harness import Relay, Smtp, main
 from receivers import AioReceiver
@@ -129,6 +131,20 @@ def test_noise():
         except OSError:
             pass
         smtp.close() if dice.random() < 0.7 else smtp.reset()
+    watched.assert_well()
+
+
+def test_who_speaks_before_the_greeting_is_sent_away():
+    watched = Watched()
+    pids = watched.relay.kill("smtpd", signal.SIGSTOP)       # so that the bytes are there before it looks
+    try:
+        smtp = Smtp(watched.relay.port)
+        smtp.say(b"EHLO client.test\r\n")
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    assert smtp.hear().startswith("554 5.5.0 Error: SMTP protocol synchronization")
+    watched.relay.wait_log(r"improper command pipelining after CONNECT from \S+\[127\.0\.0\.1\]")
     watched.assert_well()
 
 

@@ -47,7 +47,9 @@ void ClientSession::greet(std::string_view name) {
     client.ip = client_.ip;
     client.local_ip = shared_.loop.local_of(connection_.socket()).ip.unmapped();
     client.port = client_.port;
-    session_.start(std::move(client), !connection_.kept().empty());
+    const bool spoke_first =
+        !connection_.kept().empty() || shared_.loop.has_input(connection_.socket());
+    session_.start(std::move(client), spoke_first);
     set_reading();
 }
 

@@ -69,9 +69,11 @@ Session::Done Session::on_bdat(std::string_view argument) {
     }
     transaction_.chunk_bytes = bdat.size_bytes;
     std::string refusal;
-    if (transaction_.chunks_failed) {
-        refusal = "551 5.0.0 Discarded " + std::to_string(bdat.size_bytes) +
-                  " bytes after previous error";
+    if (bdat.size_bytes == 0 && !bdat.last) {
+        refusal = "551 5.7.1 Null BDAT request";  // it would cost the client nothing
+    } else if (transaction_.chunks_failed) {
+        refusal =
+            "551 5.0.0 Discarded " + std::to_string(bdat.size_bytes) + " bytes after earlier error";
     } else if (!begin_chunk(refusal)) {
         reset_transaction();
     }

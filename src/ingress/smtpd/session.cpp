@@ -178,7 +178,9 @@ void Session::on_command(const CommandLine& line, std::string_view behind) {
         fail("221 2.7.0 Error: I can break rules, too. Goodbye.");
         return end();
     }
-    if (command.ends_group && !behind.empty() && is_out_of_step(where_, behind)) return;
+    // Only ESMTP knows pipelining.
+    const bool must_wait = command.ends_group || (!is_esmtp_ && command.verb != Verb::unknown);
+    if (must_wait && !behind.empty() && is_out_of_step(where_, behind)) return;
 
     const char* refusal = command.refusals[static_cast<size_t>(state_)];
     const Done done = refusal != nullptr ? fail(refusal) : (this->*command.run)(line.argument);

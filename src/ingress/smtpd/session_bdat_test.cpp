@@ -83,9 +83,9 @@ TEST_F(Bdat, DiscardsTheRestAfterAChunkFailed) {
     EXPECT_EQ(dialogue.ask("MAIL FROM:<>"), "503 5.5.1 Error: MAIL after BDAT\r\n");
     EXPECT_EQ(dialogue.ask("DATA"), "503 5.5.1 Error: DATA after BDAT\r\n");
     dialogue.say("BDAT 2\r\n12");
-    EXPECT_EQ(dialogue.heard(), "551 5.0.0 Discarded 2 bytes after previous error\r\n");
+    EXPECT_EQ(dialogue.heard(), "551 5.0.0 Discarded 2 bytes after earlier error\r\n");
     dialogue.say("BDAT 2 LAST\r\n12");
-    EXPECT_EQ(dialogue.heard(), "551 5.0.0 Discarded 2 bytes after previous error\r\n");
+    EXPECT_EQ(dialogue.heard(), "551 5.0.0 Discarded 2 bytes after earlier error\r\n");
     EXPECT_EQ(dialogue.ask("RCPT TO:<d@example.com>"), "503 5.5.1 Error: need MAIL command\r\n");
     EXPECT_EQ(dialogue.ask("MAIL FROM:<>"), "250 2.1.0 Ok\r\n");
     EXPECT_TRUE(dialogue.world.messages.empty());

@@ -37,7 +37,7 @@ const std::string kDialogues[] = {
     "..a\r\n.b\r\nc\n.\nd\r\n.\ne\r.\rf\r\r\n\n.\r\n.\r\n.\r\n..\r\n.\r\nQUIT\r\n",
     "HELO me\r\nMAIL FROM:<>\r\nRCPT TO:<c@example.com>\r\nBDAT 10\r\na\nb\rc\r\nd\r\rBDAT "
     "2\r\n\n.BDAT 3 LAST\r\n\r\nxMAIL FROM:<>\r\n"
-    "RCPT TO:<c@example.com>\r\nBDAT 0\r\nBDAT 1 LAST\r\nxQUIT\r\n",
+    "RCPT TO:<c@example.com>\r\nBDAT 1\r\nyBDAT 1 LAST\r\nxQUIT\r\n",
     "BDAT 5\r\nabcdeBDAT 5 LAST\r\nabcdeNOOP\nRSET\r\nFOO\r\n\r\nMAIL\r\nRCPT "
     "TO:<a@example.com>\r\nDATA\r\nMAIL FROM:<a b@c>\r\n"
     "VRFY a@example.com\r\nHELO\r\nXCLIENT x\r\nBDAT x\r\n",

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/strings.h"
+
 #include "ingress/smtpd/session_testing.h"
 
 namespace posthaste::smtpd {
@@ -97,7 +99,9 @@ TEST(SmtpSession, LogsAsPostfixDoes) {
 TEST(SmtpSession, LogsTheQueueIdOnceThereIsOne) {
     Dialogue dialogue;
     dialogue.converse("HELO me\r\n");
-    dialogue.say("MAIL FROM:<>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<x@elsewhere.test>\r\n");
+    dialogue.say("MAIL FROM:<>\r\n");
+    dialogue.say("RCPT TO:<b@example.com>\r\n");
+    dialogue.say("RCPT TO:<x@elsewhere.test>\r\n");
     EXPECT_EQ(dialogue.world.last_log(),
               queue_id_text(1'700'000'000'000'001) +
                   ": reject: RCPT from client.example.net[192.0.2.1]: 554 5.7.1 "
@@ -118,7 +122,7 @@ TEST(SmtpSession, LogsAnEmptyConversation) {
 
 TEST(SmtpSession, TellsHowMuchCameBeforeTheClientVanished) {
     Dialogue dialogue;
-    dialogue.converse("HELO me\r\n");
+    dialogue.converse("EHLO me\r\n");
     dialogue.say("MAIL FROM:<>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n");
     dialogue.say("0123456789\r\n");
     dialogue.session->on_lost();
@@ -161,7 +165,7 @@ TEST(SmtpSession, AnswersEveryVerbInEveryState) {
         {"MAIL FROM:<a@b.test>", {"250", "250", "503", "503", "503"}},
         {"RCPT TO:<c@example.com>", {"503", "503", "250", "250", "503"}},
         {"DATA", {"503", "503", "554", "354", "503"}},
-        {"BDAT 0", {"503", "503", "554", "250", "250"}},
+        {"BDAT 0", {"551", "551", "551", "551", "551"}},
         {"BDAT 0 LAST", {"503", "503", "554", "250", "250"}},
         {"RSET", {"250", "250", "250", "250", "250"}},
         {"RSET now", {"501", "501", "501", "501", "501"}},
@@ -358,14 +362,20 @@ TEST(SmtpSession, HangsUpOnThoseWhoDoNotWait) {
         std::string_view name;
     };
 
-    const Case cases[] = {{"", "EHLO me\r\n", "EHLO"},
-                          {"", "HELO me\r\n", "HELO"},
-                          {"EHLO me\r\n", "NOOP\r\n", "NOOP"},
-                          {"EHLO me\r\n", "VRFY c@example.com\r\n", "VRFY"},
-                          {"MAIL FROM:<>\r\nRCPT TO:<c@example.com>\r\n", "DATA\r\n", "DATA"}};
+    const Case cases[] = {
+        {"", "EHLO me\r\n", "EHLO"},
+        {"", "HELO me\r\n", "HELO"},
+        {"EHLO me\r\n", "NOOP\r\n", "NOOP"},
+        {"EHLO me\r\n", "VRFY c@example.com\r\n", "VRFY"},
+        {"EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<c@example.com>\r\n", "DATA\r\n", "DATA"},
+        // Only ESMTP knows pipelining.
+        {"", "MAIL FROM:<>\r\n", "MAIL"},
+        {"", "RSET\r\n", "RSET"},
+        {"HELO me\r\n", "MAIL FROM:<>\r\n", "MAIL"}};
     for (const Case& each : cases) {
         Dialogue dialogue;
-        dialogue.converse(each.way);
+        dialogue.start();
+        for (const auto line : split(each.way, "\n")) dialogue.say(std::string(line) + "\n");
         dialogue.heard();
         dialogue.say(std::string(each.line) + "QUIT\r\n");
         EXPECT_EQ(dialogue.heard(), "554 5.5.0 Error: SMTP protocol synchronization\r\n")
@@ -479,7 +489,7 @@ TEST(SmtpSession, GivesUpAMessageWhenTheArenaStaysFull) {
 
 TEST(SmtpSession, StopsReadingWhileRepliesAreUnsent) {
     Dialogue dialogue;
-    dialogue.start();
+    dialogue.converse("EHLO me\r\n");
     dialogue.world.replies_max = dialogue.world.replies.size() + 1;
     dialogue.say("RSET\r\nRSET\r\n");
     EXPECT_EQ(dialogue.kept(), "RSET\r\n");
