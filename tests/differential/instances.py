@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -47,12 +48,33 @@ postlog unix-dgram n - n - 1 postlogd
 class Instance:
     """What both have: a directory, a log that is read from where the last scenario ended, a queue listing."""
 
-    def __init__(self, settings, master):
+    started = False
+
+    def __init__(self, settings):
         self.directory = tempfile.mkdtemp(prefix=f"differential-{self.name}-", dir="/var/tmp")
         os.chmod(self.directory, 0o755)
         self.log_path = os.path.join(self.directory, "mail.log")
         self.log_read = 0
-        self.settings, self.master = settings, master
+        self.settings = settings
+
+    def write(self, values, master, story):
+        """main.cf of these values, master.cf of this text, and what the scenario adds to both."""
+        with open(os.path.join(self.config, "main.cf"), "w", encoding="utf-8") as f:
+            f.writelines(f"{name} = {value}\n" for name, value in values.items())
+            f.writelines(f"{line}\n" for line in story.main)
+        with open(os.path.join(self.config, "master.cf"), "w", encoding="utf-8") as f:
+            f.write(master + "".join(f"{line}\n" for line in story.master))
+        for name, lines in story.files.items():
+            with open(os.path.join(self.config, name), "w", encoding="utf-8") as f:
+                f.writelines(f"{line}\n" for line in lines)
+        self.look_old()
+
+    def look_old(self):
+        """Postfix reads a file that was written within this second again and again, 0.3 s apart."""
+        for name in os.listdir(self.config):
+            path = os.path.join(self.config, name)
+            if os.path.isfile(path):
+                os.utime(path, (1e9, 1e9))
 
     def log(self):
         """Lines since mark(), without their dates."""
@@ -71,9 +93,10 @@ class Instance:
 
     def run(self, command):
         """A command line with this relay's programs and configuration."""
-        program, *arguments = command.split()
+        program, *arguments = shlex.split(command)
         done = subprocess.run([self.program(program), "-c", self.config, *arguments], capture_output=True, text=True, timeout=60,
                               check=False)
+        self.look_old()
         return f"exit {done.returncode}\n{done.stdout}{done.stderr}".replace(self.program(program), program)
 
 
@@ -81,8 +104,8 @@ class Postfix(Instance):
     name = "postfix"
     port = 2501
 
-    def __init__(self, settings, master):
-        super().__init__(settings, master)
+    def __init__(self, settings, story):
+        super().__init__(settings)
         for part in ("etc", "spool", "data"):
             os.mkdir(os.path.join(self.directory, part))
         owner = pwd.getpwnam("postfix")
@@ -91,22 +114,21 @@ class Postfix(Instance):
         self.postqueue = ["/usr/sbin/postqueue", "-c", self.config]
         values = {**COMMON, **POSTFIX_ONLY, "queue_directory": f"{self.directory}/spool", "data_directory": f"{self.directory}/data",
                   "maillog_file": self.log_path, **settings}
-        with open(os.path.join(self.config, "main.cf"), "w", encoding="utf-8") as f:
-            f.writelines(f"{name} = {value}\n" for name, value in values.items())
-        with open(os.path.join(self.config, "master.cf"), "w", encoding="utf-8") as f:
-            f.write(f"127.0.0.1:{self.port} inet n - n - - smtpd\n{POSTFIX_MASTER}" + "".join(f"{line}\n" for line in master))
+        self.write(values, f"127.0.0.1:{self.port} inet n - n - - smtpd\n{POSTFIX_MASTER}", story)
 
     @staticmethod
     def program(name):
         return shutil.which(name, path="/usr/sbin:/usr/bin")
 
     def start(self):
+        self.started = True
         done = subprocess.run(["/usr/sbin/postfix", "-c", self.config, "start"], capture_output=True, text=True, timeout=60, check=False)
         if done.returncode:
             raise RuntimeError(f"postfix does not start: {done.stdout}{done.stderr}\n" + "\n".join(self.log()[-10:]))
 
     def remove(self):
-        subprocess.run(["/usr/sbin/postfix", "-c", self.config, "abort"], capture_output=True, timeout=60, check=False)
+        if self.started:
+            subprocess.run(["/usr/sbin/postfix", "-c", self.config, "abort"], capture_output=True, timeout=60, check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -114,8 +136,8 @@ class Posthaste(Instance):
     name = "posthaste"
     port = 2502
 
-    def __init__(self, settings, master):
-        super().__init__(settings, master)
+    def __init__(self, settings, story):
+        super().__init__(settings)
         self.config = self.directory
         self.postqueue = [os.path.join(BUILD, "sbin/postqueue"), "-c", self.config]
         subprocess.run([os.path.join(BUILD, "sbin/posthaste"), "-c", self.config, "init", "--mode", "relay", "--listen",
@@ -123,10 +145,8 @@ class Posthaste(Instance):
         queue = self.run("postconf -h queue_directory").splitlines()[1]
         values = {**COMMON, "queue_directory": queue, "maillog_file": self.log_path, "worker_processes": "1",
                   "smtp_connection_reuse_count_limit": "1", **settings}
-        with open(os.path.join(self.config, "main.cf"), "w", encoding="utf-8") as f:
-            f.writelines(f"{name} = {value}\n" for name, value in values.items())
-        with open(os.path.join(self.config, "master.cf"), "a", encoding="utf-8") as f:
-            f.writelines(f"{line}\n" for line in master)
+        with open(os.path.join(self.config, "master.cf"), encoding="utf-8") as f:
+            self.write(values, f.read(), story)
 
     @staticmethod
     def program(name):

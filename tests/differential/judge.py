@@ -3,6 +3,7 @@
 
     tests/differential/judge.py                     all scenarios; exit 1 when anything differs that is not named
     tests/differential/judge.py NAME ...            these
+    tests/differential/judge.py --jobs 3            so many pairs of relays at a time, each in a namespace of its own
     tests/differential/judge.py --mutate 500 [--seed N]   dialogues mutated from a seed, instead
     tests/differential/judge.py --show NAME ...     prints what both did
     tests/differential/judge.py --record ID NAME    writes what differs into the scenario, as the difference ID of the page
@@ -30,21 +31,23 @@ from receiver import Receiver
 
 PAGE = os.path.join(HERE, "../../docs/differences.md")
 RECEIVER_PORT = 2600
+INSIDE = "POSTHASTE_JUDGE_INSIDE"
 SETTLED = re.compile(r"status=(sent|deferred|bounced|expired)")
 
 
 def own_namespace():
     """This program once more, in network and mount namespaces that end with it."""
-    if os.environ.get("POSTHASTE_JUDGE_INSIDE"):
+    if os.environ.get(INSIDE):
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         return
     os.execvpe("unshare", ["unshare", "--net", "--mount", "--fork", "--kill-child", sys.executable, *sys.argv],
-               {**os.environ, "POSTHASTE_JUDGE_INSIDE": "1"})
+               {**os.environ, INSIDE: "1"})
 
 
 class Client:
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 30)
+    def __init__(self, relay):
+        self.name = relay.name
+        self.socket = socket.create_connection(("127.0.0.1", relay.port), 30)
         self.file = self.socket.makefile("rb")
 
     def hear(self):
@@ -53,6 +56,8 @@ class Client:
         while True:
             try:
                 line = self.file.readline()
+            except TimeoutError:
+                raise AssertionError(f"no reply in 30 s; the scenario awaits one too many, or {self.name} hangs") from None
             except OSError:
                 line = b""
             lines.append(line)
@@ -112,18 +117,25 @@ def accepted_recipients(steps, heard):
     return counts
 
 
+def output(relay, story, names):
+    return [names.hide(line).replace(relay.directory, "DIRECTORY") for command in story.commands
+            for line in relay.run(command).splitlines()]
+
+
 def perform(relay, receiver, story):
     """{aspect: comparable lines} of one scenario on one relay."""
+    if not story.steps:
+        return {"output": output(relay, story, compare.Names([]))}
     relay.mark()
     receiver.script(story.server)
-    heard = Client(relay.port).play(story.steps)
+    heard = Client(relay).play(story.steps)
     ids = queue_ids(heard)
     settled(relay, ids, accepted_recipients(story.steps, heard))
     if any("status=deferred" in line or "status=bounced" in line for line in relay.log()):
         wait_until(lambda: all(entry["queue_name"] != "active" for entry in relay.queue() if entry["queue_id"] in ids), 30,
                    "the queue to say so too")
     names = compare.Names(ids, [content for _, content in receiver.taken()])
-    return {"replies": compare.replies(names, heard), "log": compare.log(names, relay.log()),
+    return {"output": output(relay, story, names), "replies": compare.replies(names, heard), "log": compare.log(names, relay.log()),
             "delivered": compare.delivered(names, receiver.taken()), "queue": compare.queue(names, relay.queue())}
 
 
@@ -157,48 +169,62 @@ def record(story, identifier, theirs, ours):
 
 
 def play_group(stories, receiver, show, identifier):
-    """Scenarios with the same settings, over one pair of relays."""
+    """Scenarios with the same configuration, over one pair of relays."""
     settings = {"relayhost": f"[127.0.0.1]:{RECEIVER_PORT}", **stories[0].settings}
     relays, failed = [], 0
     try:
         for kind in (Postfix, Posthaste):
-            relay = kind(settings, stories[0].master)
+            relay = kind(settings, stories[0])
             relays.append(relay)
             if any(story.steps for story in stories):
                 relay.start()
         for story in stories:
-            if story.commands:
-                results = [{"output": [line.replace(relay.directory, "DIRECTORY") for command in story.commands
-                                       for line in relay.run(command).splitlines()]} for relay in relays]
-            else:
+            results = []
+            try:
                 results = [perform(relay, receiver, story) for relay in relays]
-            if identifier:
-                record(story, identifier, *results)
-                continue
-            complaints = judge(story, *results)
+                if identifier:
+                    record(story, identifier, *results)
+                    continue
+                complaints = judge(story, *results)
+            except AssertionError as late:
+                complaints = [str(late)]
             failed += bool(complaints)
-            print(("FAILED  " if complaints else "ok      ") + f"{story.name}: {story.about.strip()}", flush=True)
-            for complaint in complaints:
-                print("  " + complaint, flush=True)
+            said = [("FAILED  " if complaints else "ok      ") + f"{story.name}: {story.about.strip()}"]
+            said += ["  " + complaint for complaint in complaints]
             if show:
-                for relay, result in zip(relays, results):
-                    for aspect, lines in result.items():
-                        print(f"  {relay.name} {aspect}\n    " + "\n    ".join(lines))
+                said += [f"  {relay.name} {aspect}\n    " + "\n    ".join(lines) for relay, result in zip(relays, results)
+                         for aspect, lines in result.items()]
+            print("\n".join(said), flush=True)  # at once: others write beside us
         return failed
     finally:
         for relay in relays:
             relay.remove()
 
 
-def play_all(stories, wanted, show, identifier):
+def play_share(groups, show, identifier):
     receiver = Receiver(RECEIVER_PORT)
+    return sum(play_group(group, receiver, show, identifier) for group in groups)
+
+
+def play_all(stories, options):
     groups = {}
     for story in stories:
-        if not wanted or story.name in wanted:
-            groups.setdefault((tuple(sorted(story.settings.items())), tuple(story.master)), []).append(story)
-    failed = sum(play_group(group, receiver, show, identifier) for group in groups.values())
-    count = sum(map(len, groups.values()))
-    if not wanted and not identifier:
+        if not options.names or story.name in options.names:
+            groups.setdefault(story.configuration, []).append(story)
+    groups = sorted(groups.values(), key=len)
+    if options.share:
+        number, of = map(int, options.share.split("/"))
+        return 0, play_share(groups[number::of], options.show, options.record)
+    jobs = min(options.jobs, len(groups))
+    if jobs > 1:
+        environment = {name: value for name, value in os.environ.items() if name != INSIDE}
+        shares = [subprocess.Popen([sys.executable, *sys.argv, "--share", f"{number}/{jobs}"], env=environment)
+                  for number in range(jobs)]
+        failed = sum(share.wait() for share in shares)
+    else:
+        failed = play_share(groups, options.show, options.record)
+    count = sum(map(len, groups))
+    if not options.names and not options.record:
         cited = {identifier for story in stories for _, identifier, _ in story.differs}
         for identifier in sorted(cited - identifiers_of_page()):
             failed += 1
@@ -214,13 +240,13 @@ def play_mutated(count, seed):
     relays = []
     try:
         for kind in (Postfix, Posthaste):
-            relays.append(kind({"relayhost": f"[127.0.0.1]:{RECEIVER_PORT}", **mutate.SETTINGS}, []))
+            relays.append(kind({"relayhost": f"[127.0.0.1]:{RECEIVER_PORT}", **mutate.SETTINGS}, scenario.Scenario("mutated")))
             relays[-1].start()
 
         def answers(steps):
             out = []
             for relay in relays:
-                heard = Client(relay.port).play(steps)
+                heard = Client(relay).play(steps)
                 out.append(compare.replies(compare.Names(queue_ids(heard)), heard))
             return out
         return mutate.hunt(count, seed, answers)
@@ -237,6 +263,8 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--record", metavar="ID")
+    parser.add_argument("--jobs", type=int, default=3, metavar="N")
+    parser.add_argument("--share", metavar="I/N", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("the judge needs root: it makes a network namespace, and starts both relays")
@@ -246,7 +274,9 @@ def main():
         failed = play_mutated(options.mutate, options.seed)
         print(f"{options.mutate} dialogues from seed {options.seed}, {failed} differ, {time.monotonic() - began:.0f} s")
     else:
-        count, failed = play_all(scenario.load_all(os.path.join(HERE, "scenarios")), options.names, options.show, options.record)
+        count, failed = play_all(scenario.load_all(os.path.join(HERE, "scenarios")), options)
+        if options.share:
+            sys.exit(min(failed, 100))
         print(f"{count} scenarios, {failed} failed, {time.monotonic() - began:.0f} s")
     sys.exit(1 if failed else 0)
 

@@ -11,23 +11,30 @@ import judge
 import mutate
 import scenario
 
-TEXT = "# Shows something.\nset: a = b\nserver: rcpt x@y.test = 550 no\n> EHLO me\n| MAIL FROM:<a@b>\n= line\n~ raw\\r\\n\n> .\n"
+TEXT = "# Shows something.\nset: a = b\nmain:   b = c\nfile: map x y\nfile: map z\nserver: rcpt x@y.test = 550 no\n> EHLO me\n| MAIL FROM:<a@b>\n= line\n~ raw\\r\\n\n> .\n"
 
 
 class JudgeTest(unittest.TestCase):
     def test_a_scenario_reads_as_it_is_written(self):
         story = scenario.parse("x", TEXT)
         self.assertEqual(story.settings, {"a": "b"})
+        self.assertEqual((story.main, story.files), (["  b = c"], {"map": ["x y", "z"]}))
         self.assertEqual(story.server, {"rcpt x@y.test": "550 no"})
         self.assertEqual([(step.data, step.replies) for step in story.steps],
                          [(b"EHLO me\r\nMAIL FROM:<a@b>\r\n", 2), (b"line\r\n", 0), (b"raw\r\n", 0), (b".\r\n", 1)])
 
     def test_what_is_no_scenario_is_named_with_its_line(self):
-        for text, words in (("> EHLO me\n", "comment"), ("# x\n", "dialogue"), (TEXT + "what\n", "x:9"),
+        for text, words in (("> EHLO me\n", "comment"), ("# x\n", "dialogue"), (TEXT + "what\n", "x:12"),
                             (TEXT + "differs everything id\n", "ASPECT")):
             with self.assertRaises(scenario.Malformed) as caught:
                 scenario.parse("x", text)
             self.assertIn(words, str(caught.exception))
+
+    def test_scenarios_share_relays_when_their_whole_configuration_is_the_same(self):
+        story = scenario.parse("x", TEXT)
+        self.assertEqual(story.configuration, scenario.parse("y", TEXT.replace("550 no", "450 no")).configuration)
+        for line in ("set: a = b", "main:   b = c", "file: map z"):
+            self.assertNotEqual(story.configuration, scenario.parse("y", TEXT.replace(line, line + "!")).configuration)
 
     def test_a_difference_that_is_not_named_is_a_complaint(self):
         story = scenario.parse("x", TEXT)

@@ -24,10 +24,18 @@ class Scenario:
     about: str = ""
     settings: dict = dataclasses.field(default_factory=dict)
     master: list = dataclasses.field(default_factory=list)      # further lines of master.cf
+    main: list = dataclasses.field(default_factory=list)        # further lines of main.cf, as they are
+    files: dict = dataclasses.field(default_factory=dict)       # {name in the configuration's directory: [lines]}
     server: dict = dataclasses.field(default_factory=dict)      # {"rcpt b@dest.test": "550 no"}
     steps: list = dataclasses.field(default_factory=list)
     commands: list = dataclasses.field(default_factory=list)    # postconf and its kin
     differs: list = dataclasses.field(default_factory=list)     # (aspect, identifier, [diff lines])
+
+    @property
+    def configuration(self):
+        """What a pair of relays is made of: scenarios that agree in it share one."""
+        return (tuple(sorted(self.settings.items())), tuple(self.master), tuple(self.main),
+                tuple((name, tuple(lines)) for name, lines in sorted(self.files.items())))
 
     @property
     def name(self):
@@ -61,6 +69,11 @@ def parse(path, text):
             scenario.settings[name.strip()] = value.strip()
         elif kind == "master:":
             scenario.master.append(rest)
+        elif kind == "main:":
+            scenario.main.append(rest)
+        elif kind == "file:":
+            name, _, text = rest.partition(" ")
+            scenario.files.setdefault(name, []).append(text)
         elif kind == "server:":
             step, _, reply = rest.partition("=")
             scenario.server[step.strip()] = reply.strip()
@@ -87,8 +100,8 @@ def parse(path, text):
             wrong("not a line of a scenario")
     if not scenario.about.strip():
         raise Malformed(f"{path}:1: begin with a comment that says what the scenario shows")
-    if bool(scenario.steps) == bool(scenario.commands):
-        raise Malformed(f"{path}: a scenario has a dialogue (>) or commands (run:), not both")
+    if not scenario.steps and not scenario.commands:
+        raise Malformed(f"{path}: a scenario has a dialogue (>), or commands (run:), or both")
     return scenario
 
 
