@@ -37,9 +37,8 @@ SmtpReplyParser::State SmtpReplyParser::consume(std::string_view& bytes, SmtpRep
             reply.code = code_;
             reply.text.assign(text_);
             reply.lines.assign(lines_);
-            const std::string_view dsn = enhanced_status_of(trimmed(reply.text));
-            const bool same_class = !dsn.empty() && dsn[0] - '0' == code_ / 100;
-            reply.dsn.assign(same_class ? dsn : std::string_view{});
+            const bool same_class = !dsn_.empty() && dsn_[0] - '0' == code_ / 100;
+            reply.dsn.assign(same_class ? dsn_ : std::string_view{});
             reset();
             return State::complete;
         }
@@ -58,13 +57,14 @@ bool SmtpReplyParser::take_line(std::string_view line, bool& last) {
     code_ = static_cast<uint16_t>((line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0'));
     last = line.size() == 3 || line[3] == ' ';
     const std::string_view words = line.substr(std::min<size_t>(line.size(), 4));
-    if (lines_.size() + words.size() + 1 > kReplyTextBytesMax) return true;
-    const size_t begin = lines_.size();
-    lines_.append(words);
-    std::replace_if(lines_.begin() + static_cast<std::ptrdiff_t>(begin), lines_.end(), is_control,
+    if (last) dsn_.assign(enhanced_status_of(trimmed(words)));
+    if (text_.size() + line.size() + 1 > kReplyTextBytesMax) return true;
+    if (!text_.empty()) text_.push_back(' ');
+    const size_t begin = text_.size();
+    text_.append(line);
+    std::replace_if(text_.begin() + static_cast<std::ptrdiff_t>(begin), text_.end(), is_control,
                     '?');
-    if (!text_.empty() && !words.empty()) text_.push_back(' ');
-    text_.append(lines_, begin);
+    lines_.append(text_, text_.size() - words.size());
     lines_.push_back('\n');
     return true;
 }
@@ -78,6 +78,7 @@ void SmtpReplyParser::reset() {
     line_bytes_ = 0;
     line_count_ = 0;
     code_ = 0;
+    dsn_.clear();
     in_line_ = false;
     malformed_ = false;
 }

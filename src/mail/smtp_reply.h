@@ -9,9 +9,9 @@ namespace posthaste {
 
 struct SmtpReply {
     uint16_t code = 0;  // 200..599
-    std::string dsn;    // "5.1.1" when the text begins with an enhanced code of the same class
-    std::string text;   // lines joined by a blank, codes removed but the enhanced one kept;
-                        // control bytes become '?'
+    std::string dsn;    // "5.1.1" when the last line has an enhanced code of the same class
+    std::string text;   // for logs: the lines with their codes, joined by a blank; control bytes
+                        // become '?'
     std::string lines;  // each line's text after "250-", one per '\n'; for EHLO
 
     // A yes. (3yz is none: it asks for more, and means something behind DATA alone.)
@@ -59,6 +59,7 @@ class SmtpReplyParser {
     size_t line_bytes_ = 0;  // of that line, what was dropped included
     size_t line_count_ = 0;
     uint16_t code_ = 0;
+    std::string dsn_;       // the last line's, of whatever class
     bool in_line_ = false;  // bytes of a line have been seen, even if line_ keeps none of them
     bool malformed_ = false;
 };

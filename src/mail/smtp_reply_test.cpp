@@ -31,17 +31,25 @@ std::string read_all(std::string_view bytes) {
 }
 
 TEST(SmtpReply, OfOneLine) {
-    EXPECT_EQ(read_all("250 2.1.0 Ok\r\n"), "250|2.1.0|2.1.0 Ok|2.1.0 Ok\n\nidle");
-    EXPECT_EQ(read_all("250\r\n"), "250|||\n\nidle");
-    EXPECT_EQ(read_all("354 End data\n"), "354||End data|End data\n\nidle");
-    EXPECT_EQ(read_all("550 5.7.2\r\n"), "550|5.7.2|5.7.2|5.7.2\n\nidle");
+    EXPECT_EQ(read_all("250 2.1.0 Ok\r\n"), "250|2.1.0|250 2.1.0 Ok|2.1.0 Ok\n\nidle");
+    EXPECT_EQ(read_all("250\r\n"), "250||250|\n\nidle");
+    EXPECT_EQ(read_all("354 End data\n"), "354||354 End data|End data\n\nidle");
+    EXPECT_EQ(read_all("550 5.7.2\r\n"), "550|5.7.2|550 5.7.2|5.7.2\n\nidle");
 }
 
 TEST(SmtpReply, OfManyLinesIsJoined) {
     EXPECT_EQ(read_all("250-host\r\n250-PIPELINING\r\n250 SIZE 10\r\n"),
-              "250||host PIPELINING SIZE 10|host\nPIPELINING\nSIZE 10\n\nidle");
-    EXPECT_EQ(read_all("550-5.1.1 No\r\n550-\r\n550 such user\r\n"),
-              "550|5.1.1|5.1.1 No such user|5.1.1 No\n\nsuch user\n\nidle");
+              "250||250-host 250-PIPELINING 250 SIZE 10|host\nPIPELINING\nSIZE 10\n\nidle");
+    EXPECT_EQ(
+        read_all("550-5.1.1 No\r\n550-\r\n550 5.1.2 such user\r\n"),
+        "550|5.1.2|550-5.1.1 No 550- 550 5.1.2 such user|5.1.1 No\n\n5.1.2 such user\n\nidle");
+}
+
+TEST(SmtpReply, HasTheEnhancedCodeOfItsLastLine) {
+    EXPECT_EQ(read_all("550-5.1.1 No\n550 such user\n"),
+              "550||550-5.1.1 No 550 such user|5.1.1 No\nsuch user\n\nidle");
+    EXPECT_EQ(read_all("450-4.2.1 a\n550 5.1.1 b\n"),
+              "550|5.1.1|450-4.2.1 a 550 5.1.1 b|4.2.1 a\n5.1.1 b\n\nidle");
 }
 
 TEST(SmtpReply, StopsBehindEachOfManyReplies) {
@@ -49,7 +57,7 @@ TEST(SmtpReply, StopsBehindEachOfManyReplies) {
     SmtpReply reply;
     std::string_view bytes = "250 a\r\n450 4.2.0 b\r\n2";
     ASSERT_EQ(parser.consume(bytes, reply), State::complete);
-    EXPECT_EQ(reply.text, "a");
+    EXPECT_EQ(reply.text, "250 a");
     EXPECT_EQ(bytes, "450 4.2.0 b\r\n2");
     EXPECT_TRUE(parser.idle());
     ASSERT_EQ(parser.consume(bytes, reply), State::complete);
@@ -61,17 +69,17 @@ TEST(SmtpReply, StopsBehindEachOfManyReplies) {
 }
 
 TEST(SmtpReply, TakesAnEnhancedCodeOfItsOwnClassOnly) {
-    EXPECT_EQ(read_all("450 5.1.1 x\r\n"), "450||5.1.1 x|5.1.1 x\n\nidle");
-    EXPECT_EQ(read_all("354 2.0.0 x\r\n"), "354||2.0.0 x|2.0.0 x\n\nidle");
+    EXPECT_EQ(read_all("450 5.1.1 x\r\n"), "450||450 5.1.1 x|5.1.1 x\n\nidle");
+    EXPECT_EQ(read_all("354 2.0.0 x\r\n"), "354||354 2.0.0 x|2.0.0 x\n\nidle");
 }
 
 TEST(SmtpReply, TheLastCodeCountsWhenLinesDisagree) {
-    EXPECT_EQ(read_all("250-a\r\n550 b\r\n"), "550||a b|a\nb\n\nidle");
+    EXPECT_EQ(read_all("250-a\r\n550 b\r\n"), "550||250-a 550 b|a\nb\n\nidle");
 }
 
 TEST(SmtpReply, HidesControlsFromLogs) {
     EXPECT_EQ(read_all(std::string_view("250 a\0b\x1b[m\rc\r\r\n", 15)),
-              "250||a?b?[m?c?|a?b?[m?c?\n\nidle");
+              "250||250 a?b?[m?c?|a?b?[m?c?\n\nidle");
 }
 
 TEST(SmtpReply, WithAMalformedCodeStaysMalformed) {
@@ -94,7 +102,7 @@ TEST(SmtpReply, WithAMalformedCodeStaysMalformed) {
 TEST(SmtpReply, KeepsTheBeginningOfALongLine) {
     const std::string line = "250 " + std::string(60'000, 'x') + "\r\n250 next\r\n";
     const std::string kept(SmtpReplyParser::kReplyLineBytesMax - 4, 'x');
-    EXPECT_EQ(read_all(line), "250||" + kept + "|" + kept + "\n\n250||next|next\n\nidle");
+    EXPECT_EQ(read_all(line), "250||250 " + kept + "|" + kept + "\n\n250||250 next|next\n\nidle");
 }
 
 TEST(SmtpReply, DoesNotEndureALineWithoutEnd) {

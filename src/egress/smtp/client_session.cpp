@@ -102,14 +102,12 @@ void ClientSession::on_malformed() {
 
 void ClientSession::on_unasked(const SmtpReply& reply) {
     if (reply.code == 421 || reply.code == 221) {  // good-bye
-        return die({Outcome::deferred, "4.4.2",
-                    "host " + peer_ + " closed the session: " + std::to_string(reply.code) + " " +
-                        reply.text},
-                   false);
+        return die(
+            {Outcome::deferred, "4.4.2", "host " + peer_ + " closed the session: " + reply.text},
+            false);
     }
     refused_since_ |= !reply.is_completion();
-    lose_step("said without being asked: " + std::to_string(reply.code) + " " + reply.text,
-              reply.is_completion());
+    lose_step("said without being asked: " + reply.text, reply.is_completion());
 }
 
 void ClientSession::on_transaction_reply(const Expected& expected, const SmtpReply& reply) {
@@ -127,8 +125,7 @@ void ClientSession::on_transaction_reply(const Expected& expected, const SmtpRep
     }
     const bool asks_for_more = reply.code / 100 == 3;
     if (expected.step == Step::data ? reply.is_completion() : asks_for_more) {
-        return lose_step("said: " + std::to_string(reply.code) + " " + reply.text +
-                             " (in reply to " + command_of(expected.step) + ")",
+        return lose_step("said: " + reply.text + " (in reply to " + command_of(expected.step) + ")",
                          reply.is_completion());
     }
     refused_since_ |= !reply.is_positive();
@@ -162,7 +159,7 @@ void ClientSession::on_transaction_reply(const Expected& expected, const SmtpRep
 void ClientSession::on_greeting(const SmtpReply& reply) {
     if (reply.code == 220) {
         state_ = State::hello;
-        const auto words = split(reply.text, " ");
+        const auto words = split(reply.lines, " \n");
         const bool says_esmtp = std::any_of(words.begin(), words.end(), [](std::string_view word) {
             return equals_ignoring_case(word, "ESMTP");
         });
@@ -171,8 +168,7 @@ void ClientSession::on_greeting(const SmtpReply& reply) {
         return say_hello(extended && !config_.never_send_ehlo ? Step::ehlo : Step::helo);
     }
     DeliveryStatus why = said(reply, Step::greeting);
-    why.text = "host " + peer_ + " refused to talk to me: " + std::to_string(reply.code) + " " +
-               reply.text;
+    why.text = "host " + peer_ + " refused to talk to me: " + reply.text;
     if (config_.skip_5xx_greeting && why.outcome == Outcome::bounced) {
         // Another server of the destination may be in a better mood; if none is, the mail waits.
         why.outcome = Outcome::deferred;
@@ -197,8 +193,7 @@ void ClientSession::on_hello(const SmtpReply& reply, Step step) {
             return;
         }
         DeliveryStatus why = said(reply, step);
-        why.text = "host " + peer_ + " refused to talk to me: " + std::to_string(reply.code) + " " +
-                   reply.text;
+        why.text = "host " + peer_ + " refused to talk to me: " + reply.text;
         if (reply.code / 10 == 50) {
             // Who does not know HELO refuses nobody in particular, or is still speaking of EHLO.
             why.outcome = Outcome::deferred;
@@ -305,16 +300,14 @@ void ClientSession::on_rset(const SmtpReply& reply) {
         believe();
         return die(said(reply, Step::rset), false);
     }
-    lose_step(
-        "said: " + std::to_string(reply.code) + " " + reply.text + " (in reply to RSET command)",
-        false);
+    lose_step("said: " + reply.text + " (in reply to RSET command)", false);
 }
 
 // A refusal may come early and counts; a yes to what it has not read does not.
 void ClientSession::on_early_final(Transaction& transaction, const SmtpReply& reply) {
-    const DeliveryStatus early{Outcome::deferred, "4.5.0",
-                               "host " + peer_ + " said: " + std::to_string(reply.code) + " " +
-                                   reply.text + " (before it had the whole message)"};
+    const DeliveryStatus early{
+        Outcome::deferred, "4.5.0",
+        "host " + peer_ + " said: " + reply.text + " (before it had the whole message)"};
     if (!reply.is_completion()) {
         settle_open(transaction, reply, Step::end_of_data);
     } else {
@@ -416,7 +409,7 @@ void ClientSession::settle_open(Transaction& transaction, const SmtpReply& reply
     if (reply.is_completion() && step == Step::end_of_data) {
         what.outcome = Outcome::sent;
         what.dsn = reply.dsn.empty() ? "2.0.0" : reply.dsn;
-        what.text = std::to_string(reply.code) + " " + reply.text;
+        what.text = trimmed(reply.text);
     } else {
         what = said(reply, step);
     }
@@ -433,8 +426,7 @@ DeliveryStatus ClientSession::said(const SmtpReply& reply, Step step) const {
     } else {
         status.dsn = reply.is_permanent() ? "5.0.0" : "4.0.0";
     }
-    status.text = "host " + peer_ + " said: " + std::to_string(reply.code);
-    if (!reply.text.empty()) status.text += " " + reply.text;
+    status.text.assign("host ").append(peer_).append(" said: ").append(trimmed(reply.text));
     if (const char* command = command_of(step)) {
         status.text += " (in reply to ";
         status.text += command;
