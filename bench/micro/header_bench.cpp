@@ -58,7 +58,7 @@ void BM_header_pass(benchmark::State& state) {
     const CleanupPolicy with = policy();
     const Envelope from = envelope(1);
     const std::string message = message_with(state.range(0));
-    constexpr HeaderPass::Times kTimes{"Sun, 22 Nov 2026 07:30:00 +0000 (UTC)", "20261122073000"};
+    constexpr HeaderPass::Times kTimes{"Sun, 22 Nov 2026 07:30:00 +0000 (UTC)"};
     HeaderPass pass;
     std::string out;
     for (auto _ : state) {

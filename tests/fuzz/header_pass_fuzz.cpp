@@ -28,9 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
     cleanup::HeaderPass pass;
     std::string header;
-    const auto outcome =
-        pass.run(policy, envelope, {"Sun, 22 Nov 2026 07:30:00 +0000", "20261122073000"}, message,
-                 (choice & 8) != 0, header);
+    const auto outcome = pass.run(policy, envelope, {"Sun, 22 Nov 2026 07:30:00 +0000"}, message,
+                                  (choice & 8) != 0, header);
     if (outcome.too_many_hops) return 0;
     ASSERT(outcome.body_offset <= message.size());
     // Fields keep their line ends; that those are CRLF is smtpd's affair.
@@ -52,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (policy.header_bytes_max > 1000) {
         const std::string once = header;
         std::string twice;
-        const auto again = pass.run(policy, envelope, {"x", "y"}, once, true, twice);
+        const auto again = pass.run(policy, envelope, {"x"}, once, true, twice);
         if (!again.too_many_hops) {
             ASSERT(twice.ends_with(once));
             ASSERT(again.body_offset == once.size());

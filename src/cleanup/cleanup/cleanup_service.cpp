@@ -356,20 +356,18 @@ HeaderPass::Times CleanupService::times_of(int64_t wall_us) {
         times_second_ = second;
         const LocalTime local = local_time_at_(second);
         date_ = rfc5322_date(wall_us, local.utc_offset_s, local.zone_name.c_str());
-        const CivilTime utc = civil_time(second);
-        char stamp[80];
-        const int length = std::snprintf(stamp, sizeof stamp, "%04d%02d%02d%02d%02d%02d", utc.year,
-                                         utc.month, utc.day, utc.hour, utc.minute, utc.second);
-        stamp_.assign(stamp, static_cast<size_t>(length));
     }
-    return {date_, stamp_};
+    return {date_};
 }
 
 void CleanupService::log_message_id(MessageId id, const HeaderPass::Outcome& outcome) {
-    line_ = queue_id_text(id);
-    line_ += outcome.resent ? ": resent-message-id=" : ": message-id=";
-    line_ += outcome.message_id.empty() ? "<>" : outcome.message_id;
-    log_.info(line_);
+    const auto say = [&](std::string_view what, std::string_view message_id) {
+        line_.assign(queue_id_text(id)).append(what).append(message_id);
+        std::erase(line_, '\r');  // a folded value's line end is one character in Postfix
+        log_.info(line_);
+    };
+    say(": message-id=", outcome.message_id.value_or("<>"));
+    if (outcome.resent_message_id) say(": resent-message-id=", *outcome.resent_message_id);
 }
 
 }  // namespace posthaste::cleanup

@@ -123,7 +123,6 @@ class CleanupService final : public Service {
     std::string line_;
     int64_t times_second_ = -1;
     std::string date_;
-    std::string stamp_;
 };
 
 }  // namespace posthaste::cleanup

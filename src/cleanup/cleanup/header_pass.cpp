@@ -42,6 +42,32 @@ void append_cut(const HeaderField& field, size_t bytes_max, std::string& out) {
     out.append(piece).append("\r\n");
 }
 
+// "From somebody at some time", or ">From …": what parts the messages of a mailbox file.
+bool is_mailbox_line(std::string_view line) noexcept {
+    return line.substr(std::min(line.find_first_not_of('>'), line.size())).starts_with("From ");
+}
+
+// How many bytes of such lines stand before the header.
+size_t mailbox_lines_size(std::string_view beginning) noexcept {
+    size_t at = 0;
+    for (size_t lines = 0; lines < kMailboxLinesMax; ++lines) {
+        const size_t newline = beginning.find('\n', at);
+        if (newline == std::string_view::npos || !is_mailbox_line(beginning.substr(at))) break;
+        at = newline + 1;
+    }
+    return at;
+}
+
+// A field whose name and colon have blanks between them, written into `buffer` without.
+HeaderField without_blanks(const HeaderField& field, std::string& buffer) {
+    const size_t colon = field.whole.find(':', field.name.size());
+    const size_t value = static_cast<size_t>(field.value.data() - field.whole.data()) - colon;
+    buffer.assign(field.name).append(field.whole.substr(colon));
+    const std::string_view whole = buffer;
+    return {field.field, whole.substr(0, field.name.size()),
+            whole.substr(field.name.size() + value, field.value.size()), whole};
+}
+
 }  // namespace
 
 HeaderPass::Outcome HeaderPass::run(const CleanupPolicy& policy, const Envelope& envelope,
@@ -49,7 +75,8 @@ HeaderPass::Outcome HeaderPass::run(const CleanupPolicy& policy, const Envelope&
                                     std::string& out) {
     Outcome outcome;
     out.clear();
-    parse_headers(beginning, kHeaderFieldsMax, section_);
+    const std::string_view mailbox_lines = beginning.substr(0, mailbox_lines_size(beginning));
+    parse_headers(beginning.substr(mailbox_lines.size()), kHeaderFieldsMax, section_);
     outcome.body_offset = section_.body_offset;
     if (section_.truncated && !is_whole && section_.fields.size() > 1) {
         // Its continuation is out of sight: better all of the last field behind the empty line than
@@ -63,24 +90,36 @@ HeaderPass::Outcome HeaderPass::run(const CleanupPolicy& policy, const Envelope&
         outcome.too_many_hops = true;
         return outcome;
     }
+    outcome.body_offset += mailbox_lines.size();
     seen_ = 0;
-    message_id_.clear();
     for (const HeaderField& field : section_.fields) seen_ |= bit(field.field);
-    outcome.resent = (seen_ & kResentFields) != 0;
-    const Field id_field = outcome.resent ? Field::resent_message_id : Field::message_id;
-    for (const HeaderField& field : section_.fields) {
-        if (field.field == id_field) message_id_ = trimmed(field.value);
-    }
+    outcome.message_id = value_of(Field::message_id);
+    outcome.resent_message_id = value_of(Field::resent_message_id);
 
     const bool local = policy.is_local(envelope.client_address);
     append_received_field(policy, envelope, times, out);
+    for (size_t at = 0; at < mailbox_lines.size();) {
+        const size_t end = mailbox_lines.find('\n', at) + 1;
+        out.append("X-Mailbox-Line: ").append(mailbox_lines.substr(at, end - at));
+        at = end;
+    }
     append_fields(policy, local ? policy.local_headers : policy.remote_headers, out,
                   outcome.fields_cut);
-    if (local || policy.always_add_missing_headers)
-        append_missing(policy, envelope, times, outcome.resent, out);
+    if (local || policy.always_add_missing_headers) {
+        const bool resent = (seen_ & kResentFields) != 0;
+        append_missing(policy, envelope, times, resent, out);
+        if (!made_id_.empty()) (resent ? outcome.resent_message_id : outcome.message_id) = made_id_;
+    }
     out += "\r\n";
-    outcome.message_id = message_id_;
     return outcome;
+}
+
+std::optional<std::string_view> HeaderPass::value_of(Field wanted) const {
+    if ((seen_ & bit(wanted)) == 0) return std::nullopt;
+    const auto found =
+        std::find_if(section_.fields.rbegin(), section_.fields.rend(),
+                     [&](const HeaderField& field) { return field.field == wanted; });
+    return trimmed(found->value);
 }
 
 void HeaderPass::append_received_field(const CleanupPolicy& policy, const Envelope& envelope,
@@ -108,9 +147,12 @@ void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressComplet
     // Fields that stay as they are go over in runs, one copy each: mostly the whole section.
     const char* run = section_.fields.front().whole.data();
     const auto flush_to = [&](const char* end) { out.append(run, static_cast<size_t>(end - run)); };
-    for (const HeaderField& field : section_.fields) {
-        const char* const begin = field.whole.data();
-        const char* const end = begin + field.whole.size();
+    static thread_local std::string buffer;  // memory kept from field to field
+    for (const HeaderField& as_it_came : section_.fields) {
+        const char* const begin = as_it_came.whole.data();
+        const char* const end = begin + as_it_came.whole.size();
+        const bool has_blanks = as_it_came.whole[as_it_came.name.size()] != ':';
+        const HeaderField field = has_blanks ? without_blanks(as_it_came, buffer) : as_it_came;
         if (is_dropped(policy, field.name)) {
             flush_to(begin);
             run = end;
@@ -133,11 +175,16 @@ void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressComplet
                     break;
                 case Completed::yes:
                     run = end;
-                    break;
+                    continue;
                 case Completed::too_long:
                     completes = false;
                     break;
             }
+        }
+        if (has_blanks && run != end) {
+            flush_to(begin);
+            out += field.whole;
+            run = end;
         }
     }
     flush_to(section_end);
@@ -149,22 +196,19 @@ void HeaderPass::append_missing(const CleanupPolicy& policy, const Envelope& env
     const auto lacks = [&](Field plain, Field again) {
         return (seen_ & bit(resent ? again : plain)) == 0;
     };
+    made_id_.clear();
     if (lacks(Field::message_id, Field::resent_message_id)) {
-        message_id_.assign("<").append(times.stamp).append(".").append(queue_id_text(envelope.id));
-        message_id_.append("@").append(policy.host).append(">");
-        out.append(prefix).append("Message-Id: ").append(message_id_).append("\r\n");
+        // A queue id is never used twice: it needs no time beside it.
+        made_id_.assign("<").append(queue_id_text(envelope.id)).append("@");
+        made_id_.append(policy.host).append(">");
+        out.append(prefix).append("Message-Id: ").append(made_id_).append("\r\n");
     }
     if (lacks(Field::date, Field::resent_date)) {
         out.append(prefix).append("Date: ").append(times.date).append("\r\n");
     }
     if (lacks(Field::from, Field::resent_from)) {
         out.append(prefix).append("From: ");
-        if (envelope.sender.empty()) {
-            out.append("MAILER-DAEMON@").append(policy.origin);
-        } else {
-            out.append(envelope.sender);
-        }
-        out.append("\r\n");
+        out.append(envelope.sender.empty() ? "MAILER-DAEMON" : envelope.sender).append("\r\n");
     }
 }
 

@@ -1,8 +1,10 @@
 // cleanup/cleanup/header_pass.h: from the header section as it came to the one that goes on.
 //
 //   Received: …                      ours, first
+//   X-Mailbox-Line: From …           a line of a mailbox file at the message's head: not a field, but no body either
 //   the fields as they came          to the byte, but: message_drop_headers go, a field longer than header_size_limit
-//                                    is cut at a line's end, and addresses are completed where rewriting applies
+//                                    is cut at a line's end, blanks before the colon go, and addresses are completed
+//                                    where rewriting applies
 //   Message-Id: Date: From:          what is missing, for local clients or with always_add_missing_headers; the Resent-
 //                                    ones when the message has been resent
 //   (empty line)
@@ -14,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,21 +30,22 @@ namespace posthaste::cleanup {
 // Of a whole header section. What lies beyond is body, behind an empty line.
 inline constexpr size_t kHeaderSectionBytesMax = 1024 * 1024;
 inline constexpr size_t kHeaderFieldsMax = 20'000;
+// Lines of a mailbox file at the head; further ones are body.
+inline constexpr size_t kMailboxLinesMax = 10;
 
 class HeaderPass {
  public:
     struct Times {
-        std::string_view date;   // rfc5322_date() of the arrival
-        std::string_view stamp;  // the same as YYYYMMDDhhmmss in UTC, for a new message id
+        std::string_view date;  // rfc5322_date() of the arrival
     };
 
     struct Outcome {
         bool too_many_hops = false;  // then nothing else holds
         size_t body_offset = 0;      // into the message as it came
         uint32_t fields_cut = 0;
-        bool resent = false;  // message_id is the Resent-Message-Id
-        std::string_view
-            message_id;  // with its brackets; empty when there is none. Valid until the next run
+        // As they go on, with their brackets. Valid until the next run.
+        std::optional<std::string_view> message_id;
+        std::optional<std::string_view> resent_message_id;
     };
 
     // `beginning` is a private copy of the message's first bytes: the whole header section, or
@@ -58,10 +62,11 @@ class HeaderPass {
                        std::string& out, uint32_t& fields_cut) const;
     void append_missing(const CleanupPolicy& policy, const Envelope& envelope, const Times& times,
                         bool resent, std::string& out);
+    std::optional<std::string_view> value_of(Field wanted) const;
 
     HeaderSection section_;
-    uint64_t seen_ = 0;  // one bit a Field
-    std::string message_id_;
+    uint64_t seen_ = 0;    // one bit a Field
+    std::string made_id_;  // the message id that was missing
 };
 
 }  // namespace posthaste::cleanup

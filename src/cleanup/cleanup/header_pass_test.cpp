@@ -35,13 +35,14 @@ Envelope envelope(std::string client = "192.0.2.1") {
     return out;
 }
 
-constexpr HeaderPass::Times kTimes{"Sun, 22 Nov 2026 07:30:00 +0000 (UTC)", "20261122073000"};
+constexpr HeaderPass::Times kTimes{"Sun, 22 Nov 2026 07:30:00 +0000 (UTC)"};
 
 struct Passed {
     std::string header;
     std::string message;  // header + untouched body
     HeaderPass::Outcome outcome;
     std::string message_id;
+    std::string resent_message_id;
 };
 
 Passed pass(std::string_view message, const CleanupPolicy& with = policy(),
@@ -49,7 +50,8 @@ Passed pass(std::string_view message, const CleanupPolicy& with = policy(),
     HeaderPass header_pass;
     Passed out;
     out.outcome = header_pass.run(with, from, kTimes, message, true, out.header);
-    out.message_id = out.outcome.message_id;
+    out.message_id = out.outcome.message_id.value_or("none");
+    out.resent_message_id = out.outcome.resent_message_id.value_or("none");
     out.message = out.header + std::string(message.substr(out.outcome.body_offset));
     return out;
 }
@@ -62,11 +64,11 @@ std::string received(const Envelope& from = envelope()) {
 
 TEST(HeaderPass, PutsReceivedFirstAndTouchesNothingElse) {
     const std::string message =
-        "Subject:  hi\r\n there\r\nX-Odd :x\r\nMessage-ID: <1@a>\r\n\r\nbody\r\n\r\nmore";
+        "Subject:  hi\r\n there\r\nX-Odd:x\r\nMessage-ID: <1@a>\r\n\r\nbody\r\n\r\nmore";
     const auto passed = pass(message);
     EXPECT_EQ(passed.message, received() + message);
     EXPECT_EQ(passed.message_id, "<1@a>");
-    EXPECT_FALSE(passed.outcome.resent);
+    EXPECT_EQ(passed.resent_message_id, "none");
 }
 
 TEST(HeaderPass, NamesNoRecipientWhenThereAreMore) {
@@ -78,7 +80,7 @@ TEST(HeaderPass, NamesNoRecipientWhenThereAreMore) {
 TEST(HeaderPass, AddsWhatALocalClientLeftOut) {
     const auto local = envelope("127.0.0.1");
     const auto passed = pass("Subject: x\r\n\r\nbody", policy(), local);
-    const std::string id = "<20261122073000." + queue_id_text(local.id) + "@mx.example>";
+    const std::string id = "<" + queue_id_text(local.id) + "@mx.example>";
     EXPECT_EQ(
         passed.message,
         received(local) + "Subject: x\r\nMessage-Id: " + id +
@@ -91,6 +93,22 @@ TEST(HeaderPass, AddsNothingForRemoteClientsUnlessAlways) {
     auto always = policy();
     always.always_add_missing_headers = true;
     EXPECT_NE(pass("Subject: x\r\n\r\nbody", always).header.find("\r\nDate: "), std::string::npos);
+}
+
+TEST(HeaderPass, ADomainForRemoteHeadersAddsWhatIsMissingToo) {
+    OpenReport report;
+    const std::string text =
+        "myhostname = mx.example\nremote_header_rewrite_domain = domain.invalid\n";
+    const auto plain = CleanupPolicy::read(Settings::initial(text), {}, report);
+    ASSERT_TRUE(plain) << report.error;
+    const std::string header = pass("To: a, b@host\r\n\r\n", *plain).header;
+    EXPECT_NE(header.find("To: a@domain.invalid, b@host\r\n"), std::string::npos) << header;
+    EXPECT_NE(header.find("\r\nDate: "), std::string::npos) << header;
+    const auto dotted =
+        CleanupPolicy::read(Settings::initial(text + "append_dot_mydomain = yes\n"), {}, report);
+    ASSERT_TRUE(dotted) << report.error;
+    EXPECT_NE(pass("To: b@host\r\n\r\n", *dotted).header.find("To: b@host.domain.invalid\r\n"),
+              std::string::npos);
 }
 
 TEST(HeaderPass, AddsOnlyWhatIsMissing) {
@@ -108,15 +126,38 @@ TEST(HeaderPass, LooksAtTheResentFieldsOfAResentMessage) {
                                   "Resent-To: a@b.example\r\nResent-Message-ID: <r>\r\n"
                                   "Resent-Date: Sun, 22 Nov 2026 07:30:00 +0000 (UTC)\r\n"
                                   "Resent-From: me@a.example\r\n\r\n");
-    EXPECT_TRUE(passed.outcome.resent);
-    EXPECT_EQ(passed.message_id, "<r>");
+    EXPECT_EQ(passed.message_id, "none");
+    EXPECT_EQ(passed.resent_message_id, "<r>");
+    EXPECT_EQ(pass("Resent-To: a@b.example\r\nMessage-Id: <1>\r\n\r\n", always).message_id, "<1>");
+    EXPECT_EQ(pass("Message-Id:\r\n\r\n", always).message_id, "");
 }
 
 TEST(HeaderPass, TheEmptySenderIsTheMailerDaemon) {
     auto bounce = envelope("127.0.0.1");
     bounce.sender.clear();
-    EXPECT_NE(pass("\r\n", policy(), bounce).header.find("\r\nFrom: MAILER-DAEMON@example\r\n"),
+    EXPECT_NE(pass("\r\n", policy(), bounce).header.find("\r\nFrom: MAILER-DAEMON\r\n"),
               std::string::npos);
+}
+
+TEST(HeaderPass, LinesOfAMailboxFileAtItsHeadAreFields) {
+    const auto passed =
+        pass("From me Mon Nov 30\r\n>From you Mon\r\nA: 1\r\nFrom x: 2\r\n\r\nFrom body");
+    EXPECT_EQ(passed.message, received() +
+                                  "X-Mailbox-Line: From me Mon Nov 30\r\n"
+                                  "X-Mailbox-Line: >From you Mon\r\nA: 1\r\n\r\n"
+                                  "From x: 2\r\n\r\nFrom body");
+    std::string many;
+    for (size_t n = 0; n < kMailboxLinesMax; ++n) many += "From x\r\n";
+    EXPECT_TRUE(pass(many + "From x\r\n").message.ends_with("Line: From x\r\n\r\nFrom x\r\n"));
+    EXPECT_EQ(pass("From and no line end").message, received() + "\r\nFrom and no line end");
+}
+
+TEST(HeaderPass, TakesBlanksBeforeTheColonAway) {
+    EXPECT_EQ(pass("A: 1\r\nSubject \t: x\r\n y : z\r\nB :\r\nTo : <x@y.example>\r\n\r\n").message,
+              received() + "A: 1\r\nSubject: x\r\n y : z\r\nB:\r\nTo: <x@y.example>\r\n\r\n");
+    EXPECT_EQ(pass("To : x\r\nBcc : y\r\nA: 1\r\n\r\n", policy(), envelope("127.0.0.1"))
+                  .header.find("To: x@example\r\nA: 1\r\n"),
+              received(envelope("127.0.0.1")).size());
 }
 
 TEST(HeaderPass, DropsTheFieldsThatMustNotGoOn) {

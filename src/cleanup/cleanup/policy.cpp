@@ -48,12 +48,14 @@ std::optional<CleanupPolicy> CleanupPolicy::read(const Settings& settings,
     const bool complete = settings.boolean("append_at_myorigin");
     out.envelope = {complete ? out.origin : "", parent};
     out.local_headers = out.envelope;
-    if (const std::string& domain = settings.text("remote_header_rewrite_domain");
-        !domain.empty()) {
-        out.remote_headers = {domain, domain};
+    const std::string& domain = settings.text("remote_header_rewrite_domain");
+    if (!domain.empty()) {
+        out.remote_headers = {complete ? domain : "", parent.empty() ? "" : domain};
     }
     if (!read_local_clients(settings, own_addresses, out, report)) return std::nullopt;
-    out.always_add_missing_headers = settings.boolean("always_add_missing_headers");
+    // Whose header is to be completed shall get what it lacks, too.
+    out.always_add_missing_headers =
+        settings.boolean("always_add_missing_headers") || !domain.empty();
     out.tell_duplicates_by_original = settings.boolean("enable_original_recipient");
     for (const std::string& name : settings.list("message_drop_headers"))
         out.dropped_headers.push_back(name);

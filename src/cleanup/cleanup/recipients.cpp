@@ -20,7 +20,15 @@ void complete(const AddressCompletion& completion, std::string& address) {
 
 void complete_envelope(const CleanupPolicy& policy, Envelope& envelope) {
     complete(policy.envelope, envelope.sender);
-    for (Recipient& recipient : envelope.recipients) complete(policy.envelope, recipient.address);
+    for (Recipient& recipient : envelope.recipients) {
+        if (is_complete(recipient.address, policy.envelope)) continue;
+        // Who is told of the delivery knows the address as he gave it (RFC 3461 4.2).
+        if (recipient.original_recipient.empty()) {
+            recipient.original_recipient = is_ascii(recipient.address) ? "rfc822;" : "utf-8;";
+            append_external(recipient.original_recipient, recipient.address);
+        }
+        complete(policy.envelope, recipient.address);
+    }
 }
 
 void drop_duplicates(const CleanupPolicy& policy, Envelope& envelope) {

@@ -38,6 +38,15 @@ TEST(Recipients, AreCompletedAsTheSenderIs) {
     EXPECT_THAT(left(envelope), ElementsAre("joe@origin.example", "ann@a.example"));
 }
 
+TEST(Recipients, AreToldOfByTheAddressThatWasGiven) {
+    auto envelope = to({"joe", "ann@a.example", "max"});
+    envelope.recipients[2].original_recipient = "rfc822;list@b.example";
+    complete_envelope(policy(), envelope);
+    EXPECT_EQ(envelope.recipients[0].original_recipient, "rfc822;joe");
+    EXPECT_EQ(envelope.recipients[1].original_recipient, "");
+    EXPECT_EQ(envelope.recipients[2].original_recipient, "rfc822;list@b.example");
+}
+
 TEST(Recipients, TheEmptySenderStaysEmpty) {
     auto envelope = to({"joe@a.example"});
     complete_envelope(policy(), envelope);
