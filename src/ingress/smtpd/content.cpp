@@ -45,9 +45,7 @@ size_t Session::take_data(std::string_view bytes) {
 
 // Whether the chunk that `transaction_` announces may be had. The octets come in any case.
 bool Session::begin_chunk(std::string& refusal) {
-    if (!settings_.offers_chunking) {
-        refusal = "502 5.5.1 Error: command not implemented";
-    } else if (state_ == State::greeted || state_ == State::ready) {
+    if (state_ == State::greeted || state_ == State::ready) {
         refusal = "503 5.5.1 Error: need RCPT command";
     } else if (state_ == State::mail) {
         refusal = "554 5.5.1 Error: no valid recipients";
@@ -61,6 +59,12 @@ bool Session::begin_chunk(std::string& refusal) {
 
 Session::Done Session::on_bdat(std::string_view argument) {
     BdatCommand bdat;
+    if (!settings_.offers_chunking) {
+        // Who was not offered it may not be reckoned with to stop before the chunk.
+        fail("521 5.5.1 Error: command not implemented");
+        end();
+        return Done::failed;
+    }
     if (parse_bdat(argument, bdat).code != 0) {
         // Nobody knows where the next command begins.
         fail("521 5.5.4 Syntax: BDAT count [LAST]");

@@ -249,17 +249,21 @@ std::string Restrictions::ask(List list, const RestrictionSubject& subject) cons
                                subject.recipient,
                                "Recipient address rejected: need fully-qualified address");
             case Step::reject_non_fqdn_helo_hostname:
-                if (subject.helo.empty() || is_address_literal(subject.helo) ||
+                if (subject.helo.empty() || subject.helo.starts_with('[') ||
                     is_fully_qualified(subject.helo))
                     break;
                 return refusal(non_fqdn_code_, with_class(non_fqdn_code_, "5.5.2"), subject.helo,
                                "Helo command rejected: need fully-qualified hostname");
             case Step::reject_invalid_helo_hostname:
                 if (subject.helo.empty() || is_address_literal(subject.helo) ||
+                    IpAddress::parse(subject.helo) ||
                     is_valid_hostname(without_final_dot(subject.helo)))
                     break;
                 return refusal(invalid_hostname_code_, with_class(invalid_hostname_code_, "5.5.2"),
-                               subject.helo, "Helo command rejected: Invalid name");
+                               subject.helo,
+                               subject.helo.starts_with('[')
+                                   ? "Helo command rejected: invalid ip address"
+                                   : "Helo command rejected: Invalid name");
         }
     }
     return {};

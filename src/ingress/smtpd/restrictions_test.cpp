@@ -166,6 +166,19 @@ TEST(Restrictions, SayWhatTheyRefuse) {
               "504 5.5.2 <a..example>: Helo command rejected: need fully-qualified hostname");
 }
 
+TEST(Restrictions, AddressesAsHelloNames) {
+    const Asker ask(std::string(kReject) +
+                    "smtpd_helo_restrictions = reject_invalid_helo_hostname, "
+                    "reject_non_fqdn_helo_hostname\n");
+    EXPECT_EQ(ask.rcpt("a@example.com", "192.0.2.1", "", "[192.0.2.7]"), "");
+    EXPECT_EQ(ask.rcpt("a@example.com", "192.0.2.1", "", "[300.0.2.7]"),
+              "501 5.5.2 <[300.0.2.7]>: Helo command rejected: invalid ip address");
+    EXPECT_EQ(ask.rcpt("a@example.com", "192.0.2.1", "", "192.0.2.7"),
+              "504 5.5.2 <192.0.2.7>: Helo command rejected: need fully-qualified hostname");
+    EXPECT_EQ(ask.rcpt("a@example.com", "192.0.2.1", "", "a..b"),
+              "501 5.5.2 <a..b>: Helo command rejected: Invalid name");
+}
+
 TEST(Restrictions, ConfiguredCodesTakeTheirClassAlong) {
     const Asker ask(std::string(kReject) + "relay_domains_reject_code = 450\n");
     EXPECT_EQ(ask.rcpt("a@elsewhere.test"), "450 4.7.1 <a@elsewhere.test>: Relay access denied");

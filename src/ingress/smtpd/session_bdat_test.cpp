@@ -114,7 +114,8 @@ TEST_F(Bdat, IsRefusedWhenNotOffered) {
     Dialogue dialogue("smtpd_discard_ehlo_keywords = chunking\n");
     begin(dialogue);
     dialogue.say("BDAT 6 LAST\r\nQUIT\r\n");
-    EXPECT_EQ(dialogue.heard(), "502 5.5.1 Error: command not implemented\r\n");
+    EXPECT_EQ(dialogue.heard(), "521 5.5.1 Error: command not implemented\r\n");
+    EXPECT_TRUE(dialogue.world.closed);
 }
 
 TEST_F(Bdat, TruncatedChunksAreLost) {
