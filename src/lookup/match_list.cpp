@@ -37,6 +37,7 @@ bool MatchList::add(std::string_view text, unsigned depth, std::vector<Pattern>&
         return false;
     }
     for (std::string_view item : *items) {
+        if (is_comment_in_list(item, report)) break;
         Pattern pattern;
         while (item.starts_with('!')) {
             pattern.negated = !pattern.negated;

@@ -81,6 +81,12 @@ TEST(MatchList, ReadsPatternsFromFilesAndNamesTheFaultyLine) {
     EXPECT_FALSE(bad.open(name, false, report));
     EXPECT_EQ(report.error.rfind(std::string(name) + ":3: ", 0), 0U) << report.error;
 
+    std::ofstream(name) << "a.example # b.example\nc.example#d\n";
+    const auto commented = opened(name);
+    EXPECT_TRUE(matches(commented, "a.example"));
+    EXPECT_FALSE(matches(commented, "b.example"));
+    EXPECT_TRUE(matches(commented, "c.example#d"));
+
     // A file that names itself ends.
     std::ofstream(name) << name << "\n";
     EXPECT_FALSE(bad.open(name, false, report));
@@ -106,6 +112,15 @@ TEST(NetworkMatchList, TheFirstMatchDecides) {
     EXPECT_FALSE(list.contains(IpAddress::v4(11, 0, 0, 7)));
     EXPECT_TRUE(list.contains(*IpAddress::parse("2001:db8::5")));
     EXPECT_TRUE(list.contains(*IpAddress::parse("::ffff:10.0.0.1")));
+}
+
+TEST(NetworkMatchList, EndsAtAComment) {
+    NetworkMatchList list;
+    OpenReport report;
+    ASSERT_TRUE(list.open("10.0.0.0/8 # 0.0.0.0/0", report)) << report.error;
+    EXPECT_TRUE(list.contains(IpAddress::v4(10, 1, 2, 3)));
+    EXPECT_FALSE(list.contains(IpAddress::v4(11, 1, 2, 3)));
+    EXPECT_EQ(report.warnings.size(), 1U);
 }
 
 TEST(NetworkMatchList, RefusesWhatIsNoNetwork) {

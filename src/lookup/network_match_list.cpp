@@ -16,6 +16,7 @@ bool NetworkMatchList::open(std::string_view text, OpenReport& report) {
 bool NetworkMatchList::add(std::string_view text, unsigned depth, std::vector<Entry>& out,
                            OpenReport& report) {
     for (std::string_view item : split(text, ", \t\r\n")) {
+        if (is_comment_in_list(item, report)) break;
         const std::string_view as_written = item;
         Entry entry;
         while (item.starts_with('!')) {

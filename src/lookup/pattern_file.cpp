@@ -25,4 +25,11 @@ bool add_patterns_from(std::string_view path, OpenReport& report,
     return true;
 }
 
+bool is_comment_in_list(std::string_view item, OpenReport& report) {
+    if (!item.starts_with('#')) return false;
+    report.warnings.emplace_back(
+        "comment at end of line is not supported: what follows the \"#\" is ignored");
+    return true;
+}
+
 }  // namespace posthaste

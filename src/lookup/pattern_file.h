@@ -16,4 +16,8 @@ inline constexpr unsigned kPatternFileDepthMax = 4;
 bool add_patterns_from(std::string_view path, OpenReport& report,
                        const std::function<bool(std::string_view)>& add);
 
+// "example.com  # ours": a word that begins with '#' ends its line of patterns, with a warning. As
+// in Postfix; taken for patterns the words behind it would open what nobody meant to open.
+bool is_comment_in_list(std::string_view item, OpenReport& report);
+
 }  // namespace posthaste
