@@ -4,12 +4,15 @@
 #include <array>
 #include <cstdio>
 #include <map>
+#include <set>
 #include <sysexits.h>
 
 #include "base/strings.h"
 
+#include "runtime/settings/expand.h"
 #include "runtime/settings/file.h"
 #include "runtime/settings/master_cf.h"
+#include "runtime/settings/postfix_names.h"
 
 #include "command/instance.h"
 
@@ -177,6 +180,25 @@ class Printer {
     const std::vector<Line> lines_;
 };
 
+// Names that parameters of a service mention, and that neither it nor main.cf nor anybody defines.
+void warn_of_undefined(const Instance& instance, const std::string& path,
+                       const std::vector<Line>& lines) {
+    std::set<std::string> undefined;
+    for (const Line& line : lines) {
+        for (const auto& [_, value] : line.parameters) {
+            for_each_name(value, [&](std::string_view name) {
+                if (row_for(name) == nullptr && !is_postfix_only(name) &&
+                    instance.main_cf().find(name) == nullptr &&
+                    !line.parameters.contains(std::string(name)))
+                    undefined.emplace(name);
+            });
+        }
+    }
+    for (const std::string& name : undefined)
+        std::fprintf(stderr, "postconf: warning: %s: undefined parameter: %s\n", path.c_str(),
+                     name.c_str());
+}
+
 }  // namespace
 
 int postconf_services(const Instance& instance, const PostconfOptions& options) {
@@ -198,10 +220,11 @@ int postconf_services(const Instance& instance, const PostconfOptions& options) 
         if (!line) {
             std::fprintf(stderr, "postconf: fatal: file %s: line %u: bad field count\n",
                          path.c_str(), logical.first_line);
-            return EX_DATAERR;
+            return 1;
         }
         lines.push_back(std::move(*line));
     }
+    warn_of_undefined(instance, path, lines);
     Printer printer(instance, options, std::move(lines));
     if (options.words.empty()) return printer.show("") ? EX_OK : 1;
     for (const std::string& word : options.words)

@@ -60,6 +60,11 @@ def test_master_cf_by_line_column_and_parameter():
         "127.0.0.1:2525/inet/smtpd_banner = hello $mail_name\n127.0.0.1:2525/inet/syslog_name = postfix/in\n"
     assert postconf(relay, "-hPx", "127.0.0.1:2525/inet/smtpd_banner").stdout == "hello Posthaste\n"
     assert "unmatched request" in postconf(relay, "-M", "nosuch").stderr
+    assert "undefined" not in postconf(relay, "-M").stderr
+    with open(os.path.join(relay.directory, "master.cf"), "a", encoding="utf-8") as f:
+        f.write("other unix - - n - - smtp -o mine=x -o smtp_helo_name=$mine$yours\n")
+    said = postconf(relay, "-M", "other").stderr
+    assert "undefined parameter: yours" in said and "mine" not in said, said
     assert postconf(relay, "-M", "-F", check=False).returncode != 0
 
 
@@ -75,6 +80,21 @@ def test_parameters_go_or_become_comments_and_slips_are_named():
     assert said.stdout == f"config_directory = {relay.directory}\nrelayhost = $nobody\n", said.stdout
     assert "undefined parameter: nobody" in said.stderr and "unused parameter: write_only=1" in said.stderr, said.stderr
     assert postconf(relay, "-o", "relayhost = x.test", "relayhost").stdout == "relayhost = x.test\n"
+
+
+def test_what_excludes_each_other_is_refused_and_values_are_shown_as_postfix_shows_them():
+    relay = Relay(start=False)
+    with open(relay.main_cf(), "w", encoding="utf-8") as f:
+        f.write("myhostname = one.test\nmynetworks = 127.0.0.0/8,\n\t[::1]/128\nmine = x\nrelayhost = $(yours)${nobody?  a}\nlost = x\n"
+                "loop = $loop $mine\n")
+    for options in (("-n", "-d"), ("-h", "-H"), ("-e",), ("-X",), ("-#",), ("-e", "four"), ("-d", "-o", "a=b"), ("-o", "four", "relayhost"),
+                    ("-x", "loop")):
+        said = postconf(relay, *options, check=False)
+        assert said.returncode == 1 and said.stderr, options
+    assert postconf(relay, "mynetworks").stdout == "mynetworks = 127.0.0.0/8, [::1]/128\n"
+    assert postconf(relay, "-x", "-o", "yours=$mine", "relayhost").stdout == "relayhost = x\n"
+    assert "yours" not in postconf(relay, "-o", "yours=$mine", "relayhost").stderr
+    assert postconf(relay, "lost").stdout == "" and "lost: unknown parameter" in postconf(relay, "-n", "lost").stderr
 
 
 def test_a_name_nobody_knows():

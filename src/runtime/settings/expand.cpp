@@ -19,12 +19,14 @@ bool is_name_byte(char c) noexcept { return is_alnum(c) || c == '_'; }
 // Transports' names may hold these; only ${…} can spell such a name.
 bool is_braced_name_byte(char c) noexcept { return is_name_byte(c) || c == '-' || c == '.'; }
 
-// `text` begins with '{': the position of its '}', or npos.
+// `text` begins with '{' or '(': the position of its '}' or ')', or npos.
 size_t matching_brace(std::string_view text) noexcept {
+    const char opening = text[0];
+    const char closing = opening == '(' ? ')' : '}';
     size_t open = 0;
     for (size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '{') ++open;
-        if (text[at] == '}' && --open == 0) return at;
+        if (text[at] == opening) ++open;
+        if (text[at] == closing && --open == 0) return at;
     }
     return std::string_view::npos;
 }
@@ -101,9 +103,13 @@ class Expander {
     size_t one(std::string_view text, std::string& out, unsigned depth) {
         if (text.empty()) return fail("ends in a single \"$\"; write \"$$\" for a dollar sign"), 0;
         if (text[0] == '$') return out += '$', 1;
-        if (text[0] == '{') {
+        if (text[0] == '{' || text[0] == '(') {
             const size_t end = matching_brace(text);
-            if (end == std::string_view::npos) return fail("\"${\" without its \"}\""), text.size();
+            if (end == std::string_view::npos) {
+                return fail(text[0] == '{' ? "\"${\" without its \"}\""
+                                           : "\"$(\" without its \")\""),
+                       text.size();
+            }
             braced(trimmed(text.substr(1, end - 1)), out, depth);
             return end + 1;
         }
@@ -212,7 +218,7 @@ void for_each_name(std::string_view value, const std::function<void(std::string_
             ++at;
             continue;
         }
-        const bool braced = rest.starts_with('{');
+        const bool braced = rest.starts_with('{') || rest.starts_with('(');
         rest = braced ? trimmed(rest.substr(1)) : rest;
         size_t length = 0;
         while (length < rest.size() &&

@@ -27,6 +27,7 @@ TEST(Expand, ReplacesNamesByTheirExpandedValues) {
     EXPECT_EQ(expanded("$greeting, $five!"), "mail.example.com hello, 5!");
     EXPECT_EQ(expanded("$unheard_of."), ".");
     EXPECT_EQ(expanded("${slow-lane}"), "7");
+    EXPECT_EQ(expanded("$(five)$(slow-lane)$(host?a)"), "57a");
     EXPECT_EQ(expanded("cost $$5"), "cost $5");
 }
 
@@ -54,7 +55,7 @@ TEST(Expand, Compares) {
 
 TEST(Expand, NamesWhatIsWrong) {
     for (const auto bad : {"${host", "$", "$ host", "${}", "${host?{a}:{b", "${host?{a}x}",
-                           "${{a} ~ {b}}", "${{a} == b}", "${host%x}"})
+                           "${{a} ~ {b}}", "${{a} == b}", "${host%x}", "$(host"})
         EXPECT_EQ(expanded(bad).substr(0, 6), "fault:") << bad;
 }
 
