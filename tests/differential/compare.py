@@ -14,9 +14,8 @@ class Names:
 
     def __init__(self, ids, contents=()):
         self.ids = {each: f"QID{number}" for number, each in enumerate(ids, 1)}
-        # In the Received field, and in a Message-Id that was made.
-        whole = b"".join(contents)
-        self.id_bytes = max((len(each) * max(1, whole.count(each.encode())) for each in ids), default=0)
+        # In the Received field, and in a Message-Id that was made; each delivery of a message has them.
+        self.id_bytes = max((len(each) * max([1, *(content.count(each.encode()) for content in contents)]) for each in ids), default=0)
 
     def without_id(self, match):
         return f"{match.group(1)}{int(match.group(2)) - self.id_bytes}"
@@ -26,7 +25,9 @@ class Names:
             text = text.replace(each, name)
         text = _DATE.sub("DATE", text)
         text = re.sub(r"(\b(?:size=|SIZE=|size ))(\d+)", self.without_id, text)
-        text = re.sub(r"<\d{14}\.(QID\d+)@", r"<TIME.\1@", text)
+        # postqueue -p: columns, and the size as above.
+        text = re.sub(r"(QID\d+[*!]?) +(\d+) \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d ",
+                      lambda match: f"{match.group(1)} {int(match.group(2)) - self.id_bytes} DATE ", text)
         return re.sub(r"(unknown|localhost)\[127\.0\.0\.1\](:\d+)?", r"\1[127.0.0.1]", text)
 
 

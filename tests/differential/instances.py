@@ -24,6 +24,7 @@ POSTFIX_ONLY = {
     "smtpd_tls_security_level": "none", "alias_maps": "", "alias_database": "", "local_recipient_maps": "",
     "smtp_connection_cache_on_demand": "no", "enable_long_queue_ids": "yes", "queue_run_delay": "300s", "in_flow_delay": "0",
     "smtpd_forbid_bare_newline": "normalize", "smtpd_peername_lookup": "yes", "max_use": "1000",
+    "notify_classes": "",
 }
 POSTFIX_MASTER = """cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -60,10 +61,14 @@ class Instance:
     def write(self, values, master, story):
         """main.cf of these values, master.cf of this text, and what the scenario adds to both."""
         with open(os.path.join(self.config, "main.cf"), "w", encoding="utf-8") as f:
-            f.writelines(f"{name} = {value}\n" for name, value in values.items())
-            f.writelines(f"{line}\n" for line in story.main)
+            f.writelines(f"{line}\n" for line in story.main)  # first: both name the same lines in what they complain about
+            own = {line.partition("=")[0].strip() for line in story.main}
+            self.base = [f"{name} = {value}\n" for name, value in values.items() if name not in own]
+            f.writelines(self.base)
         with open(os.path.join(self.config, "master.cf"), "w", encoding="utf-8") as f:
-            f.write(master + "".join(f"{line}\n" for line in story.master))
+            f.write("".join(f"{line}\n" for line in story.master).replace("127.0.0.1:PORT", f"127.0.0.1:{self.port + 10}") + master)
+        if any("127.0.0.1:PORT" in line for line in story.master):
+            self.port += 10
         for name, lines in story.files.items():
             with open(os.path.join(self.config, name), "w", encoding="utf-8") as f:
                 f.writelines(f"{line}\n" for line in lines)
@@ -94,6 +99,9 @@ class Instance:
     def run(self, command):
         """A command line with this relay's programs and configuration."""
         program, *arguments = shlex.split(command)
+        if program == "cat":  # what the scenario and its commands made of a file
+            with open(os.path.join(self.config, arguments[0]), encoding="utf-8") as f:
+                return "".join(line for line in f if line not in self.base)
         done = subprocess.run([self.program(program), "-c", self.config, *arguments], capture_output=True, text=True, timeout=60,
                               check=False)
         self.look_old()

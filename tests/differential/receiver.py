@@ -12,7 +12,7 @@ DEFAULTS = {"greeting": "220 dest.test ESMTP", "ehlo": "250-dest.test|250-PIPELI
 class Receiver:
     """Listens on a port; script() says how it answers from the next connection on."""
 
-    def __init__(self, port, host="127.0.0.1"):
+    def __init__(self, port, host=""):
         self.listener = socket.create_server((host, port), reuse_port=False)
         self.port = port
         self.lock = threading.Lock()
