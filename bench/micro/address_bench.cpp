@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "mail/address.h"
+#include "mail/path.h"
 #include "mail/smtp_command.h"
 #include "mail/smtp_reply.h"
 
@@ -12,10 +13,10 @@ namespace posthaste {
 namespace {
 
 void path(benchmark::State& state, std::string_view text) {
-    if (!parse_path(text, true)) state.SkipWithError("not an address");
+    if (!parse_path(text, {.utf8 = true})) state.SkipWithError("not an address");
     for (auto _ : state) {
         benchmark::DoNotOptimize(text);
-        benchmark::DoNotOptimize(parse_path(text, true));
+        benchmark::DoNotOptimize(parse_path(text, {.utf8 = true}));
     }
 }
 
@@ -33,14 +34,14 @@ BENCHMARK_CAPTURE(path, utf8,
 void BM_address_path_longest(benchmark::State& state) {
     const std::string text =
         "<" + std::string(60, 'a') + "@" + std::string(kAddressBytesMax - 62, 'b') + ">";
-    for (auto _ : state) benchmark::DoNotOptimize(parse_path(text, false));
+    for (auto _ : state) benchmark::DoNotOptimize(parse_path(text, {}));
 }
 
 BENCHMARK(BM_address_path_longest);
 
 void BM_address_path_never_ends(benchmark::State& state) {
     const std::string text = "<\"" + std::string(static_cast<size_t>(state.range(0)), '\\');
-    for (auto _ : state) benchmark::DoNotOptimize(parse_path(text, false));
+    for (auto _ : state) benchmark::DoNotOptimize(parse_path(text, {}));
     state.SetComplexityN(state.range(0));
 }
 
@@ -67,7 +68,7 @@ void mail_from(benchmark::State& state, std::string_view line) {
     MailCommand command;
     for (auto _ : state) {
         const CommandLine parsed = parse_command_line(line);
-        const ParameterFault fault = parse_mail(parsed.argument, true, command);
+        const ParameterFault fault = parse_mail(parsed.argument, {.offers_utf8 = true}, command);
         if (fault.code != 0) state.SkipWithError(fault.text.c_str());
         benchmark::DoNotOptimize(command.sender);
     }
@@ -86,7 +87,7 @@ void rcpt_to(benchmark::State& state, std::string_view line) {
     RcptCommand command;
     for (auto _ : state) {
         const CommandLine parsed = parse_command_line(line);
-        const ParameterFault fault = parse_rcpt(parsed.argument, false, command);
+        const ParameterFault fault = parse_rcpt(parsed.argument, {}, false, command);
         if (fault.code != 0) state.SkipWithError(fault.text.c_str());
         benchmark::DoNotOptimize(command.recipient);
     }

@@ -10,12 +10,6 @@ namespace {
 
 constexpr bool is_high(char c) noexcept { return static_cast<unsigned char>(c) >= 0x80; }
 
-// RFC 5322 3.2.3 atext; RFC 6531 3.3 adds every non-ASCII character.
-constexpr bool is_atext(char c) noexcept {
-    constexpr std::string_view kSpecials = "()<>[]:;@\\,.\"";
-    return is_high(c) || (c > ' ' && c < 0x7f && kSpecials.find(c) == std::string_view::npos);
-}
-
 // Behind the quoted string that begins at text[at], or npos when it is not closed or holds a
 // control.
 size_t end_of_quoted(std::string_view text, size_t at) noexcept {
@@ -43,16 +37,6 @@ size_t end_of_local_part(std::string_view text) noexcept {
     return at;
 }
 
-bool is_dot_string(std::string_view local) noexcept {
-    bool atom_empty = true;
-    for (const char c : local) {
-        if (c == '.' && atom_empty) return false;
-        if (c != '.' && !is_atext(c)) return false;
-        atom_empty = c == '.';
-    }
-    return !atom_empty;
-}
-
 // Labels of letters, digits and inner hyphens (and what else the caller allows).
 bool has_domain_labels(std::string_view domain, bool allow_underscore, bool allow_utf8) noexcept {
     if (domain.empty() || domain.size() > kDomainBytesMax) return false;
@@ -71,42 +55,27 @@ bool has_domain_labels(std::string_view domain, bool allow_underscore, bool allo
     return true;
 }
 
-// The characters a domain or literal may consist of, before it is looked at more closely.
-constexpr bool may_stand_in_domain(char c) noexcept {
-    return is_alnum(c) || is_high(c) || c == '.' || c == '-' || c == '_' || c == '[' || c == ']' ||
-           c == ':';
-}
-
-// A quoted string is a word of its own, between dots: "a"b and a"b"c are no local parts.
-bool has_whole_words(std::string_view local) noexcept {
-    bool quoted = false;
-    for (size_t at = 0; at < local.size(); ++at) {
-        if (local[at] == '\\') {
-            ++at;
-        } else if (local[at] == '"') {
-            const size_t beside = quoted ? at + 1 : at - 1;  // past either end there is nothing
-            if (beside < local.size() && local[beside] != '.') return false;
-            quoted = !quoted;
-        }
-    }
-    return true;
-}
-
-// "@a,@b:" at the beginning; 0 when there is no source route, npos when it is broken.
-size_t end_of_source_route(std::string_view text) noexcept {
-    if (text.empty() || text[0] != '@') return 0;
-    for (size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == ':') return at + 1;
-        // An address literal may hold a ':' of its own, but nobody ever routed through one.
-        if (!is_alnum(text[at]) && text[at] != '@' && text[at] != '.' && text[at] != '-' &&
-            text[at] != '_' && text[at] != ',') {
-            break;
-        }
-    }
-    return std::string_view::npos;
-}
-
 }  // namespace
+
+bool is_atext(char c) noexcept {
+    constexpr std::string_view kSpecials = "()<>[]:;@\\,.\"";
+    return is_high(c) || (c > ' ' && c < 0x7f && kSpecials.find(c) == std::string_view::npos);
+}
+
+bool is_dot_string(std::string_view local) noexcept {
+    bool atom_empty = true;
+    for (const char c : local) {
+        if (c == '.' && atom_empty) return false;
+        if (c != '.' && !is_atext(c)) return false;
+        atom_empty = c == '.';
+    }
+    return !atom_empty;
+}
+
+bool is_envelope_domain(std::string_view domain) noexcept {
+    return is_address_literal(domain) ||
+           (has_domain_labels(domain, true, true) && !IpAddress::parse(domain));
+}
 
 bool is_ascii(std::string_view text) noexcept {
     return std::none_of(text.begin(), text.end(), is_high);
@@ -134,51 +103,6 @@ bool is_utf8(std::string_view text) noexcept {
         at += length;
     }
     return true;
-}
-
-std::optional<AddressParse> parse_path(std::string_view text, bool allow_utf8) noexcept {
-    size_t at = 0;
-    while (at < text.size() && is_blank(text[at])) ++at;
-    text.remove_prefix(at);
-    if (text.empty()) return std::nullopt;
-    const bool bracketed = text[0] == '<';
-    if (bracketed) {
-        text.remove_prefix(1);
-        const size_t route = end_of_source_route(text);
-        if (route == std::string_view::npos) return std::nullopt;
-        text.remove_prefix(route);
-        if (route > 0 && (text.empty() || text[0] == '>')) return std::nullopt;
-    }
-
-    size_t end = end_of_local_part(text);
-    if (end == std::string_view::npos) return std::nullopt;
-    const size_t local_bytes = end;
-    if (!has_whole_words(text.substr(0, local_bytes))) return std::nullopt;
-    std::string_view domain;
-    if (end < text.size() && text[end] == '@') {
-        const size_t begin = ++end;
-        while (end < text.size() && may_stand_in_domain(text[end])) ++end;
-        domain = text.substr(begin, end - begin);
-        if (domain.size() > 1 && domain.back() == '.') domain.remove_suffix(1);
-        if (local_bytes == 0) return std::nullopt;
-        if (IpAddress::parse(domain)) return std::nullopt;  // a literal has brackets
-        if (!is_address_literal(domain) && !has_domain_labels(domain, true, true))
-            return std::nullopt;
-    }
-
-    AddressParse parsed;
-    parsed.address = text.substr(0, domain.empty() ? local_bytes : local_bytes + 1 + domain.size());
-    parsed.rest = text.substr(end);
-    if (bracketed) {
-        if (parsed.rest.empty() || parsed.rest[0] != '>') return std::nullopt;
-        parsed.rest.remove_prefix(1);
-    } else if (parsed.address.empty()) {
-        return std::nullopt;
-    }
-    if (!parsed.rest.empty() && !is_blank(parsed.rest[0])) return std::nullopt;
-    if (parsed.address.size() > kAddressBytesMax) return std::nullopt;
-    if (allow_utf8 ? !is_utf8(parsed.address) : !is_ascii(parsed.address)) return std::nullopt;
-    return parsed;
 }
 
 bool is_valid_address(std::string_view address, bool allow_utf8) noexcept {
@@ -225,6 +149,19 @@ bool is_address_literal(std::string_view domain) noexcept {
     return ip && ip->v6 == v6;
 }
 
+void append_local_part(std::string& out, std::string_view plain) {
+    if (is_dot_string(plain)) {
+        out += plain;
+        return;
+    }
+    out += '"';
+    for (const char c : plain) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    out += '"';
+}
+
 void append_external(std::string& out, std::string_view address) {
     const std::string_view local = local_part_of(address);
     if (local.empty() || is_dot_string(local)) {
@@ -237,16 +174,7 @@ void append_external(std::string& out, std::string_view address) {
         if (local[at] == '\\' && at + 1 < local.size()) ++at;
         plain.push_back(local[at]);
     }
-    if (is_dot_string(plain)) {
-        out += plain;
-    } else {
-        out += '"';
-        for (const char c : plain) {
-            if (c == '"' || c == '\\') out += '\\';
-            out += c;
-        }
-        out += '"';
-    }
+    append_local_part(out, plain);
     out += address.substr(local.size());
 }
 

@@ -1,11 +1,6 @@
 // mail/address.h: mail addresses as RFC 5321 section 4.1.2 writes them, and RFC 6531 where SMTPUTF8
-// was asked for. An address is kept as the text between the angle brackets, unquoted only where
-// compared.
-//
-// Two measures of what an address is. parse_path() is for envelopes and lenient where the world's
-// mail is: empty atoms (a..b@c), underscores in domains. is_valid_address() is RFC 5321 to the
-// letter. What either lets through can be sent on in a command, written to a log or put in a
-// header: it holds no control, no NUL, no blank and no bracket outside quotes.
+// was asked for. Inside, an address has one form: the local part quoted where RFC 5321 asks for it
+// and nowhere else (mail/path.h makes it of what a client writes).
 #pragma once
 
 #include <cstdint>
@@ -19,19 +14,13 @@ inline constexpr size_t kLocalPartBytesMax = 64;  // RFC 5321 4.5.3.1.1; longer 
 inline constexpr size_t kDomainBytesMax = 255;    // RFC 5321 4.5.3.1.2
 inline constexpr size_t kAddressBytesMax = 512;   // bound of a whole address anywhere in the relay
 
-struct AddressParse {
-    std::string_view address;  // without <>, without source route; empty for <>
-    std::string_view rest;     // what follows the closing bracket (parameters), untrimmed
-};
+// RFC 5322 3.2.3 atext; RFC 6531 3.3 adds every byte that is not ASCII.
+bool is_atext(char c) noexcept;
+bool is_dot_string(std::string_view local) noexcept;
 
-// Parses the path of MAIL FROM or RCPT TO: "<a@b> SIZE=1". Accepts, as Postfix does by default
-// (strict_rfc821_envelopes = no), a missing pair of brackets and blanks before the path; a source
-// route <@a,@b:c@d> is dropped, and so is one dot at the domain's end. Refuses NUL, CR, LF,
-// controls, unbalanced quotes, a local part that is quoted in part, an IP address without brackets
-// for a domain, special characters outside quotes, and bytes over 127 unless
-// allow_utf8 (and then what is not UTF-8). `rest` is empty or begins with a blank. Neither throws
-// nor allocates.
-std::optional<AddressParse> parse_path(std::string_view text, bool allow_utf8) noexcept;
+// Good enough for an envelope: labels with "_" and beyond ASCII too, or an address literal; not an
+// IP address without brackets.
+bool is_envelope_domain(std::string_view domain) noexcept;
 
 // The whole text is one valid address with or without a domain: dot-string or quoted-string local
 // part, domain of LDH labels or an address literal. At most kAddressBytesMax bytes.
@@ -49,7 +38,10 @@ bool is_address_literal(std::string_view domain) noexcept;  // "[192.0.2.1]", "[
 bool is_utf8(std::string_view text) noexcept;
 bool is_ascii(std::string_view text) noexcept;
 
-// As it stands in a command: the local part quoted where RFC 5321 asks for it and nowhere else.
+// The local part whose meaning `plain` is, quoted if it must be: "a b", "", a.b.
+void append_local_part(std::string& out, std::string_view plain);
+
+// As it stands in a command, for an address of unknown origin: the local part quoted where RFC 5321 asks for it and nowhere else.
 // foo..bar@x goes as "foo..bar"@x, "user"@x as user@x; the mailbox is the same.
 void append_external(std::string& out, std::string_view address);
 

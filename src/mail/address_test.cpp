@@ -5,105 +5,6 @@
 namespace posthaste {
 namespace {
 
-std::string path(std::string_view text, bool allow_utf8 = false) {
-    const auto parsed = parse_path(text, allow_utf8);
-    return parsed ? std::string(parsed->address) + "|" + std::string(parsed->rest) : "refused";
-}
-
-TEST(ParsePath, TakesTheAddressOutOfTheBrackets) {
-    EXPECT_EQ(path("<a@b.example>"), "a@b.example|");
-    EXPECT_EQ(path("<a@b.example> SIZE=1 BODY=8BITMIME"), "a@b.example| SIZE=1 BODY=8BITMIME");
-    EXPECT_EQ(path("<>"), "|");
-    EXPECT_EQ(path("<> RET=FULL"), "| RET=FULL");
-    EXPECT_EQ(path("<Postmaster>"), "Postmaster|");
-    EXPECT_EQ(path("<\"a>b \\\" c@d\"@e.example>"), "\"a>b \\\" c@d\"@e.example|");
-    EXPECT_EQ(path("<a@[192.0.2.1]>"), "a@[192.0.2.1]|");
-    EXPECT_EQ(path("<a@[IPv6:2001:db8::1]>"), "a@[IPv6:2001:db8::1]|");
-}
-
-TEST(ParsePath, IsLenientWhereThePostfixDefaultIs) {
-    EXPECT_EQ(path("  <a@b>"), "a@b|");
-    EXPECT_EQ(path("a@b SIZE=1"), "a@b| SIZE=1");
-    EXPECT_EQ(path("\ta@b"), "a@b|");
-    EXPECT_EQ(path("<@x.example,@y.example:a@b>"), "a@b|");
-    EXPECT_EQ(path("<a..b.@c_d.example>"), "a..b.@c_d.example|");
-    EXPECT_EQ(path("<x.\"y z\"@b>"), "x.\"y z\"@b|");
-    EXPECT_EQ(path("<a@b.example.>"), "a@b.example|");
-    EXPECT_EQ(path("<a%b!c/d=e@f>"), "a%b!c/d=e@f|");
-}
-
-TEST(ParsePath, RefusesWhatCouldMeanSomethingElseFurtherOn) {
-    for (const char* bad : {"",
-                            " ",
-                            "<",
-                            ">",
-                            "<a",
-                            "<a@b",
-                            "<a@b>x",
-                            "<a@b>>",
-                            "a@b>",
-                            "<<a@b>>",
-                            "<a b@c>",
-                            "<a@b c>",
-                            "<a\"b@c>",
-                            "<\"a@b>",
-                            "<\"a\\",
-                            "<\"a\\\">",
-                            "<a@>",
-                            "@b",
-                            "<@b>",
-                            "<@b:>",
-                            "<@b,a@c>",
-                            "<a@b..c>",
-                            "<a@.b>",
-                            "<a@-b>",
-                            "<a@b->",
-                            "<a@b..>",
-                            "<a@b@c>",
-                            "<a,b@c>",
-                            "<a@b,c@d>",
-                            "<a@(b)>",
-                            "<a:b@c>",
-                            "<a\\@b@c>",
-                            "<a@[192.0.2]>",
-                            "<a@[::1]>",
-                            "<a@[IPv6:192.0.2.1]>",
-                            "<a@b]>",
-                            "<a\r@b>",
-                            "<a\n@b>",
-                            "<a\x01@b>",
-                            "<a\x7f@b>",
-                            "<\"a\x01\"@b>",
-                            "<\"a\t\"@b>",
-                            "<a@b\x01>",
-                            "<@\"x\":a@b>"}) {
-        EXPECT_EQ(path(bad), "refused") << bad;
-    }
-    EXPECT_EQ(path(std::string_view("<a\0@b>", 6)), "refused");
-    EXPECT_EQ(path(std::string_view("<\"a\0\"@b>", 8)), "refused");
-    EXPECT_EQ(path(std::string_view("<a@b\0>", 6)), "refused");
-}
-
-TEST(ParsePath, TakesUtf8OnlyWhenAllowedAndWellFormed) {
-    const char* address = "<j\xc3\xb6rg@b\xc3\xbc.example>";
-    EXPECT_EQ(path(address), "refused");
-    EXPECT_EQ(path(address, true), "j\xc3\xb6rg@b\xc3\xbc.example|");
-    EXPECT_EQ(path("<\"\xc3\xb6 x\"@b>", true), "\"\xc3\xb6 x\"@b|");
-    EXPECT_EQ(path("<a\xc3@b>", true), "refused");
-    EXPECT_EQ(path("<a\xff@b>", true), "refused");
-}
-
-TEST(ParsePath, HasABound) {
-    const std::string local(kAddressBytesMax - 2, 'a');
-    EXPECT_EQ(path("<" + local + "@b>"), local + "@b|");
-    EXPECT_EQ(path("<" + local + "a@b>"), "refused");
-    const std::string domain = std::string(63, 'd') + "." + std::string(63, 'd') + "." +
-                               std::string(63, 'd') + "." + std::string(63, 'd');
-    EXPECT_NE(path("<a@" + domain + ">"), "refused");
-    EXPECT_EQ(path("<a@" + domain + "d>"), "refused");
-    EXPECT_EQ(path("<a@" + domain.substr(1) + ".d>"), "refused");
-}
-
 TEST(IsValidAddress, FollowsRfc5321) {
     for (const char* good : {"a@b", "a", "a.b+c@d-e.example", "\"a b\"@c", "\"\"@c", "\"a\\\"b\"",
                              "a@[127.0.0.1]", "{a}|b~@c.example", "a@1.example"}) {
@@ -131,19 +32,9 @@ TEST(Address, IsSplitAtTheLastUnquotedAt) {
     EXPECT_EQ(local_part_of("a@"), "a");
 }
 
-TEST(ParsePath, AQuotedStringIsAWordOfItsOwn) {
-    for (const char* bad : {"<a\"b\"c@c.test>", "<\"a\"b@c.test>", "<b\"a\"@c.test>",
-                            "<just\"not\"right@b.test>", "<x.\"y\"z@b.test>"})
-        EXPECT_FALSE(parse_path(bad, false)) << bad;
-    for (const char* good :
-         {"<\"a b\"@c.test>", "<x.\"y z\"@b.test>", "<\"x\".y@b.test>", "<\"a\\\"b\"@c.test>"})
-        EXPECT_TRUE(parse_path(good, false)) << good;
-}
-
-TEST(ParsePath, AnAddressOfAMachineHasBrackets) {
-    EXPECT_FALSE(parse_path("<a@192.0.2.1>", false));
-    EXPECT_TRUE(parse_path("<a@[192.0.2.1]>", false));
+TEST(IsValidAddress, AnAddressOfAMachineHasBrackets) {
     EXPECT_FALSE(is_valid_address("a@192.0.2.1", false));
+    EXPECT_TRUE(is_valid_address("a@[192.0.2.1]", false));
 }
 
 TEST(Hostname, HasLdhLabelsAndIsNoNumber) {

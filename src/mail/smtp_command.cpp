@@ -5,6 +5,7 @@
 #include "base/strings.h"
 
 #include "mail/address.h"
+#include "mail/path.h"
 #include "mail/xtext.h"
 
 namespace posthaste {
@@ -253,37 +254,41 @@ const char* name_of(Verb verb) noexcept {
     return "UNKNOWN";
 }
 
-ParameterFault parse_mail(std::string_view argument, bool allow_utf8, MailCommand& out) {
+ParameterFault parse_mail(std::string_view argument, MailRules rules, MailCommand& out) {
     constexpr std::string_view kFrom = "FROM:";
     out = MailCommand{};
     std::string_view rest;
     if (!has_name(argument, kFrom, rest) || without_leading_blanks(rest).empty()) {
         return fault(501, "5.5.4", "Syntax: MAIL FROM:<address>");
     }
-    const auto path = parse_path(rest, allow_utf8);
+    auto path = parse_path(rest, {rules.offers_utf8, rules.strict_path});
     if (!path) return fault(501, "5.1.7", "Bad sender address syntax");
-    out.sender = path->address;
+    out.sender = std::move(path->address);
     rest = path->rest;
     for (auto word = next_word(rest); !word.empty(); word = next_word(rest)) {
-        auto wrong = parse_mail_parameter(word, allow_utf8, out);
+        auto wrong = parse_mail_parameter(word, rules.offers_utf8, out);
         if (wrong.code != 0) return wrong;
     }
-    if (!out.smtputf8 && !is_ascii(out.sender)) {
+    if (rules.strict_utf8 && !out.smtputf8 && !is_ascii(out.sender)) {
         return fault(553, "5.6.7", "Must declare SMTPUTF8 to send unicode address");
     }
     return {};
 }
 
-ParameterFault parse_rcpt(std::string_view argument, bool allow_utf8, RcptCommand& out) {
+ParameterFault parse_rcpt(std::string_view argument, MailRules rules, bool declared_utf8,
+                          RcptCommand& out) {
     constexpr std::string_view kTo = "TO:";
     out = RcptCommand{};
     std::string_view rest;
     if (!has_name(argument, kTo, rest) || without_leading_blanks(rest).empty()) {
         return fault(501, "5.5.4", "Syntax: RCPT TO:<address>");
     }
-    const auto path = parse_path(rest, allow_utf8);
+    auto path = parse_path(rest, {rules.offers_utf8, rules.strict_path});
     if (!path || path->address.empty()) return fault(501, "5.1.3", "Bad recipient address syntax");
-    out.recipient = path->address;
+    if (rules.strict_utf8 && !declared_utf8 && !is_ascii(path->address))
+        return fault(553, "5.6.7", "Must declare SMTPUTF8 to send unicode address");
+    out.recipient = std::move(path->address);
+    out.given = path->given;
     rest = path->rest;
     for (auto word = next_word(rest); !word.empty(); word = next_word(rest)) {
         auto wrong = parse_rcpt_parameter(word, out);

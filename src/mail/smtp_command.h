@@ -50,7 +50,7 @@ struct ParameterFault {
 };
 
 struct MailCommand {
-    std::string_view sender;  // "" for <>
+    std::string sender;       // "" for <>; as every address inside (mail/path.h)
     uint64_t size_bytes = 0;  // SIZE=, 0 when not given
     bool body_8bit = false;   // BODY=8BITMIME
     bool smtputf8 = false;
@@ -59,7 +59,8 @@ struct MailCommand {
 };
 
 struct RcptCommand {
-    std::string_view recipient;
+    std::string recipient;
+    std::string_view given;          // as the client wrote it
     uint8_t notify = kNotifyUnset;   // DsnNotify bits
     std::string original_recipient;  // ORCPT= as "type;address", xtext decoded, without controls
 };
@@ -74,11 +75,19 @@ struct BdatCommand {
 // 501 5.5.4 Syntax: MAIL FROM:<address> as Postfix does; bad addresses 501 5.1.7 (sender) and
 // 501 5.1.3 (recipient).
 //
-// allow_utf8: for MAIL, whether the server offers SMTPUTF8 (then a non-ASCII sender must come with
-// the parameter, 553 5.6.7); for RCPT, whether this transaction asked for it. Parameters that no
-// extension of ours defines are 555 5.5.4; AUTH= is one of them until SASL exists.
-ParameterFault parse_mail(std::string_view argument, bool allow_utf8, MailCommand& out);
-ParameterFault parse_rcpt(std::string_view argument, bool allow_utf8, RcptCommand& out);
+// Parameters that no extension of ours defines are 555 5.5.4; AUTH= is one of them until SASL
+// exists.
+struct MailRules {
+    bool offers_utf8 =
+        false;  // SMTPUTF8: also what is not ASCII can be an address, declared or not
+    bool strict_utf8 = false;  // … only declared (strict_smtputf8): 553 5.6.7
+    bool strict_path = false;  // strict_rfc821_envelopes
+};
+
+ParameterFault parse_mail(std::string_view argument, MailRules rules, MailCommand& out);
+// declared_utf8: MAIL has said SMTPUTF8.
+ParameterFault parse_rcpt(std::string_view argument, MailRules rules, bool declared_utf8,
+                          RcptCommand& out);
 ParameterFault parse_bdat(std::string_view argument, BdatCommand& out);
 
 }  // namespace posthaste

@@ -26,7 +26,6 @@ WORDS = ("<>", "<a@b>", "a@b.test", "<a@b.test", "a b", "SIZE=x", "SIZE=99999999
 # What the page names: a shortest dialogue with such a line needs no second complaint.
 KNOWN = (
     (re.compile(rb"^VRFY \S+ .", re.IGNORECASE), "vrfy-arguments"),
-    (re.compile(rb"<@[^:>]*>|<[^>]*@[^>]*@|<<|< |:[^<\s]*>"), "address-forms"),
     (re.compile(rb"^(MAIL|RCPT) .*> .*\"[^\"]* [^\"]*\"", re.IGNORECASE), "quoted-options"),
     (re.compile(rb"AUTH=|SIZE=99999999999", re.IGNORECASE), "mail-parameters"),
 )

@@ -16,23 +16,22 @@ void check_fault(const ParameterFault& wrong) {
     ASSERT(wrong.text.size() < 200);
 }
 
-void check_arguments(std::string_view argument, bool allow_utf8) {
+void check_arguments(std::string_view argument, const MailRules& rules, bool declared) {
     MailCommand mail;
-    const auto mail_fault = parse_mail(argument, allow_utf8, mail);
+    const auto mail_fault = parse_mail(argument, rules, mail);
     check_fault(mail_fault);
     if (mail_fault.code == 0) {
-        ASSERT(fuzz::is_inside(mail.sender, argument));
         ASSERT(!fuzz::has_control(mail.sender) && mail.sender.size() <= kAddressBytesMax);
-        ASSERT(mail.smtputf8 || is_ascii(mail.sender));
+        ASSERT(mail.smtputf8 || (rules.offers_utf8 && !rules.strict_utf8) || is_ascii(mail.sender));
         ASSERT(!fuzz::has_control(mail.envelope_id) && is_ascii(mail.envelope_id));
         ASSERT(mail.envelope_id.size() <= kEnvelopeIdBytesMax);
         ASSERT(from_xtext(to_xtext(mail.envelope_id)) == mail.envelope_id);
     }
     RcptCommand rcpt;
-    const auto rcpt_fault = parse_rcpt(argument, allow_utf8, rcpt);
+    const auto rcpt_fault = parse_rcpt(argument, rules, declared, rcpt);
     check_fault(rcpt_fault);
     if (rcpt_fault.code == 0) {
-        ASSERT(fuzz::is_inside(rcpt.recipient, argument) && !rcpt.recipient.empty());
+        ASSERT(fuzz::is_inside(rcpt.given, argument) && !rcpt.recipient.empty());
         // What was accepted, with its DSN options, makes an envelope that every process accepts.
         Envelope envelope;
         if (mail_fault.code == 0) envelope.sender = mail.sender;
@@ -52,14 +51,18 @@ void check_arguments(std::string_view argument, bool allow_utf8) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::string_view line = fuzz::text_of(data, size);
-    const bool allow_utf8 = (fuzz::take_choice(line) & 1) != 0;
+    const auto choice = fuzz::take_choice(line);
+    const MailRules rules{.offers_utf8 = (choice & 1) != 0,
+                          .strict_utf8 = (choice & 2) != 0,
+                          .strict_path = (choice & 4) != 0};
+    const bool declared = (choice & 8) != 0;
     const CommandLine command = parse_command_line(line);
     ASSERT(fuzz::is_inside(command.word, line) && fuzz::is_inside(command.argument, line));
     if (command.verb != Verb::unknown) {
         ASSERT(parse_command_line(command.word).verb == command.verb);
         ASSERT(!fuzz::has_control(command.word));
     }
-    check_arguments(command.argument, allow_utf8);
-    check_arguments(line, allow_utf8);
+    check_arguments(command.argument, rules, declared);
+    check_arguments(line, rules, declared);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "base/strings.h"
 
 #include "mail/address.h"
+#include "mail/path.h"
 
 #include "ingress/smtpd/session.h"
 
@@ -60,10 +61,11 @@ Session::Done Session::on_quit(std::string_view) {
 Session::Done Session::on_vrfy(std::string_view argument) {
     if (settings_.vrfy_disabled) return fail("502 5.5.1 VRFY command is disabled");
     if (argument.empty()) {
-        return fail(settings_.offers_smtputf8 ? "501 5.5.4 Syntax: VRFY address [SMTPUTF8]"
-                                              : "501 5.5.4 Syntax: VRFY address");
+        return fail(settings_.mail_rules.offers_utf8 ? "501 5.5.4 Syntax: VRFY address [SMTPUTF8]"
+                                                     : "501 5.5.4 Syntax: VRFY address");
     }
-    const auto path = parse_path(argument, settings_.offers_smtputf8);
+    const auto path =
+        parse_path(argument, {settings_.mail_rules.offers_utf8, settings_.mail_rules.strict_path});
     if (!path || path->address.empty()) return fail("501 5.1.3 Bad recipient address syntax");
     const std::string refusal = settings_.restrictions.at_recipient(subject(path->address));
     if (!refusal.empty()) {

@@ -1,6 +1,8 @@
 // MAIL, RCPT, DATA: the envelope.
 #include <utility>
 
+#include "mail/address.h"
+
 #include "ingress/smtpd/session.h"
 
 namespace posthaste::smtpd {
@@ -9,6 +11,15 @@ namespace {
 // With it and the extents of the largest message the record to cleanup stays below half its ring.
 constexpr size_t kAddressBytesOfOneMessageMax = 256 * 1024;
 constexpr size_t kRecipientOverheadBytes = 16;
+
+// "rfc822;address" of an address as it was written; empty when it can not be passed on.
+std::string original_recipient_of(std::string_view given) {
+    const std::string_view type = is_ascii(given) ? "rfc822;" : "utf-8;";
+    while (!given.empty() && given.back() == ' ') given.remove_suffix(1);
+    if (type.size() + given.size() > kOrcptBytesMax || given.find('\t') != std::string_view::npos)
+        return {};
+    return std::string(type).append(given);
+}
 
 }  // namespace
 
@@ -25,7 +36,7 @@ Session::Done Session::on_mail(std::string_view argument) {
     if (settings_.helo_required && helo_.empty())
         return fail("503 5.5.1 Error: send HELO/EHLO first");
     MailCommand mail;
-    const ParameterFault fault = parse_mail(argument, settings_.offers_smtputf8, mail);
+    const ParameterFault fault = parse_mail(argument, settings_.mail_rules, mail);
     if (fault.code != 0) return fail(fault);
     if (!settings_.offers_dsn &&
         (mail.dsn_return != DsnReturn::unset || !mail.envelope_id.empty())) {
@@ -42,7 +53,7 @@ Session::Done Session::on_mail(std::string_view argument) {
     }
     Envelope& envelope = transaction_.envelope;
     envelope.arrived_wall_us = world_.wall_us();
-    envelope.sender.assign(mail.sender);
+    envelope.sender = std::move(mail.sender);
     envelope.body_8bit = mail.body_8bit;
     envelope.smtputf8 = mail.smtputf8;
     envelope.dsn_return = mail.dsn_return;
@@ -55,12 +66,16 @@ Session::Done Session::on_mail(std::string_view argument) {
 Session::Done Session::on_rcpt(std::string_view argument) {
     Envelope& envelope = transaction_.envelope;
     RcptCommand rcpt;
-    const ParameterFault fault = parse_rcpt(argument, envelope.smtputf8, rcpt);
+    const ParameterFault fault =
+        parse_rcpt(argument, settings_.mail_rules, envelope.smtputf8, rcpt);
     if (fault.code != 0) return fail(fault);
     if (!settings_.offers_dsn &&
         (rcpt.notify != kNotifyUnset || !rcpt.original_recipient.empty())) {
         return fail("501 5.7.1 DSN support is disabled");
     }
+    // As Postfix: what the client wrote is what a report will name.
+    if (rcpt.original_recipient.empty() && rcpt.given != rcpt.recipient)
+        rcpt.original_recipient = original_recipient_of(rcpt.given);
     const size_t bytes =
         rcpt.recipient.size() + rcpt.original_recipient.size() + kRecipientOverheadBytes;
     if (envelope.recipients.size() >= settings_.recipients_max ||
@@ -89,7 +104,7 @@ Session::Done Session::on_rcpt(std::string_view argument) {
     }
     transaction_.envelope_bytes += bytes;
     envelope.recipients.push_back(
-        {std::string(rcpt.recipient), std::move(rcpt.original_recipient), rcpt.notify});
+        {std::move(rcpt.recipient), std::move(rcpt.original_recipient), rcpt.notify});
     world_.count(SmtpdCounter::recipients_accepted);
     state_ = State::rcpt;
     reply("250 2.1.5 Ok");

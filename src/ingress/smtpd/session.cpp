@@ -151,7 +151,8 @@ void Session::on_line(std::string_view line, bool ended_with_bare_lf, std::strin
     }
     const CommandLine command = parse_command_line(line);
     const char* fault = nullptr;
-    if (settings_.offers_smtputf8 && !is_utf8(line)) fault = "500 5.5.2 Error: bad UTF-8 syntax";
+    if (settings_.mail_rules.offers_utf8 && !is_utf8(line))
+        fault = "500 5.5.2 Error: bad UTF-8 syntax";
     if (line.find('\0') != std::string_view::npos || command.word.empty())
         fault = "500 5.5.2 Error: bad syntax";
     if (fault != nullptr) {

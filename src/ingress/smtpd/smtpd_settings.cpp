@@ -39,7 +39,7 @@ std::string make_ehlo_reply(const SmtpdSettings& values, bool limits_size,
     offer("ENHANCEDSTATUSCODES", "ENHANCEDSTATUSCODES");
     offer("8BITMIME", "8BITMIME");
     if (values.offers_dsn) lines.push_back("DSN");
-    if (values.offers_smtputf8) lines.push_back("SMTPUTF8");
+    if (values.mail_rules.offers_utf8) lines.push_back("SMTPUTF8");
     if (values.offers_chunking) lines.push_back("CHUNKING");
     std::string reply;
     for (size_t i = 0; i < lines.size(); ++i) {
@@ -137,7 +137,10 @@ std::optional<SmtpdSettings> SmtpdSettings::read(const Settings& settings,
     }
 
     const std::vector<std::string> discarded = settings.list("smtpd_discard_ehlo_keywords");
-    out.offers_smtputf8 = settings.boolean("smtputf8_enable") && !holds(discarded, "SMTPUTF8");
+    out.mail_rules.strict_utf8 = settings.boolean("strict_smtputf8");
+    out.mail_rules.strict_path = settings.boolean("strict_rfc821_envelopes");
+    out.mail_rules.offers_utf8 =
+        settings.boolean("smtputf8_enable") && !holds(discarded, "SMTPUTF8");
     out.offers_chunking = !holds(discarded, "CHUNKING");
     out.offers_dsn = !holds(discarded, "DSN");
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "mail/data_scanner.h"
+#include "mail/smtp_command.h"
 #include "runtime/settings/settings.h"
 
 #include "lookup/network_match_list.h"
@@ -43,7 +44,7 @@ struct SmtpdSettings {
     bool forbids_unauth_pipelining = true;
     bool helo_required = false;
     bool vrfy_disabled = false;
-    bool offers_smtputf8 = true;
+    MailRules mail_rules;  // what MAIL and RCPT may be
     bool offers_chunking = true;
     bool offers_dsn = true;
     bool looks_up_client_names = true;

@@ -195,7 +195,7 @@ constexpr std::string_view kNames[] = {
     "smtpd_tls_session_cache_database", "smtpd_tls_session_cache_timeout", "smtpd_tls_wrappermode",
     "smtpd_upstream_proxy_protocol", "smtpd_upstream_proxy_timeout", "smtpd_use_tls", "smtputf8_autodetect_classes",
     "soft_bounce", "stale_lock_time", "strict_7bit_headers", "strict_8bitmime", "strict_8bitmime_body",
-    "strict_mailbox_ownership", "strict_mime_encoding_domain", "strict_rfc821_envelopes", "strict_smtputf8",
+    "strict_mailbox_ownership", "strict_mime_encoding_domain",
     "sun_mailtool_compatibility", "swap_bangpath", "syslog_facility", "tcp_windowsize", "tls_append_default_CA",
     "tls_config_file", "tls_config_name", "tls_daemon_random_bytes", "tls_dane_digests", "tls_disable_workarounds",
     "tls_eecdh_auto_curves", "tls_eecdh_strong_curve", "tls_eecdh_ultra_curve", "tls_export_cipherlist",
