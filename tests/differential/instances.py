@@ -92,6 +92,10 @@ class Instance:
     def mark(self):
         self.log_read = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
 
+    def has_said_all(self, lines):
+        """Whether nothing more is to come of a message whose recipients all have an outcome among these lines of its."""
+        return any(": removed" in line or "status=deferred" in line for line in lines)
+
     def queue(self):
         out = subprocess.run([*self.postqueue, "-j"], capture_output=True, text=True, timeout=60, check=False).stdout
         return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
@@ -142,6 +146,7 @@ class Postfix(Instance):
 
 class Posthaste(Instance):
     name = "posthaste"
+
     port = 2502
 
     def __init__(self, settings, story):
@@ -155,6 +160,11 @@ class Posthaste(Instance):
                   "smtp_connection_reuse_count_limit": "1", **settings}
         with open(os.path.join(self.config, "master.cf"), encoding="utf-8") as f:
             self.write(values, f.read(), story)
+
+    def has_said_all(self, lines):
+        if any("status=bounced (" in line for line in lines):
+            return any("placed on hold" in line for line in lines)
+        return super().has_said_all(lines)
 
     @staticmethod
     def program(name):

@@ -94,8 +94,7 @@ def settled(relay, ids):
             given = [int(match.group(1)) for line in own if (match := GIVEN.search(line))]
             if not given or outcomes < given[0]:
                 return False
-            waits = any(re.search(r"status=(deferred|bounced)", line) for line in own)
-            if not waits and not any(f"{each}: removed" in line for line in own):
+            if not relay.has_said_all(own):
                 return False
         return any("disconnect from" in line for line in lines)
     wait_until(is_so, 30, f"an outcome of {ids} at {relay.name}; the log ends:\n" + "\n".join(relay.log()[-15:]))
