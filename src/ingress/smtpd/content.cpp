@@ -71,6 +71,8 @@ Session::Done Session::on_bdat(std::string_view argument) {
         end();
         return Done::failed;
     }
+    const bool lacks_mail = state_ == State::greeted || state_ == State::ready ||
+                            (state_ == State::bdat && transaction_.chunk_lacks_mail);
     transaction_.chunk_bytes = bdat.size_bytes;
     std::string refusal;
     if (bdat.size_bytes == 0 && !bdat.last) {
@@ -83,6 +85,7 @@ Session::Done Session::on_bdat(std::string_view argument) {
     }
     transaction_.refusal = refusal;
     transaction_.in_chunks = true;
+    transaction_.chunk_lacks_mail = lacks_mail;
     transaction_.chunk_is_last = bdat.last;
     transaction_.chunk_bytes = bdat.size_bytes;
     transaction_.chunk_bytes_left = bdat.size_bytes;
@@ -116,9 +119,11 @@ Session::Done Session::end_of_chunk() {
     if (!transaction.refusal.empty()) {
         const std::string refusal = std::move(transaction.refusal);
         const bool was_last = transaction.chunk_is_last;
+        const bool lacked_mail = transaction.chunk_lacks_mail;
         reset_transaction();
         if (!was_last) {
             transaction.in_chunks = true;
+            transaction.chunk_lacks_mail = lacked_mail;
             transaction.chunks_failed = true;
             state_ = State::bdat;
         }
@@ -173,7 +178,7 @@ void Session::on_stored(uint16_t code, std::string_view dsn, std::string_view te
     if (ok) {
         line.append("250 2.0.0 Ok: ");
         if (transaction_.in_chunks)
-            line.append(std::to_string(transaction_.chunks_bytes)).append(" bytes ");
+            line.append(std::to_string(transaction_.received_bytes)).append(" bytes ");
         line.append("queued as ").append(queue_id_text(transaction_.envelope.id));
         errors_ = 0;
         junk_commands_ = 0;

@@ -33,7 +33,7 @@ constexpr Session::Command Session::kCommands[] = {
     {Verb::xclient,  "xclient",  false, false, &Session::on_xclient, {kOk,       kOk,       kOk,     kOk,     kOk}},
     {Verb::xforward, "xforward", false, false, &Session::on_xclient, {kOk,       kOk,       kOk,     kOk,     kOk}},
     {Verb::auth,     "auth",     false, false, &Session::on_auth,    {kOk,       kOk,       kOk,     kOk,     kOk}},
-    {Verb::mail,     "mail",     false, false, &Session::on_mail,    {kOk,       kOk,       kNested, kNested, kMailLate}},
+    {Verb::mail,     "mail",     false, false, &Session::on_mail,    {kOk,       kOk,       kNested, kNested, kNested}},
     {Verb::rcpt,     "rcpt",     false, false, &Session::on_rcpt,    {kNeedMail, kNeedMail, kOk,     kOk,     kRcptLate}},
     {Verb::data,     "data",     true,  false, &Session::on_data,    {kNeedRcpt, kNeedRcpt, kNoRcpt, kOk,     kDataLate}},
     // Out of order too, its octets must be read: on_bdat() refuses by itself.
@@ -184,6 +184,10 @@ void Session::on_command(const CommandLine& line, std::string_view behind) {
     if (must_wait && !behind.empty() && is_out_of_step(where_, behind)) return;
 
     const char* refusal = command.refusals[static_cast<size_t>(state_)];
+    if (state_ == State::bdat && transaction_.chunk_lacks_mail) {
+        if (command.verb == Verb::mail) refusal = kMailLate;
+        if (command.verb == Verb::rcpt) refusal = kNeedMail;
+    }
     const Done done = refusal != nullptr ? fail(refusal) : (this->*command.run)(line.argument);
     if (done != Done::later) finish(command, done == Done::ok);
 }

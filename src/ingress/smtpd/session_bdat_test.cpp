@@ -37,7 +37,7 @@ TEST_F(Bdat, EndsTheLastLine) {
     Dialogue dialogue;
     begin(dialogue);
     dialogue.say("BDAT 3 LAST\r\nabc");
-    EXPECT_THAT(dialogue.heard(), HasSubstr("Ok: 3 bytes queued as"));
+    EXPECT_THAT(dialogue.heard(), HasSubstr("Ok: 5 bytes queued as"));
     EXPECT_EQ(dialogue.world.messages.at(0).content, "abc\r\n");
 }
 
@@ -80,7 +80,7 @@ TEST_F(Bdat, DiscardsTheRestAfterAChunkFailed) {
               "250 2.0.0 Ok: 8 bytes\r\n552 5.3.4 Chunk exceeds message size limit\r\n");
     EXPECT_EQ(dialogue.world.content, "");
     EXPECT_EQ(dialogue.ask("RCPT TO:<d@example.com>"), "503 5.5.1 Error: RCPT after BDAT\r\n");
-    EXPECT_EQ(dialogue.ask("MAIL FROM:<>"), "503 5.5.1 Error: MAIL after BDAT\r\n");
+    EXPECT_EQ(dialogue.ask("MAIL FROM:<>"), "503 5.5.1 Error: nested MAIL command\r\n");
     EXPECT_EQ(dialogue.ask("DATA"), "503 5.5.1 Error: DATA after BDAT\r\n");
     dialogue.say("BDAT 2\r\n12");
     EXPECT_EQ(dialogue.heard(), "551 5.0.0 Discarded 2 bytes after earlier error\r\n");
@@ -89,6 +89,31 @@ TEST_F(Bdat, DiscardsTheRestAfterAChunkFailed) {
     EXPECT_EQ(dialogue.ask("RCPT TO:<d@example.com>"), "503 5.5.1 Error: need MAIL command\r\n");
     EXPECT_EQ(dialogue.ask("MAIL FROM:<>"), "250 2.1.0 Ok\r\n");
     EXPECT_TRUE(dialogue.world.messages.empty());
+}
+
+TEST_F(Bdat, BehindAChunkWithoutAMessageNoneIsBegun) {
+    Dialogue dialogue;
+    dialogue.converse("EHLO client.example\r\n");
+    dialogue.heard();
+    dialogue.say("BDAT 3\r\nabc");
+    EXPECT_EQ(dialogue.heard(), "503 5.5.1 Error: need RCPT command\r\n");
+    for (int round = 0; round < 2; ++round) {
+        EXPECT_EQ(dialogue.ask("RCPT TO:<d@example.com>"),
+                  "503 5.5.1 Error: need MAIL command\r\n");
+        EXPECT_EQ(dialogue.ask("MAIL FROM:<>"), "503 5.5.1 Error: MAIL after BDAT\r\n");
+        dialogue.say("BDAT 3\r\nabc");
+        EXPECT_EQ(dialogue.heard(), "551 5.0.0 Discarded 3 bytes after earlier error\r\n");
+    }
+}
+
+TEST_F(Bdat, NothingElseMayStandBetweenChunks) {
+    Dialogue dialogue;
+    begin(dialogue);
+    dialogue.say("BDAT 3\r\nabc");
+    EXPECT_EQ(dialogue.heard(), "250 2.0.0 Ok: 3 bytes\r\n");
+    EXPECT_EQ(dialogue.ask("MAIL FROM:<>"), "503 5.5.1 Error: nested MAIL command\r\n");
+    EXPECT_EQ(dialogue.ask("RCPT TO:<d@example.com>"), "503 5.5.1 Error: RCPT after BDAT\r\n");
+    EXPECT_EQ(dialogue.ask("DATA"), "503 5.5.1 Error: DATA after BDAT\r\n");
 }
 
 TEST_F(Bdat, CountsNormalizedBytesAgainstTheLimit) {

@@ -27,6 +27,7 @@ struct Transaction {
     // or neither.
     bool in_chunks = false;
     bool chunks_failed = false;
+    bool chunk_lacks_mail = false;  // it came without MAIL; tells what may be said behind it
     bool chunk_is_last = false;
     uint64_t chunk_bytes = 0;  // of the present chunk
     uint64_t chunk_bytes_left = 0;
