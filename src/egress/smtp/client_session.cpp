@@ -205,7 +205,8 @@ void ClientSession::on_hello(const SmtpReply& reply, Step step) {
     std::string_view lines = reply.lines;
     for (bool first = true; !lines.empty(); first = false) {
         const size_t end = std::min(lines.find('\n'), lines.size());
-        const auto words = split(lines.substr(0, end), " \t");
+        // "SIZE=1000" and "AUTH=LOGIN" are in use since before there was a standard.
+        const auto words = split(lines.substr(0, end), first ? " \t" : " \t=");
         lines.remove_prefix(std::min(end + 1, lines.size()));
         if (words.empty()) continue;
         if (first) {

@@ -147,6 +147,17 @@ TEST(ClientSession, NoticesThatItTalksToItself) {
     EXPECT_EQ(talk.why.dsn, "5.4.6");
 }
 
+TEST(ClientSession, ReadsExtensionsThatAreWrittenWithAnEqualsSign) {
+    Talk talk;
+    const std::string large(20'000, 'x');
+    auto job = make_job({"a@dest"}, large);
+    talk.jobs = {job.get()};
+    talk.hears("220 mx\r\n");
+    EXPECT_EQ(talk.hears("250-mx\r\n250-AUTH=LOGIN\r\n250 SIZE=10000\r\n"), "");
+    ASSERT_EQ(talk.done.size(), 1U);
+    EXPECT_EQ(job->recipients[0].status.dsn, "5.3.4");
+}
+
 TEST(ClientSession, BouncesWhatIsTooLargeForTheServerWithoutTrying) {
     Talk talk;
     const std::string large(20'000, 'x');
