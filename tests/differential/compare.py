@@ -58,10 +58,10 @@ def log(names, lines):
 
 
 def queue(names, entries):
+    """The entries of this scenario in the order in which they came; Postfix lists them as its directories have them."""
     out = []
-    for entry in entries:
-        if entry["queue_id"] not in names.ids:
-            continue
+    order = list(names.ids)
+    for entry in sorted((entry for entry in entries if entry["queue_id"] in names.ids), key=lambda entry: order.index(entry["queue_id"])):
         out.append(names.hide(f"{entry['queue_id']} {entry['queue_name']} from {entry['sender']} size {entry['message_size']}"))
         out += [f"  {each['address']} {names.hide(each.get('delay_reason', ''))}".rstrip() for each in entry["recipients"]]
     return out

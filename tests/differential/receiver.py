@@ -36,10 +36,12 @@ class Receiver:
                 return
             threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
-    def answer(self, client, step, argument=""):
-        """False when the connection is over."""
+    def answer(self, client, step, argument="", message=None):
+        """False when the connection is over. A message that is taken is kept before anybody hears of it."""
         with self.lock:
             reply = self.answers.get(f"{step} {argument}".strip(), self.answers.get(step, DEFAULTS.get(step, "502 5.5.2 what")))
+            if message is not None and reply.startswith("2"):
+                self.messages.append(message)
         if reply == "drop":
             client.close()
             return ""
@@ -81,9 +83,5 @@ class Receiver:
                     content.append(line[1:] if line.startswith(b".") else line)
                 if not line:
                     return
-                reply = self.answer(client, "end")
-                if not reply:
+                if not self.answer(client, "end", message=(tuple(envelope), b"".join(content))):
                     return
-                if reply.startswith("2"):
-                    with self.lock:
-                        self.messages.append((tuple(envelope), b"".join(content)))
