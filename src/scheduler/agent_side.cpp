@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "scheduler/lane_hosts.h"
+
 namespace posthaste {
 
 AgentSide::Known* AgentSide::find(uint32_t incarnation) noexcept {
@@ -143,6 +145,7 @@ bool AgentSide::open_lane(uint32_t incarnation, uint32_t lane, const Transport& 
     open.nexthop = destination.nexthop;
     open.others_work = destination.lanes_working > 0;
     if (wire::decode(destination.hosts, hosts_)) open.hosts.swap(hosts_.hosts);
+    mix_equals(open.hosts, [this] { return loop_.random(); });
     const bool sent = agent->peer->send(open);
     hosts_.hosts.swap(open.hosts);
     return sent;

@@ -36,8 +36,8 @@ class AgentSide {
     // Jobs of the qmgr before us, and their recipients, that one agent may list.
     static constexpr size_t kFormerMax = 1 << 20;
 
-    AgentSide(Scheduler& scheduler, uint32_t own_incarnation)
-        : scheduler_(scheduler), own_incarnation_(own_incarnation) {}
+    AgentSide(Loop& loop, Scheduler& scheduler, uint32_t own_incarnation)
+        : loop_(loop), scheduler_(scheduler), own_incarnation_(own_incarnation) {}
 
     static constexpr uint32_t kRoles = role_bit(Role::smtp) | role_bit(Role::local) |
                                        role_bit(Role::virtual_) | role_bit(Role::pipe) |
@@ -100,6 +100,7 @@ class AgentSide {
     bool on_jobs_held(Known& agent, std::string_view body);
     void advance(Known& agent);
 
+    Loop& loop_;
     Scheduler& scheduler_;
     uint32_t own_incarnation_;
     std::set<uint32_t> met_;  // of those older than we are

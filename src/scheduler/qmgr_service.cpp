@@ -10,7 +10,7 @@ QmgrService::QmgrService(World& world)
       counters_(world.counter_page, kQmgrCounters),
       settings_(&world.settings),
       scheduler_(*this, world.loop.timers(), scheduler_config(world.settings)),
-      agents_(scheduler_, world.incarnation),
+      agents_(world.loop, scheduler_, world.incarnation),
       store_(scheduler_, agents_),
       rewrite_(scheduler_),
       started_us_(world.loop.now_us()),

@@ -1,4 +1,6 @@
 // qmgr as a process, with its peers played by hand over real channels.
+#include <map>
+
 #include "scheduler/qmgr_config.h"
 #include "scheduler/qmgr_service_testing.h"
 
@@ -37,6 +39,36 @@ TEST_F(QmgrServiceTest, TakesAMessageFromAnnouncementToRemoval) {
     ASSERT_TRUE(taken);
     EXPECT_EQ(taken->sequence, 1U);
     EXPECT_EQ(log_.lines_.back(), queue_id_text(5'000'000) + ": removed");
+}
+
+TEST_F(QmgrServiceTest, EachConnectionBeginsWithAnyOfTheBestHosts) {
+    all_up();
+    std::map<std::string, int> firsts;
+    for (uint64_t i = 0; i < 40; ++i) {
+        const std::string recipient = "b@y" + std::to_string(i) + ".example";
+        announce(store_, 5'000'000 + i, {recipient});
+        const auto request = rewrite_.hear<wire::ResolveRequest>();
+        ASSERT_TRUE(request);
+        wire::ResolveReply reply;
+        reply.cookie = request->cookie;
+        reply.outcome = wire::ResolveOutcome::ok;
+        reply.ttl_s = 60;
+        reply.transport = "smtp";
+        const std::string site = recipient.substr(2);
+        reply.nexthop = reply.site = site;
+        reply.hosts.resize(4);
+        const char* const names[] = {"mx1", "mx2", "mx3", "backup"};
+        for (size_t host = 0; host < 4; ++host) reply.hosts[host].name = names[host];
+        reply.hosts[3].rank = 1;
+        rewrite_.say(reply);
+        loop_.turn();
+        const auto lane = agent_.hear<wire::LaneOpen>();
+        ASSERT_TRUE(lane && lane->hosts.size() == 4);
+        EXPECT_EQ(lane->hosts[3].name, "backup");
+        ++firsts[std::string(lane->hosts[0].name)];
+        ASSERT_TRUE(agent_.hear<wire::DeliveryJob>());
+    }
+    for (const char* name : {"mx1", "mx2", "mx3"}) EXPECT_GE(firsts[name], 5) << name;
 }
 
 TEST_F(QmgrServiceTest, TheEndOfAStoreThatHasASuccessorChangesNothing) {

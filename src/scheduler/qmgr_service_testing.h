@@ -14,6 +14,7 @@
 #include "mail/address.h"
 #include "mail/wire/delivery_job.h"
 
+#include "scheduler/hash.h"
 #include "scheduler/qmgr_service.h"
 
 namespace posthaste {
@@ -26,7 +27,7 @@ class HandLoop final : public Loop {
 
     int64_t wall_us() const noexcept override { return 1'700'000'000 * kSecondUs + now_us_; }
 
-    uint64_t random() noexcept override { return ++random_; }
+    uint64_t random() noexcept override { return hash_of(uint64_t{++random_}); }
 
     TimerWheel& timers() noexcept override { return timers_; }
 

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <xxhash.h>
 
+#include "base/assert.h"
+
 #include "mail/wire/host.h"
 
 namespace posthaste::rewrite {
@@ -233,6 +235,23 @@ std::vector<FoundHost> order_hosts(const std::vector<FoundHost>& hosts, const Ho
         out.push_back(std::move(host));
     }
     return out;
+}
+
+std::vector<uint8_t> ranks_of(const std::vector<FoundHost>& ordered, const HostPolicy& policy) {
+    static_assert(wire::kHostsMax <= UINT8_MAX);
+    ASSERT(ordered.size() <= wire::kHostsMax);
+    std::vector<uint8_t> ranks;
+    uint8_t rank = 0;
+    for (size_t i = 0; i < ordered.size(); ++i) {
+        const FoundHost& host = ordered[i];
+        const bool equal = i > 0 && policy.randomize && host.hop == ordered[i - 1].hop &&
+                           host.preference == ordered[i - 1].preference &&
+                           (policy.preference == FamilyPreference::any ||
+                            host.address.v6 == ordered[i - 1].address.v6);
+        if (i > 0 && !equal) ++rank;
+        ranks.push_back(rank);
+    }
+    return ranks;
 }
 
 std::string site_of_mx(const std::vector<MxRecord>& records, uint16_t port) {

@@ -86,6 +86,10 @@ FoundHosts hosts_of_host(const HostAnswers& answers, uint16_t port, const HostPo
 std::vector<FoundHost> order_hosts(const std::vector<FoundHost>& hosts, const HostPolicy& policy,
                                    const std::function<uint64_t()>& random);
 
+// Of hosts in that order: those of the same rank are equals, one of which each connection takes by
+// chance (smtp_randomize_addresses). Ascending from 0.
+std::vector<uint8_t> ranks_of(const std::vector<FoundHost>& ordered, const HostPolicy& policy);
+
 // Exact name of an MX set, whatever its order: domains with the same one share a destination.
 // Shorter than 200 bytes.
 std::string site_of_mx(const std::vector<MxRecord>& records, uint16_t port);

@@ -148,6 +148,25 @@ TEST(HostSelection, OrdersEqualHostsByChanceAndOthersByPreference) {
               "a 192.0.2.1");
 }
 
+TEST(HostSelection, EqualsHaveTheSameRank) {
+    const auto host = [](uint8_t hop, uint16_t preference, bool v6) {
+        FoundHost out;
+        out.hop = hop;
+        out.preference = preference;
+        out.address.v6 = v6;
+        return out;
+    };
+    const std::vector<FoundHost> hosts = {host(0, 10, true), host(0, 10, false), host(0, 20, false),
+                                          host(1, 20, false)};
+    HostPolicy policy;
+    EXPECT_EQ(ranks_of(hosts, policy), (std::vector<uint8_t>{0, 0, 1, 2}));
+    policy.preference = FamilyPreference::v6;
+    EXPECT_EQ(ranks_of(hosts, policy), (std::vector<uint8_t>{0, 1, 2, 3}));
+    policy.preference = FamilyPreference::any;
+    policy.randomize = false;
+    EXPECT_EQ(ranks_of(hosts, policy), (std::vector<uint8_t>{0, 1, 2, 3}));
+}
+
 TEST(HostSelection, PutsTheWantedFamilyFirstWithinAPreference) {
     const auto out = found({host(10, "a", {ip("192.0.2.1")}, {ip("2001:db8::1")}),
                             host(20, "b", {ip("192.0.2.2")}, {ip("2001:db8::2")})});

@@ -252,9 +252,11 @@ void RewriteService::answer(AnswerQueue& to, uint64_t cookie, const Route& route
     const auto hosts =
         order_hosts(found.hosts, finder_.policy(), [this] { return loop_.random(); });
     reply_.hosts.clear();
-    for (const FoundHost& host : hosts) {
+    const auto ranks = ranks_of(hosts, finder_.policy());
+    for (size_t i = 0; i < hosts.size(); ++i) {
+        const FoundHost& host = hosts[i];
         reply_.hosts.push_back(
-            {host.name, host.preference, host.address.v6, host.address.bytes, host.port});
+            {host.name, host.preference, host.address.v6, host.address.bytes, host.port, ranks[i]});
     }
     to.answer(reply_);
 }

@@ -18,6 +18,7 @@ struct Host {
     bool v6 = false;
     std::array<uint8_t, 16> address{};
     uint16_t port = kSmtpPort;
+    uint8_t rank = 0;  // ascending; any of the same rank may be tried first
 
     template <class Codec>
     void visit(Codec& codec) {
@@ -26,6 +27,7 @@ struct Host {
         codec(v6);
         for (uint8_t& byte : address) codec(byte);
         codec(port);
+        codec(rank);
     }
 
     Endpoint endpoint() const noexcept { return {IpAddress{v6, address}, port}; }
