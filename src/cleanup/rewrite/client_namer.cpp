@@ -37,8 +37,8 @@ void ClientNamer::find(const IpAddress& address, Done done) {
     search.address = address;
     search.done = std::move(done);
     loop_.timers().set(search.timer, loop_.now_us() + kSearchTimeoutUs);
-    resolver_.names(address,
-                    [this, number](NameAnswer answer) { on_names(number, std::move(answer)); });
+    search.question = resolver_.names(
+        address, [this, number](NameAnswer answer) { on_names(number, std::move(answer)); });
 }
 
 void ClientNamer::on_names(uint64_t number, NameAnswer answer) {
@@ -51,10 +51,11 @@ void ClientNamer::on_names(uint64_t number, NameAnswer answer) {
     }
     const std::string& name = answer.names.front();
     const uint32_t ttl_s = answer.ttl_s;
-    resolver_.addresses(name, found->second->address.v6,
-                        [this, number, name, ttl_s](const AddressAnswer& addresses) {
-                            on_addresses(number, name, ttl_s, addresses);
-                        });
+    found->second->question =
+        resolver_.addresses(name, found->second->address.v6,
+                            [this, number, name, ttl_s](const AddressAnswer& addresses) {
+                                on_addresses(number, name, ttl_s, addresses);
+                            });
 }
 
 void ClientNamer::on_addresses(uint64_t number, const std::string& name, uint32_t ttl_s,
@@ -71,6 +72,7 @@ void ClientNamer::on_addresses(uint64_t number, const std::string& name, uint32_
 void ClientNamer::finish(uint64_t number, ClientName name) {
     const auto found = searches_.find(number);
     const Done done = std::move(found->second->done);
+    resolver_.forget(found->second->question);
     searches_.erase(found);
     done(std::move(name));
 }

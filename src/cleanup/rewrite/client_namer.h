@@ -40,6 +40,7 @@ class ClientNamer {
         ClientNamer& namer;
         uint64_t number;
         IpAddress address;
+        uint64_t question = 0;
         Done done;
         Timer timer;
         void on_timeout();

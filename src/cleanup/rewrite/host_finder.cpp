@@ -69,7 +69,8 @@ void HostFinder::step(Search& search) {
     if (!hop.look_up_mx || !policy_.look_up_dns || in_file)
         return ask_addresses(search, {{0, hop.host}});
     const Ticket ticket{search.number, search.hop, 0};
-    resolver_.mx(hop.host, [this, ticket](MxAnswer answer) { on_mx(ticket, std::move(answer)); });
+    search.questions.push_back(resolver_.mx(
+        hop.host, [this, ticket](MxAnswer answer) { on_mx(ticket, std::move(answer)); }));
 }
 
 void HostFinder::on_mx(const Ticket& ticket, MxAnswer answer) {
@@ -121,9 +122,9 @@ void HostFinder::ask_family(Search& search, size_t answer, bool v6) {
     }
     ++search.outstanding;
     const Ticket ticket{search.number, search.hop, answer};
-    resolver_.addresses(host, v6, [this, ticket, v6](AddressAnswer got) {
+    search.questions.push_back(resolver_.addresses(host, v6, [this, ticket, v6](AddressAnswer got) {
         on_addresses(ticket, v6, std::move(got));
-    });
+    }));
 }
 
 void HostFinder::on_addresses(const Ticket& ticket, bool v6, AddressAnswer answer) {
@@ -160,6 +161,7 @@ void HostFinder::conclude_hop(Search& search, FoundHosts found) {
     ++search.hop;
     search.mx = {};
     search.answers.clear();
+    search.questions.clear();
     step(search);
 }
 
@@ -182,6 +184,7 @@ void HostFinder::finish(Search& search) {
         out.outcome = wire::ResolveOutcome::ok;
     }
     const Done done = std::move(search.done);
+    for (const uint64_t question : search.questions) resolver_.forget(question);
     searches_.erase(search.number);
     done(std::move(out));
 }

@@ -8,8 +8,8 @@
 //                              └► null MX, no such name, failure ─► none, and why
 //
 // then goes on with the next one; fallback hops are left out when we are among the MX ourselves. A
-// search is bounded by kSearchTimeoutUs: what has been found until then counts, or mail waits. Late
-// answers find nobody.
+// search is bounded by kSearchTimeoutUs: what has been found until then counts, or mail waits. What
+// is still open then is forgotten.
 //
 // Loop thread only.
 #pragma once
@@ -61,6 +61,7 @@ class HostFinder {
         MxAnswer mx;         // of the present hop
         std::vector<HostAnswers> answers;
         size_t outstanding = 0;
+        std::vector<uint64_t> questions;  // of the present hop
         Done done;
         Timer timer;
         void on_timeout();

@@ -39,6 +39,8 @@ struct HostPolicy {
     uint16_t port_default = 25;        // smtp_tcp_port
     std::string fallback;              // smtp_fallback_relay
     std::vector<IpAddress> own_addresses;
+
+    bool operator==(const HostPolicy&) const = default;
 };
 
 struct FoundHost {

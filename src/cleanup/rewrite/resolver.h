@@ -1,10 +1,10 @@
 // cleanup/rewrite/resolver.h: questions to the DNS, answered later. UnboundResolver asks the world,
 // tests and the simulation answer by themselves.
 //
-// Promises   each question is answered once, from the loop and never from inside the call, unless the Resolver goes first.
+// Promises   each question is answered once, from the loop and never from inside the call, unless it is forgotten or the
+//            Resolver goes first.
 //            Answers are bounded (kRecordsMax); names in them are letters, digits, '-', '_' and dots, never an address.
-// Does not   wait for ever with a question that cannot be asked yet: "failed" is its answer then.
-//            Nor is any answer late for ever: who asks sets a timer.
+// Does not   see to it that an answer comes in time: who asks sets a timer, and forgets the question.
 #pragma once
 
 #include <cstdint>
@@ -54,12 +54,16 @@ class Resolver {
  public:
     virtual ~Resolver() = default;
 
-    virtual void mx(const std::string& domain, std::function<void(MxAnswer)> done) = 0;
+    // Each returns the question's number, never 0.
+    virtual uint64_t mx(const std::string& domain, std::function<void(MxAnswer)> done) = 0;
     // A or AAAA.
-    virtual void addresses(const std::string& host, bool v6,
-                           std::function<void(AddressAnswer)> done) = 0;
+    virtual uint64_t addresses(const std::string& host, bool v6,
+                               std::function<void(AddressAnswer)> done) = 0;
     // PTR.
-    virtual void names(const IpAddress& address, std::function<void(NameAnswer)> done) = 0;
+    virtual uint64_t names(const IpAddress& address, std::function<void(NameAnswer)> done) = 0;
+    // Nobody waits for the answer any more; it does not come, and what it takes is free. One that
+    // was answered may be named too.
+    virtual void forget(uint64_t question) = 0;
 };
 
 }  // namespace posthaste::rewrite

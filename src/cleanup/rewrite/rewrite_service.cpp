@@ -22,6 +22,7 @@ constexpr CounterRow kCounterRows[] = {
 // then.
 constexpr uint32_t kTableTtl_s = 300;
 constexpr uint32_t kTableFailureTtl_s = 30;
+constexpr uint32_t kCrowdedNameTtl_s = 5;
 
 // The bounds of ResolveReply; a longer text would not be read.
 constexpr size_t kTransportBytesMax = 64;
@@ -80,22 +81,26 @@ RewriteService::RewriteService(World& world, RewriteParts parts)
       hosts_file_(std::move(parts.hosts_file)),
       own_addresses_(std::move(parts.own_addresses)),
       resolver_(std::move(parts.resolver)),
-      finder_(loop_, *resolver_, hosts_file_),
-      namer_(loop_, *resolver_, hosts_file_) {
+      host_questions_(loop_, *resolver_, kHostQuestionsMax),
+      name_questions_(loop_, *resolver_, kNameQuestionsMax),
+      finder_(loop_, host_questions_, hosts_file_),
+      namer_(loop_, name_questions_, hosts_file_) {
     finder_.set_policy(read_host_policy(world.settings, own_addresses_));
 }
 
 RewriteService::~RewriteService() = default;
 
 void RewriteService::on_settings(const Settings& settings) {
-    finder_.set_policy(read_host_policy(settings, own_addresses_));
+    // What the DNS said is as good as before, unless it would have been asked otherwise.
+    HostPolicy policy = read_host_policy(settings, own_addresses_);
+    if (policy != finder_.policy()) hosts_cache_.clear();
+    finder_.set_policy(std::move(policy));
     OpenReport report;
     if (!routing_.open(settings, own_addresses_, report)) {
         log_.warning("keeping the routes from before, restart to read tables anew: " +
                      report.error);
     }
     for (const std::string& warning : report.warnings) log_.warning(warning);
-    hosts_cache_.clear();
 }
 
 bool RewriteService::is_idle() const {
@@ -113,7 +118,7 @@ AnswerQueue* RewriteService::asker(uint32_t incarnation) noexcept {
 void RewriteService::on_peer_up(Peer& peer) {
     auto entry = std::make_unique<AnswerQueue>(peer);
     peer.service_data = entry.get();
-    if (paused_) peer.pause();
+    if (paused_ && peer.role() != Role::smtpd) peer.pause();
     askers_[peer.incarnation()] = std::move(entry);
 }
 
@@ -125,14 +130,11 @@ void RewriteService::on_room(Peer& peer) {
 }
 
 void RewriteService::update_pauses() {
-    const bool full =
-        waiters_ >= kWaitersMax || hosts_waiters_.size() + name_waiters_.size() >= kSearchesMax;
-    const bool room = waiters_ < kWaitersMax * 3 / 4 &&
-                      hosts_waiters_.size() + name_waiters_.size() < kSearchesMax * 3 / 4;
-    if (full) paused_ = true;
-    if (room) paused_ = false;
+    if (host_waiters_ >= kWaitersMax) paused_ = true;
+    if (host_waiters_ < kWaitersMax * 3 / 4) paused_ = false;
     for (const auto& [incarnation, each] : askers_) {
-        if (paused_ || each->has_waiting()) {
+        const bool asks_for_hosts = each->peer().role() != Role::smtpd;
+        if ((paused_ && asks_for_hosts) || each->has_waiting()) {
             each->peer().pause();
         } else {
             each->peer().resume();
@@ -177,6 +179,7 @@ void RewriteService::on_resolve(AnswerQueue& from, std::string_view body) {
         counters_.add(kCacheHits);
         return answer(from, request.cookie, *routed, *hit.value, hit.ttl_s);
     }
+    ++host_waiters_;
     const std::string next_hop = routed->next_hop;
     const bool with_fallback = takes_fallback(*routed);
     wait(hosts_waiters_, key, {from.peer().incarnation(), request.cookie, std::move(*routed)}, [&] {
@@ -209,6 +212,7 @@ std::vector<RewriteService::Waiter> RewriteService::take_waiters(Waiters& all,
 void RewriteService::on_hosts(const std::string& key, FoundHosts found) {
     if (found.outcome != wire::ResolveOutcome::ok) counters_.add(kFailures);
     const auto waiters = take_waiters(hosts_waiters_, key);
+    host_waiters_ -= waiters.size();
     for (const Waiter& waiter : waiters) {
         if (waiter.route.by_relayhost && found.outcome == wire::ResolveOutcome::bounced) {
             log_.warning("relayhost configuration problem: " + found.text);
@@ -276,6 +280,9 @@ void RewriteService::on_client_name(AnswerQueue& from, std::string_view body) {
     if (const auto hit = names_cache_.find(key, loop_.now_us()); hit.value != nullptr) {
         return answer_name(from, request.cookie, *hit.value, hit.ttl_s);
     }
+    // A client with an unknown name is served; one that waits may be one of very many.
+    if (name_waiters_.size() >= kNameSearchesMax || waiters_ - host_waiters_ >= kWaitersMax)
+        return answer_name(from, request.cookie, "unknown", kCrowdedNameTtl_s);
     wait(name_waiters_, key, {from.peer().incarnation(), request.cookie, {}}, [&] {
         namer_.find(address, [this, key](ClientName name) { on_name(key, std::move(name)); });
     });

@@ -5,8 +5,10 @@
 //
 // Promises   every request is answered once, as long as its asker lives, within HostFinder::kSearchTimeoutUs. An answer is
 //            good for its ttl_s.
-// Bounds     kSearchesMax searches and kWaitersMax requests that wait for them; at either nothing more is taken from anybody.
-//            The caches hold kCacheEntriesMax each.
+// Bounds     kWaitersMax requests for hosts that wait for their searches: at that nothing more is taken from those who ask for
+//            hosts. kNameSearchesMax searches for clients' names: beyond them a client has no name. Of what is open at the
+//            name servers mail has kHostQuestionsMax, clients' names kNameQuestionsMax (question_budget.h). The caches hold
+//            kCacheEntriesMax each, and are asked first, whatever waits.
 // Deaths     an asker's: its searches go on and fill the cache. Ours: askers ask the next one again.
 #pragma once
 
@@ -23,6 +25,7 @@
 
 #include "cleanup/rewrite/client_namer.h"
 #include "cleanup/rewrite/host_finder.h"
+#include "cleanup/rewrite/question_budget.h"
 #include "cleanup/rewrite/routing.h"
 #include "cleanup/rewrite/ttl_cache.h"
 
@@ -40,8 +43,10 @@ struct RewriteParts {
 
 class RewriteService final : public Service {
  public:
-    static constexpr size_t kSearchesMax = 2'000;
     static constexpr size_t kWaitersMax = 20'000;
+    static constexpr size_t kNameSearchesMax = 1'000;
+    static constexpr size_t kHostQuestionsMax = 700;
+    static constexpr size_t kNameQuestionsMax = 200;
     static constexpr size_t kCacheEntriesMax = 20'000;
 
     RewriteService(World& world, RewriteParts parts);
@@ -94,14 +99,17 @@ class RewriteService final : public Service {
     HostsFile hosts_file_;
     std::vector<IpAddress> own_addresses_;
     std::unique_ptr<Resolver> resolver_;
+    QuestionBudget host_questions_;
+    QuestionBudget name_questions_;
     HostFinder finder_;
     ClientNamer namer_;
     TtlCache<FoundHosts> hosts_cache_{kCacheEntriesMax};
     TtlCache<std::string> names_cache_{kCacheEntriesMax};
     Waiters hosts_waiters_;  // by next hop; an entry is a search under way
     Waiters name_waiters_;   // by address
-    size_t waiters_ = 0;
-    bool paused_ = false;
+    size_t waiters_ = 0;     // of both
+    size_t host_waiters_ = 0;
+    bool paused_ = false;  // who asks for hosts
     std::map<uint32_t, std::unique_ptr<AnswerQueue>> askers_;
     wire::ResolveReply reply_;  // kept for its memory
 };

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <set>
 
 #include "runtime/testing_loop.h"
 
@@ -73,6 +74,19 @@ struct RewriteServiceTest : testing::Test {
         EXPECT_EQ(record.type, Record::kType);
         EXPECT_TRUE(wire::decode(heard, out));
         return out;
+    }
+
+    // The next answer about hosts; others are passed over.
+    std::optional<wire::ResolveReply> hear_any() {
+        loop.turn();
+        Channel::Record record;
+        while (channel.receive(record)) {
+            channel.release();
+            heard = record.body;
+            wire::ResolveReply out;
+            if (record.type == wire::ResolveReply::kType && wire::decode(heard, out)) return out;
+        }
+        return std::nullopt;
     }
 
     static std::string shown(const std::optional<wire::ResolveReply>& reply) {
@@ -178,19 +192,93 @@ TEST_F(RewriteServiceTest, AnAskerThatDiesLeavesItsAnswerInTheCache) {
 }
 
 TEST_F(RewriteServiceTest, TakesNoMoreThanItsBound) {
-    for (uint64_t cookie = 0; cookie < RewriteService::kSearchesMax + 500; ++cookie) {
-        ask_for(cookie, "joe@d" + std::to_string(cookie) + ".example");
-    }
-    EXPECT_EQ(resolver->questions.size(), RewriteService::kSearchesMax);
+    uint64_t cookie = 0;
+    for (; cookie < RewriteService::kWaitersMax + 100; ++cookie)
+        ask_for(cookie, "joe@d" + std::to_string(cookie % 1500) + ".example");
+    EXPECT_EQ(resolver->questions.size(), RewriteService::kHostQuestionsMax);
     EXPECT_TRUE(peers->find(7)->paused());
     size_t answers = 0;
-    for (int turn = 0; turn < 20'000 && answers < RewriteService::kSearchesMax + 500; ++turn) {
+    for (int turn = 0; turn < 50'000 && answers < cookie; ++turn) {
         resolver->answer_all();
         while (hear<wire::ResolveReply>()) ++answers;
     }
-    EXPECT_EQ(answers, RewriteService::kSearchesMax + 500);
+    EXPECT_EQ(answers, cookie);
     EXPECT_FALSE(peers->find(7)->paused());
     EXPECT_TRUE(service->is_idle());
+}
+
+// A thousand clients whose reverse zones are silent, and a mailing to a thousand dead domains.
+TEST_F(RewriteServiceTest, StrangersHoldUpNobodysMail) {
+    ask_for(1, "joe@a.example");
+    resolver->answer_all();
+    ASSERT_TRUE(hear<wire::ResolveReply>());
+    for (int i = 0; i < 1000; ++i) {
+        const IpAddress ip =
+            IpAddress::v4(10, 0, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i & 255));
+        resolver->is_silent(ip.text());
+        ask(wire::ClientNameRequest{static_cast<uint64_t>(10'000 + i), false, ip.bytes});
+        loop.turn();
+        const std::string dead = "dead" + std::to_string(i) + ".example";
+        resolver->is_silent(dead);
+        ask_for(20'000 + static_cast<uint64_t>(i), "joe@" + dead);
+    }
+    EXPECT_LE(resolver->unanswered(),
+              RewriteService::kHostQuestionsMax + RewriteService::kNameQuestionsMax);
+    // What is known is answered at once, whatever waits.
+    ask_for(2, "joe@a.example");
+    EXPECT_EQ(shown(hear<wire::ResolveReply>()),
+              "2 smtp:a.example site a.example mx.a.example=192.0.2.1:25");
+    // A name beyond the bound is unknown at once, and nobody waits for it.
+    ask(wire::ClientNameRequest{3, false, IpAddress::v4(192, 0, 2, 99).bytes});
+    const auto name = hear<wire::ClientNameReply>();
+    ASSERT_TRUE(name);
+    EXPECT_EQ(name->cookie, 3U);
+    EXPECT_EQ(name->name, "unknown");
+    // What is not known waits for those before it, but not for their time-outs.
+    std::set<uint64_t> good;
+    for (uint64_t i = 0; i < 200; ++i) {
+        const std::string domain = "good" + std::to_string(i) + ".example";
+        resolver->has_mx(domain, {{10, "mx.a.example"}});
+        ask_for(30'000 + i, "joe@" + domain);
+    }
+    int64_t waited_us = 0;
+    while (good.size() < 200 && waited_us < HostFinder::kSearchTimeoutUs) {
+        resolver->answer_all();
+        while (const auto reply = hear_any()) {
+            if (reply->cookie >= 30'000 && reply->outcome == wire::ResolveOutcome::ok)
+                good.insert(reply->cookie);
+        }
+        if (good.size() == 200) break;
+        loop.pass_time(500 * kMsUs);
+        waited_us += 500 * kMsUs;
+    }
+    EXPECT_EQ(good.size(), 200U);
+    EXPECT_LE(waited_us, 2 * QuestionBudget::kPatienceUs);
+    for (int i = 0; i < 100 && !service->is_idle(); ++i) {
+        loop.pass_time(kSecondUs);
+        while (hear_any()) {
+        }
+    }
+    EXPECT_TRUE(service->is_idle());
+    EXPECT_EQ(resolver->unanswered(), 0U) << "what nobody waits for takes no place";
+}
+
+TEST_F(RewriteServiceTest, AReloadAsksTheDnsNothingAnew) {
+    ask_for(1, "joe@a.example");
+    resolver->answer_all();
+    ASSERT_TRUE(hear<wire::ResolveReply>());
+    const size_t questions = resolver->questions.size();
+    service->on_settings(Settings::initial("inet_protocols = ipv4\n"));
+    ask_for(2, "joe@a.example");
+    EXPECT_EQ(shown(hear<wire::ResolveReply>()),
+              "2 smtp:a.example site a.example mx.a.example=192.0.2.1:25");
+    EXPECT_EQ(resolver->questions.size(), questions);
+    service->on_settings(Settings::initial("inet_protocols = ipv4\nsmtp_tcp_port = 26\n"));
+    ask_for(3, "joe@a.example");
+    resolver->answer_all();
+    EXPECT_EQ(shown(hear<wire::ResolveReply>()),
+              "3 smtp:a.example site a.example mx.a.example=192.0.2.1:26")
+        << "but what would be asked otherwise now";
 }
 
 TEST_F(RewriteServiceTest, WhoTalksNonsenseIsHeardNoMore) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,9 +35,12 @@ class TestingResolver final : public Resolver {
     // Questions of that name fail for now.
     void fails(const std::string& name) { failing_[name] = true; }
 
-    void mx(const std::string& domain, std::function<void(MxAnswer)> done) override {
+    // Questions of that name are never answered.
+    void is_silent(const std::string& name) { silent_[name] = true; }
+
+    uint64_t mx(const std::string& domain, std::function<void(MxAnswer)> done) override {
         questions.push_back("MX " + domain);
-        pending_.push_back([this, domain, done] {
+        return pend(domain, [this, domain, done] {
             const auto found = mx_.find(domain);
             if (failing_.contains(domain)) return done({DnsStatus::failed, 0, {}, 0});
             if (found != mx_.end()) return done(found->second);
@@ -47,10 +51,10 @@ class TestingResolver final : public Resolver {
         });
     }
 
-    void addresses(const std::string& host, bool v6,
-                   std::function<void(AddressAnswer)> done) override {
+    uint64_t addresses(const std::string& host, bool v6,
+                       std::function<void(AddressAnswer)> done) override {
         questions.push_back((v6 ? "AAAA " : "A ") + host);
-        pending_.push_back([this, host, v6, done] {
+        return pend(host, [this, host, v6, done] {
             const auto found = addresses_.find({host, v6});
             if (failing_.contains(host)) return done({DnsStatus::failed, 0, {}});
             if (found != addresses_.end()) return done(found->second);
@@ -58,9 +62,9 @@ class TestingResolver final : public Resolver {
         });
     }
 
-    void names(const IpAddress& address, std::function<void(NameAnswer)> done) override {
+    uint64_t names(const IpAddress& address, std::function<void(NameAnswer)> done) override {
         questions.push_back("PTR " + address.text());
-        pending_.push_back([this, text = address.text(), done] {
+        return pend(address.text(), [this, text = address.text(), done] {
             const auto found = names_.find(text);
             if (failing_.contains(text)) return done({DnsStatus::failed, 0, {}});
             if (found != names_.end()) return done(found->second);
@@ -68,24 +72,45 @@ class TestingResolver final : public Resolver {
         });
     }
 
+    void forget(uint64_t question) override {
+        pending_.erase(question);
+        unanswered_.erase(question);
+    }
+
     // Answers what was asked, and what is asked meanwhile. Without it, questions stay open.
     void answer_all() {
         while (!pending_.empty()) {
-            for (auto& answer : std::exchange(pending_, {})) answer();
+            const auto next = pending_.extract(pending_.begin());
+            next.mapped()();
         }
     }
 
     bool has_pending() const { return !pending_.empty(); }
 
+    size_t unanswered() const { return unanswered_.size(); }
+
     std::vector<std::string> questions;
 
  private:
+    uint64_t pend(const std::string& name, std::function<void()> answer) {
+        ++last_;
+        if (silent_.contains(name)) {
+            unanswered_.insert(last_);
+        } else {
+            pending_.emplace(last_, std::move(answer));
+        }
+        return last_;
+    }
+
+    uint64_t last_ = 0;
+    std::map<std::string, bool> silent_;
+    std::set<uint64_t> unanswered_;
     std::map<std::string, MxAnswer> mx_;
     std::map<std::pair<std::string, bool>, AddressAnswer> addresses_;
     std::map<std::string, NameAnswer> names_;
     std::map<std::string, bool> exists_;
     std::map<std::string, bool> failing_;
-    std::vector<std::function<void()>> pending_;
+    std::map<uint64_t, std::function<void()>> pending_;
 };
 
 }  // namespace posthaste::rewrite

@@ -50,6 +50,9 @@ constexpr Option kOptions[] = {
     // Clients have private addresses, and the site's own server knows their names.
     {"unblock-lan-zones:", "yes"},
     {"insecure-lan-zones:", "yes"},
+    // What is forgotten here goes on there for a while.
+    {"num-queries-per-thread:", "4096"},
+    {"outgoing-range:", "4096"},
     // A server that was away for a moment is asked again soon.
     {"infra-host-ttl:", "60"},
     {"infra-keep-probing:", "yes"},
@@ -122,58 +125,50 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::start(Loop& loop,
 
 // ---- questions
 
-void UnboundResolver::ask(std::string name, int type, Done done) {
-    auto query = std::make_unique<Query>(
-        Query{this, std::move(name), type, std::move(done), loop_.now_us()});
-    if (waiting_.size() == kWaitingMax) return fail(std::move(query));
-    waiting_.push_back(std::move(query));
-    ask_waiting();
-}
-
-// Never from inside the call.
-void UnboundResolver::fail(std::unique_ptr<Query> query) {
-    failed_.push_back(std::move(query));
-    loop_.timers().set(failure_timer_, loop_.now_us());
-}
-
-void UnboundResolver::ask_waiting() {
-    while (!waiting_.empty() && open_.size() < kOpenMax) {
-        std::unique_ptr<Query> query = std::move(waiting_.front());
-        waiting_.pop_front();
-        if (loop_.now_us() - query->since_us > kWaitUsMax) {
-            fail(std::move(query));
-            continue;
-        }
-        Query* const key = query.get();
-        const int status = ub_resolve_async(context_, key->name.c_str(), key->type, kClassIn, key,
-                                            &UnboundResolver::on_answer, nullptr);
-        if (status == 0) {
-            open_.emplace(key, std::move(query));
-        } else {
-            fail(std::move(query));
-        }
+uint64_t UnboundResolver::ask(const std::string& name, int type, Done done) {
+    auto query = std::make_unique<Query>(Query{this, ++last_, 0, std::move(done)});
+    Query* const it = query.get();
+    const int status = ub_resolve_async(context_, name.c_str(), type, kClassIn, it,
+                                        &UnboundResolver::on_answer, &it->async_id);
+    if (status == 0) {
+        open_.emplace(it->number, std::move(query));
+    } else {
+        failed_.emplace(it->number, std::move(query));
+        loop_.timers().set(failure_timer_, loop_.now_us());
     }
+    return it->number;
+}
+
+void UnboundResolver::forget(uint64_t question) {
+    failed_.erase(question);
+    const auto found = open_.find(question);
+    if (found == open_.end()) return;
+    // After this libunbound calls on_answer() for it no more.
+    ub_cancel(context_, found->second->async_id);
+    open_.erase(found);
 }
 
 void UnboundResolver::on_failures() {
-    for (const auto& query : std::exchange(failed_, {})) query->done(nullptr);
+    while (!failed_.empty()) {
+        const auto node = failed_.extract(failed_.begin());
+        node.mapped()->done(nullptr);
+    }
 }
 
 void UnboundResolver::on_answer(void* data, int error, ub_result* result) {
     Query* const query = static_cast<Query*>(data);
     UnboundResolver& self = *query->resolver;
-    const auto found = self.open_.find(query);
+    const auto found = self.open_.find(query->number);
     const std::unique_ptr<Query> owner = std::move(found->second);
     self.open_.erase(found);
     owner->done(error == 0 ? result : nullptr);
     ub_resolve_free(result);
-    self.ask_waiting();
 }
 
 // ---- answers
 
-void UnboundResolver::mx(const std::string& domain, std::function<void(MxAnswer)> done) {
-    ask(domain, kTypeMx, [done = std::move(done)](const ub_result* result) {
+uint64_t UnboundResolver::mx(const std::string& domain, std::function<void(MxAnswer)> done) {
+    return ask(domain, kTypeMx, [done = std::move(done)](const ub_result* result) {
         MxAnswer out{status_of(result), ttl_of(result), {}, 0};
         if (out.status == DnsStatus::ok) {
             each_record(result, [&](std::string_view data) {
@@ -188,22 +183,24 @@ void UnboundResolver::mx(const std::string& domain, std::function<void(MxAnswer)
     });
 }
 
-void UnboundResolver::addresses(const std::string& host, bool v6,
-                                std::function<void(AddressAnswer)> done) {
-    ask(host, v6 ? kTypeAaaa : kTypeA, [v6, done = std::move(done)](const ub_result* result) {
-        AddressAnswer out{status_of(result), ttl_of(result), {}};
-        if (out.status == DnsStatus::ok) {
-            each_record(result, [&](std::string_view data) {
-                if (const auto address = read_address(data, v6)) out.addresses.push_back(*address);
-            });
-            if (out.addresses.empty()) out.status = DnsStatus::no_data;
-        }
-        done(std::move(out));
-    });
+uint64_t UnboundResolver::addresses(const std::string& host, bool v6,
+                                    std::function<void(AddressAnswer)> done) {
+    return ask(host, v6 ? kTypeAaaa : kTypeA,
+               [v6, done = std::move(done)](const ub_result* result) {
+                   AddressAnswer out{status_of(result), ttl_of(result), {}};
+                   if (out.status == DnsStatus::ok) {
+                       each_record(result, [&](std::string_view data) {
+                           if (const auto address = read_address(data, v6))
+                               out.addresses.push_back(*address);
+                       });
+                       if (out.addresses.empty()) out.status = DnsStatus::no_data;
+                   }
+                   done(std::move(out));
+               });
 }
 
-void UnboundResolver::names(const IpAddress& address, std::function<void(NameAnswer)> done) {
-    ask(reverse_name(address), kTypePtr, [done = std::move(done)](const ub_result* result) {
+uint64_t UnboundResolver::names(const IpAddress& address, std::function<void(NameAnswer)> done) {
+    return ask(reverse_name(address), kTypePtr, [done = std::move(done)](const ub_result* result) {
         NameAnswer out{status_of(result), ttl_of(result), {}};
         if (out.status == DnsStatus::ok) {
             each_record(result, [&](std::string_view data) {

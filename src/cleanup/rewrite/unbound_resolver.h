@@ -1,12 +1,14 @@
 // cleanup/rewrite/unbound_resolver.h: the Resolver that asks the world, through libunbound: its own
 // cache, its own recursion when there are no forwarders, its own thread. The thread's results come
-// over a pipe that the loop watches; callbacks run on the loop's thread only.
+// over a pipe that the loop watches; callbacks run on the loop's thread only. It has no bound: whoever
+// asks keeps to one (question_budget.h), since beyond 4096 questions libunbound pushes older ones out.
 //
 // Made after the sandbox's file and network walls stand and before its system call filter
 // (service_main.h `make`): start() creates the thread. Reads no files: servers are given.
 #pragma once
 
-#include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -25,14 +27,6 @@ namespace posthaste::rewrite {
 
 class UnboundResolver final : public Resolver {
  public:
-    // Questions beyond this wait here: libunbound would push older ones out (num-queries-per-thread
-    // is 1024).
-    static constexpr size_t kOpenMax = 900;
-    // A question that waited for its turn this long is answered "failed" without being asked: who
-    // asked has given up, or soon will, and live questions stand behind it.
-    static constexpr int64_t kWaitUsMax = 10 * kSecondUs;
-    static constexpr size_t kWaitingMax = 16 * 1024;  // beyond these the same, at once
-
     struct Options {
         std::vector<Endpoint> forwarders;  // none: recursion from the root
         // DNSKEY or DS records in text form; none: nothing is validated. An answer below them that
@@ -45,10 +39,11 @@ class UnboundResolver final : public Resolver {
     static Result<std::unique_ptr<UnboundResolver>> start(Loop& loop, const Options& options);
     ~UnboundResolver() override;
 
-    void mx(const std::string& domain, std::function<void(MxAnswer)> done) override;
-    void addresses(const std::string& host, bool v6,
-                   std::function<void(AddressAnswer)> done) override;
-    void names(const IpAddress& address, std::function<void(NameAnswer)> done) override;
+    uint64_t mx(const std::string& domain, std::function<void(MxAnswer)> done) override;
+    uint64_t addresses(const std::string& host, bool v6,
+                       std::function<void(AddressAnswer)> done) override;
+    uint64_t names(const IpAddress& address, std::function<void(NameAnswer)> done) override;
+    void forget(uint64_t question) override;
 
  private:
     // Null result: no answer.
@@ -56,10 +51,9 @@ class UnboundResolver final : public Resolver {
 
     struct Query {
         UnboundResolver* resolver;
-        std::string name;
-        int type;
+        uint64_t number;
+        int async_id = 0;
         Done done;
-        int64_t since_us;
     };
 
     // Outlives us until the loop has let go of it.
@@ -71,19 +65,17 @@ class UnboundResolver final : public Resolver {
     };
 
     explicit UnboundResolver(Loop& loop);
-    void ask(std::string name, int type, Done done);
-    void ask_waiting();
-    void fail(std::unique_ptr<Query> query);
+    uint64_t ask(const std::string& name, int type, Done done);
     void on_failures();
     static void on_answer(void* query, int error, ub_result* result);
 
     Loop& loop_;
     ub_ctx* context_ = nullptr;
     Watch* watch_;
-    std::unordered_map<Query*, std::unique_ptr<Query>> open_;
-    std::deque<std::unique_ptr<Query>> waiting_;
-    std::deque<std::unique_ptr<Query>>
-        failed_;  // refused by libunbound: told later, never from inside the call
+    uint64_t last_ = 0;
+    std::unordered_map<uint64_t, std::unique_ptr<Query>> open_;
+    // Refused by libunbound: told later, never from inside the call.
+    std::map<uint64_t, std::unique_ptr<Query>> failed_;
     Timer failure_timer_;
 };
 

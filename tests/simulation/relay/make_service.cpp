@@ -1,5 +1,6 @@
 #include "simulation/relay/make_service.h"
 
+#include <map>
 #include <utility>
 
 #include "base/assert.h"
@@ -35,32 +36,46 @@ class NoResolver final : public rewrite::Resolver {
     explicit NoResolver(Loop& loop)
         : answer_(timer_calls<&NoResolver::on_answer, NoResolver>(), this), loop_(loop) {}
 
-    void mx(const std::string&, std::function<void(rewrite::MxAnswer)> done) override {
-        later([done = std::move(done)] { done({rewrite::DnsStatus::no_such_name, 60, {}, 0}); });
+    uint64_t mx(const std::string&, std::function<void(rewrite::MxAnswer)> done) override {
+        return later([done = std::move(done)] {
+            done({rewrite::DnsStatus::no_such_name, 60, {}, 0});
+        });
     }
 
-    void addresses(const std::string&, bool,
-                   std::function<void(rewrite::AddressAnswer)> done) override {
-        later([done = std::move(done)] { done({rewrite::DnsStatus::no_such_name, 60, {}}); });
+    uint64_t addresses(const std::string&, bool,
+                       std::function<void(rewrite::AddressAnswer)> done) override {
+        return later([done = std::move(done)] {
+            done({rewrite::DnsStatus::no_such_name, 60, {}});
+        });
     }
 
-    void names(const IpAddress&, std::function<void(rewrite::NameAnswer)> done) override {
-        later([done = std::move(done)] { done({rewrite::DnsStatus::no_such_name, 60, {}}); });
+    uint64_t names(const IpAddress&, std::function<void(rewrite::NameAnswer)> done) override {
+        return later([done = std::move(done)] {
+            done({rewrite::DnsStatus::no_such_name, 60, {}});
+        });
     }
+
+    void forget(uint64_t question) override { answers_.erase(question); }
 
  private:
-    void later(std::function<void()> answer) {
-        answers_.push_back(std::move(answer));
+    uint64_t later(std::function<void()> answer) {
+        answers_.emplace(++last_, std::move(answer));
         if (!answer_.is_set()) loop_.timers().set(answer_, loop_.now_us() + kMsUs);
+        return last_;
     }
 
     void on_answer() {
-        for (auto& answer : std::exchange(answers_, {})) answer();
+        const uint64_t last = last_;
+        while (!answers_.empty() && answers_.begin()->first <= last) {
+            const auto node = answers_.extract(answers_.begin());
+            node.mapped()();
+        }
     }
 
     Timer answer_;
     Loop& loop_;
-    std::vector<std::function<void()>> answers_;
+    std::map<uint64_t, std::function<void()>> answers_;
+    uint64_t last_ = 0;
 };
 
 std::unique_ptr<Service> make_smtpd(World& world, std::string& why_not) {
