@@ -1,5 +1,6 @@
 #include "ingress/smtpd/client_session.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace posthaste::smtpd {
@@ -71,6 +72,7 @@ void ClientSession::on_closed() { owner_.on_gone(*this); }
 
 size_t ClientSession::on_bytes(std::string_view bytes) {
     const size_t used = session_.consume(bytes);
+    content_bytes_ += session_.is_receiving_message() ? used : 0;
     // Half a line is no command: a client that drips bytes is as silent as one that says nothing.
     if (used > 0 || !session_.takes_input()) set_reading();
     return used;
@@ -92,15 +94,29 @@ void ClientSession::on_sent() {
     if (connection_.paused()) set_reading();
 }
 
+// smtpd_timeout from now on. Of a message, with smtpd_per_request_deadline, from its beginning on,
+// and longer by what it has brought at smtpd_min_data_rate.
+int64_t ClientSession::silence_ends_us() {
+    const SmtpdSettings& settings = shared_.settings;
+    const int64_t ends_us = shared_.loop.now_us() + settings.silence_max_us;
+    const auto brought = static_cast<int64_t>(std::exchange(content_bytes_, 0));
+    if (settings.min_data_rate == 0 || !session_.is_receiving_message() || request_ends_us_ == 0) {
+        request_ends_us_ = session_.is_receiving_message() ? ends_us : 0;
+        return ends_us;
+    }
+    request_ends_us_ += brought * kSecondUs / settings.min_data_rate;
+    return request_ends_us_ = std::min(request_ends_us_, ends_us);
+}
+
 // While the session has no use for input none is taken from the connection, whose buffer fills and
 // pushes back.
 void ClientSession::set_reading() {
     if (session_.is_over()) return;
     if (session_.takes_input()) {
         if (connection_.paused()) connection_.resume();
-        connection_.set_deadline(shared_.loop.now_us() + shared_.settings.silence_max_us);
-        return;
+        return connection_.set_deadline(silence_ends_us());
     }
+    request_ends_us_ = 0;  // the client does not owe us this time
     connection_.pause();
     // A client that does not take its replies is silent as well.
     const bool waits_for_client =

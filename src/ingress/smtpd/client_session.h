@@ -114,6 +114,7 @@ class ClientSession final : private SessionWorld,
     // After whatever may have changed it: reads from the client or not, holds silence against it or
     // not.
     void set_reading();
+    int64_t silence_ends_us();
 
     Shared& shared_;
     Owner& owner_;
@@ -124,6 +125,8 @@ class ClientSession final : private SessionWorld,
     const Envelope* unsubmitted_ = nullptr;  // the session's, while it waits for room or cleanup
     Submissions::Number submission_ = Submissions::kNone;
     int64_t submitted_us_ = 0;
+    int64_t request_ends_us_ = 0;  // of the message that comes in; 0: not begun
+    size_t content_bytes_ = 0;     // of it, since the deadline was set
     Wait waits_for_ = Wait::nothing;
     Timer patience_;
 };

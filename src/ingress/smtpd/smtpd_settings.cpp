@@ -171,6 +171,8 @@ std::optional<SmtpdSettings> SmtpdSettings::read(const Settings& settings,
     out.sessions_max = bounded(settings.integer("smtpd_session_limit"));
     out.error_pause_us = settings.time_us("smtpd_error_sleep_time");
     out.silence_max_us = settings.time_us("smtpd_timeout");
+    if (settings.boolean("smtpd_per_request_deadline"))
+        out.min_data_rate = settings.integer("smtpd_min_data_rate");
     out.ehlo_reply = make_ehlo_reply(out, size_limit != 0, discarded);
     return out;
 }

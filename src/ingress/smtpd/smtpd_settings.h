@@ -61,6 +61,7 @@ struct SmtpdSettings {
     uint32_t sessions_max = 4000;
     int64_t error_pause_us = 0;
     int64_t silence_max_us = 0;  // smtpd_timeout
+    int64_t min_data_rate = 0;   // bytes a second; 0: no smtpd_per_request_deadline
 };
 
 }  // namespace posthaste::smtpd

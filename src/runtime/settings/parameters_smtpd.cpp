@@ -11,6 +11,10 @@ std::span<const ParameterRow> smtpd() {
          "Text after the greeting's 220. RFC 5321 4.2: it must begin with the host name."},
         {"smtpd_peername_lookup", boolean, "yes", 0, 0, live,
          "Look up the client's host name; no: every client is \"unknown\"."},
+        {"smtpd_per_request_deadline", boolean, "${stress?{yes}:{no}}", 0, 0, live,
+         "smtpd_timeout is for a whole message, and longer only by what comes of it."},
+        {"smtpd_min_data_rate", integer, "500", 1, kIntMax, live,
+         "Bytes that make a message's time longer by a second, with smtpd_per_request_deadline."},
         {"smtpd_timeout", time, "${stress?{10}:{300}}s", 1, kIntMax, live,
          "Silence allowed to a client, and the time it may take for a reply. RFC 5321 4.5.3.2.7 "
          "asks for 300 s."},

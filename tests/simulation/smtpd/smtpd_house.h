@@ -277,10 +277,21 @@ class SmtpdHouse : public ::testing::Test {
         });
     }
 
+    // Only ESMTP knows pipelining.
+    void say_ehlo(TestClient& client) {
+        client.heard.clear();
+        client.say("EHLO me\r\n");
+        EXPECT_TRUE(until([&] { return has_ehlo_reply(client); }));
+    }
+
+    static bool has_ehlo_reply(const TestClient& client) {
+        return client.heard.find("\n250 ") != std::string::npos && client.heard.ends_with('\n');
+    }
+
     TestClient& client_in_rcpt() {
         TestClient& client = connect();
         EXPECT_TRUE(hears(client, 1));
-        ask(client, "HELO me\r\n");
+        say_ehlo(client);
         ask(client, "MAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\n", 2);
         return client;
     }

@@ -245,6 +245,7 @@ TEST_F(SmtpdServiceTest, SaysWhenThereIsNoQueue) {
     start();
     TestClient& client = connect();
     ASSERT_TRUE(hears(client, 1));
+    say_ehlo(client);
     EXPECT_EQ(ask(client, "MAIL FROM:<>\r\nRCPT TO:<c@d.test>\r\n", 2),
               "250 2.1.0 Ok\r\n451 4.3.0 Error: queue file write error\r\n");
 }
@@ -481,6 +482,44 @@ TEST_F(SmtpdServiceTest, TakesDrippedBytesForSilence) {
     }
     EXPECT_TRUE(client.closed);
     EXPECT_THAT(client.heard, EndsWith("421 4.4.2 mx.example.com Error: timeout exceeded\r\n"));
+}
+
+TEST_F(SmtpdServiceTest, AMessageThatDripsHasItsTimeAndNoMore) {
+    start(
+        "smtpd_timeout = 30s\nsmtpd_min_data_rate = 100\n"
+        "smtpd_per_request_deadline = yes\n");
+    add_cleanup(1);
+    TestClient& client = client_in_rcpt();
+    ask(client, "DATA\r\n");
+    // 200 bytes a second are welcome for as long as they come, 10 are not.
+    for (int i = 0; i < 100; ++i) {
+        client.say(std::string(198, 'x') + "\r\n");
+        pass(kSecondUs);
+    }
+    EXPECT_FALSE(client.closed);
+    for (int i = 0; i < 10; ++i) {
+        client.say(std::string(98, 'x') + "\r\n");
+        pass(10 * kSecondUs);
+    }
+    EXPECT_TRUE(client.closed);
+}
+
+TEST_F(SmtpdServiceTest, AMessageMayDripWhereEachReadHasItsTime) {
+    start("smtpd_timeout = 30s\nsmtpd_min_data_rate = 100\n");
+    add_cleanup(1);
+    TestClient& client = client_in_rcpt();
+    ask(client, "DATA\r\n");
+    // 200 bytes a second are welcome for as long as they come, 10 are not.
+    for (int i = 0; i < 100; ++i) {
+        client.say(std::string(198, 'x') + "\r\n");
+        pass(kSecondUs);
+    }
+    EXPECT_FALSE(client.closed);
+    for (int i = 0; i < 10; ++i) {
+        client.say(std::string(98, 'x') + "\r\n");
+        pass(10 * kSecondUs);
+    }
+    EXPECT_FALSE(client.closed);
 }
 
 TEST_F(SmtpdServiceTest, HoldsNoSilenceAgainstAClientWhileItMustWait) {

@@ -26,6 +26,8 @@ TEST_P(SmtpdServiceWeather, LosesNothing) {
         TestClient* client;
         int sent = 0;
         size_t expected_lines = 0;
+        bool said_ehlo = false;
+        bool is_esmtp = false;
         bool quit = false;
     };
 
@@ -40,6 +42,9 @@ TEST_P(SmtpdServiceWeather, LosesNothing) {
         if (client.closed || talk.quit || !client.is_connected()) return;
         const auto lines = std::count(client.heard.begin(), client.heard.end(), '\n');
         if (lines <= static_cast<long>(talk.expected_lines)) return;
+        if (!std::exchange(talk.said_ehlo, true)) return client.say("EHLO me\r\n");
+        if (!talk.is_esmtp && !has_ehlo_reply(client)) return;
+        talk.is_esmtp = true;
         talk.expected_lines = static_cast<size_t>(lines);
         if (talk.sent == kMessages) {
             client.say("QUIT\r\n");
