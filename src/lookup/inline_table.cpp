@@ -26,7 +26,7 @@ std::unique_ptr<Table> open_inline(std::string_view text, OpenReport& report) {
         const std::string_view key =
             equals == std::string_view::npos ? "" : trimmed(entry.substr(0, equals));
         if (key.empty()) return fail("expected key=value, found \"" + printable(item, 100) + "\"");
-        if (!table->add(key, without_braces(entry.substr(equals + 1)))) {
+        if (!table->set(key, without_braces(entry.substr(equals + 1)))) {
             report.warnings.push_back(printable(name, 200) + ": duplicate entry: \"" +
                                       printable(key, 100) + "\"");
         }

@@ -5,11 +5,20 @@
 namespace posthaste {
 
 bool MemoryTable::add(std::string_view key, std::string_view value) {
+    return entries_.try_emplace(noted(key), value).second;
+}
+
+bool MemoryTable::set(std::string_view key, std::string_view value) {
+    return entries_.insert_or_assign(noted(key), std::string(value)).second;
+}
+
+// The key in small letters, with its domain among those that have addresses.
+std::string MemoryTable::noted(std::string_view key) {
     std::string folded = lowered(key);
     // user@domain, not @domain alone: that one speaks for the whole domain.
     const size_t at = folded.rfind('@');
     if (at != std::string::npos && at > 0) address_domains_.insert(folded.substr(at + 1));
-    return entries_.try_emplace(std::move(folded), value).second;
+    return folded;
 }
 
 Result<std::optional<std::string>> MemoryTable::find(std::string_view key) const {

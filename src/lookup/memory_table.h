@@ -17,8 +17,10 @@ class MemoryTable final : public Table {
 
     using Table::Table;
 
-    // False: the key was there already; the first value stays, as in Postfix.
+    // False: the key was there already. Its first value stays (Postfix's way with files) after
+    // add(), its last (the way with inline tables) after set().
     bool add(std::string_view key, std::string_view value);
+    bool set(std::string_view key, std::string_view value);
 
     size_t size() const noexcept { return entries_.size(); }
 
@@ -27,6 +29,8 @@ class MemoryTable final : public Table {
     bool may_hold_addresses_in(std::string_view domain) const override;
 
  private:
+    std::string noted(std::string_view key);
+
     std::unordered_map<std::string, std::string> entries_;
     std::unordered_set<std::string> address_domains_;
 };

@@ -13,28 +13,21 @@ namespace {
 constexpr size_t kFileBytesMax = 1 * kGiB;
 
 struct Entry {
-    std::string key;
+    std::string_view key;
     std::string_view value;
 };
 
-// "key value": the first blank outside quotes parts them. Nothing when a quote is left open.
+// "key value": the first blank outside quotes parts them. Quotes are part of the key, as they are of
+// an address that needs them. Nothing when one is left open.
 std::optional<Entry> split_entry(std::string_view line) {
-    Entry entry;
+    bool quoted = false;
     size_t i = 0;
-    if (!line.empty() && line.front() == '"') {
-        for (i = 1; i < line.size() && line[i] != '"'; ++i) {
-            if (line[i] == '\\' && i + 1 < line.size()) ++i;
-            entry.key += line[i];
-        }
-        if (i >= line.size()) return std::nullopt;
-        ++i;
-        if (i < line.size() && !is_space(line[i])) return std::nullopt;
-    } else {
-        while (i < line.size() && !is_space(line[i])) ++i;
-        entry.key = line.substr(0, i);
+    for (; i < line.size() && (quoted || !is_space(line[i])); ++i) {
+        if (line[i] == '"') quoted = !quoted;
+        if (line[i] == '\\' && quoted && i + 1 < line.size()) ++i;
     }
-    entry.value = trimmed(line.substr(i));
-    return entry;
+    if (quoted) return std::nullopt;
+    return Entry{line.substr(0, i), trimmed(line.substr(i))};
 }
 
 }  // namespace
