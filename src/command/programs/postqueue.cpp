@@ -20,14 +20,23 @@ int main(int argc, char** argv) {
     app.add_flag("-f", flush, "deliver everything that waits");
     app.add_option("-i", queue_id, "deliver this message");
     app.add_flag("-v", verbose, "accepted for compatibility");
-    CLI11_PARSE(app, argc, argv);
+    const auto explain_use = [] {
+        std::fputs(
+            "postqueue: fatal: usage: postqueue -f | postqueue -i queueid | postqueue -j | "
+            "postqueue -p\n",
+            stderr);
+        return EX_UNAVAILABLE;  // as Postfix has it
+    };
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp& asked) {
+        return app.exit(asked);
+    } catch (const CLI::ParseError&) {
+        return explain_use();
+    }
+    if (list + list_json + flush + !queue_id.empty() != 1) return explain_use();
 
     const posthaste::Instance instance(config_directory);
     if (list || list_json) return posthaste::list_queue(instance, list_json);
-    if (flush || !queue_id.empty()) return posthaste::flush_queue(instance, queue_id);
-    std::fputs(
-        "postqueue: fatal: usage: postqueue -f | postqueue -i queueid | postqueue -j | postqueue "
-        "-p\n",
-        stderr);
-    return EX_USAGE;
+    return posthaste::flush_queue(instance, queue_id);
 }
