@@ -28,7 +28,8 @@ POSTFIX_ONLY = {
     "smtpd_forbid_bare_newline": "normalize", "smtpd_peername_lookup": "yes", "max_use": "1000",
     "notify_classes": "",
 }
-POSTFIX_MASTER = """cleanup unix n - n - 0 cleanup
+POSTFIX_MASTER = """pickup unix n - n 3600 1 pickup
+cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce
