@@ -109,7 +109,7 @@ void read_addresses(std::string_view text) {
         ASSERT(list.contains(only->ip));
 }
 
-// An entry as an administrator would quote it is found again under its key.
+// An entry as an administrator would quote it is found again under its key, quotes and all.
 void write_entry(std::string_view text) {
     const size_t size = fuzz::take_choice(text) % 32;
     const std::string_view key = text.substr(0, size);
@@ -120,11 +120,13 @@ void write_entry(std::string_view text) {
         if (c == '"' || c == '\\') line += '\\';
         line += c;
     }
-    line += "\" " + std::string(value) + "\n";
+    line += '"';
+    const std::string quoted = line;
+    line += " " + std::string(value) + "\n";
     MemoryTable table("fuzz");
     OpenReport report;
     ASSERT(parse_texthash(line, "map", table, report) && table.size() == 1);
-    const auto found = table.find(key);
+    const auto found = table.find(quoted);
     ASSERT(found && *found == value);
 }
 
