@@ -175,7 +175,7 @@ constexpr std::string_view kNames[] = {
     "smtpd_delay_open_until_valid_rcpt", "smtpd_discard_ehlo_keyword_address_maps", "smtpd_dns_reply_filter",
     "smtpd_enforce_tls", "smtpd_etrn_restrictions", "smtpd_expansion_filter", "smtpd_hide_client_session",
     "smtpd_history_flush_threshold", "smtpd_log_access_permit_actions", "smtpd_milter_maps", "smtpd_milters",
-    "smtpd_null_access_lookup_key", 
+    "smtpd_null_access_lookup_key",
     "smtpd_policy_service_default_action", "smtpd_policy_service_max_idle", "smtpd_policy_service_max_ttl",
     "smtpd_policy_service_policy_context", "smtpd_policy_service_request_limit", "smtpd_policy_service_retry_delay",
     "smtpd_policy_service_timeout", "smtpd_policy_service_try_limit", "smtpd_proxy_ehlo", "smtpd_proxy_filter",
