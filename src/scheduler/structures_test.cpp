@@ -492,6 +492,18 @@ TEST_F(ResolveCacheTest, AsksOnceAndRemembersForItsTime) {
     EXPECT_EQ(questions().size(), 1U);
 }
 
+TEST_F(ResolveCacheTest, TakesNoLateAnswerForAQuestionThatWasAskedAgain) {
+    look("a@y.example", 1);
+    const auto first = questions();
+    ASSERT_TRUE(answer(first.at(0).first, true, 60));
+    look("a@y.example", 2, 61 * kSecondUs);
+    const auto second = questions();
+    ASSERT_EQ(second.size(), 1U);
+    EXPECT_FALSE(answer(first[0].first, true, 60, 61 * kSecondUs));
+    EXPECT_TRUE(answer(second[0].first, true, 60, 61 * kSecondUs));
+    EXPECT_EQ(waiters_.size(), 1U);
+}
+
 TEST_F(ResolveCacheTest, KeepsAnswersForOneAddressApart) {
     look("a@y.example", 1);
     look("b@y.example", 2);

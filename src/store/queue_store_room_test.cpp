@@ -103,6 +103,19 @@ TEST(QueueStore, EndsInTheMiddleOfACollectionAndLosesNothing) {
     expect_whole(*store, 2);
 }
 
+TEST(FreeSpace, ANewFloorHoldsAtOnceAndTheDiskIsAskedAnew) {
+    uint64_t free = 1000;
+    FreeSpace space([&] { return std::optional<uint64_t>(free); }, 800);
+    EXPECT_TRUE(space.is_enough(0));
+    free = 900;
+    EXPECT_EQ(space.left_bytes(1), 1000u) << "it was asked just now";
+    space.set_floor(950);
+    EXPECT_EQ(space.left_bytes(1), 900u);
+    EXPECT_FALSE(space.is_enough(1));
+    space.set_floor(900);
+    EXPECT_TRUE(space.is_enough(1));
+}
+
 TEST(FreeSpace, WhatCopiesMayTakeIsKeptFromNewMail) {
     FreeSpace space([] { return std::optional<uint64_t>(1000); }, 800);
     EXPECT_TRUE(space.is_enough(0));

@@ -66,6 +66,15 @@ TEST(HostSelection, SaysWhyThereAreNoHosts) {
     EXPECT_EQ(said(DnsStatus::ok, 1).substr(0, 7), "2 5.4.4");
 }
 
+TEST(HostSelection, BelievesNoAbsenceForLong) {
+    const auto ttl_s = [](DnsStatus status, uint32_t ttl) {
+        return no_hosts("a.example", {status, ttl, {}, 0}).ttl_s;
+    };
+    EXPECT_EQ(ttl_s(DnsStatus::no_such_name, 100'000), 900U);
+    EXPECT_EQ(ttl_s(DnsStatus::no_such_name, 600), 600U);
+    EXPECT_EQ(ttl_s(DnsStatus::no_such_name, 0), 5U);
+}
+
 TEST(HostSelection, TakesAllHostsByPreference) {
     const auto out = found(
         {host(10, "a", {ip("192.0.2.1"), ip("192.0.2.2")}), host(20, "b", {ip("192.0.2.3")})});

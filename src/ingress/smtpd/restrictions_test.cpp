@@ -179,6 +179,16 @@ TEST(Restrictions, AddressesAsHelloNames) {
               "501 5.5.2 <a..b>: Helo command rejected: Invalid name");
 }
 
+TEST(Restrictions, RelayIsAskedBeforeRecipientUnlessToldOtherwise) {
+    const std::string both =
+        std::string(kReject) + "smtpd_recipient_restrictions = reject_non_fqdn_recipient, reject\n";
+    EXPECT_EQ(Asker(both).rcpt("a@elsewhere.test").substr(0, 9), "554 5.7.1");
+    EXPECT_NE(Asker(both).rcpt("a@elsewhere.test").find("Relay access denied"), std::string::npos);
+    const Asker other(both + "smtpd_relay_before_recipient_restrictions = no\n");
+    EXPECT_EQ(other.rcpt("a@elsewhere.test").find("Relay access denied"), std::string::npos);
+    EXPECT_NE(other.rcpt("a@elsewhere.test"), "");
+}
+
 TEST(Restrictions, ConfiguredCodesTakeTheirClassAlong) {
     const Asker ask(std::string(kReject) + "relay_domains_reject_code = 450\n");
     EXPECT_EQ(ask.rcpt("a@elsewhere.test"), "450 4.7.1 <a@elsewhere.test>: Relay access denied");

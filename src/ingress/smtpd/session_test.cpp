@@ -399,6 +399,17 @@ TEST(SmtpSession, RefusesByAnnouncedSize) {
     EXPECT_EQ(code_of(dialogue.ask("MAIL FROM:<a@b.test> SIZE=1000")), "250");
 }
 
+TEST(SmtpSession, TakesAMessageOfExactlyTheLimit) {
+    for (const size_t more : {size_t{0}, size_t{1}}) {
+        Dialogue dialogue("message_size_limit = 1000\n");
+        dialogue.converse("EHLO me\r\n");
+        dialogue.say("MAIL FROM:<>\r\nRCPT TO:<c@example.com>\r\nDATA\r\n");
+        dialogue.heard();
+        EXPECT_EQ(code_of(dialogue.ask(std::string(998 + more, 'x') + "\r\n.")),
+                  more == 0 ? "250" : "552");
+    }
+}
+
 TEST(SmtpSession, ReadsWhatIsTooBigToItsEnd) {
     Dialogue dialogue("message_size_limit = 1000\n");
     dialogue.converse("EHLO me\r\n");

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <csignal>
 #include <sstream>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -101,16 +103,14 @@ TEST_F(PostlogdTest, WhatComesDuringAWriteIsTheNextOne) {
 
 TEST_F(PostlogdTest, WhatIsWrittenGoesToTheDiskByPieces) {
     run(file());
-    const std::string text(1000, 'x');
-    for (size_t bytes = 0; bytes < Postlogd::kBeginSyncBytes / 2; bytes += text.size()) {
-        postlogd_->on_own_line(a_line(text));
+    const auto write = [&](size_t bytes) {
+        for (size_t i = 0; i < bytes / 1000; ++i)
+            postlogd_->on_own_line(a_line(std::string(1000, 'x')));
         until_idle();
-    }
+    };
+    for (int i = 0; i < 4; ++i) write(Postlogd::kBeginSyncBytes / 8);
     EXPECT_EQ(counter("syncs_begun"), 0U);
-    for (size_t bytes = 0; bytes < Postlogd::kBeginSyncBytes; bytes += text.size()) {
-        postlogd_->on_own_line(a_line(text));
-        until_idle();
-    }
+    for (int i = 0; i < 8; ++i) write(Postlogd::kBeginSyncBytes / 8);
     EXPECT_EQ(counter("syncs_begun"), 1U);
     EXPECT_EQ(counter("bytes_written"), written().size());
 }
@@ -133,6 +133,41 @@ TEST_F(PostlogdTest, WhatTheDiskDoesNotTakeIsCountedAndTold) {
     until_idle();
     EXPECT_EQ(counter("lines_lost"), 2U);
     EXPECT_EQ(counter("lines_written"), 0U);
+}
+
+TEST_F(PostlogdTest, WhatTheDiskDidNotTakeIsToldWhenItTakesSomeAgain) {
+    // A file that may not grow: the disk is full, and then it is not.
+    run(file());
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    rlimit none = before;
+    none.rlim_cur = 0;
+    const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &none), 0);
+    postlogd_->on_own_line(a_line("one"));
+    postlogd_->on_own_line(a_line("two"));
+    until_idle();
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ::signal(SIGXFSZ, handler);
+    postlogd_->on_own_line(a_line("three"));
+    until_idle();
+    EXPECT_NE(written().find("three\n"), std::string::npos);
+    EXPECT_NE(written().find("2 log lines could not be written: File too large\n"),
+              std::string::npos)
+        << written();
+}
+
+TEST_F(PostlogdTest, TakesNoMoreThanTwiceItsBound) {
+    run(file());
+    const std::string text(4000, 'x');
+    const size_t fits = 2 * Postlogd::kCollectedBytesMax / text.size();
+    for (size_t i = 0; i < 2 * fits; ++i) postlogd_->on_own_line(a_line(text));
+    EXPECT_GT(counter("lines_lost"), fits / 2);
+    EXPECT_LT(counter("lines_lost"), fits + fits / 4);
+    until_idle();
+    postlogd_->on_own_line(a_line("after"));
+    until_idle();
+    EXPECT_NE(written().find("after\n"), std::string::npos) << "what was written makes room";
 }
 
 TEST_F(PostlogdTest, SyslogGetsOneDatagramALine) {
