@@ -106,6 +106,14 @@ std::optional<GarbageRound> next_round(const rocksdb::ColumnFamilyMetaData& cont
     return round;
 }
 
+// While there is room holes cost nothing: they mostly go with their files.
+bool is_worth_collecting(const GarbageSeen& seen, bool collecting) {
+    const bool begins = seen.is_short ? seen.garbage_bytes > seen.all_bytes / 8
+                                      : seen.garbage_bytes > seen.all_bytes / 2 &&
+                                            seen.garbage_bytes > seen.copy_bytes_max;
+    return begins || (collecting && seen.garbage_bytes > seen.all_bytes / 4);
+}
+
 QueueGarbage GarbageCollector::look(uint64_t bytes_max, bool is_short) {
     if (thread_.joinable() && done_.load(std::memory_order_acquire)) settle();
     rocksdb::ColumnFamilyMetaData content;
@@ -116,9 +124,7 @@ QueueGarbage GarbageCollector::look(uint64_t bytes_max, bool is_short) {
         all += blob.total_blob_bytes;
         garbage += garbage_in(blob);
     }
-    // While there is room holes cost nothing: they mostly go with their files.
-    const bool begins = is_short ? garbage > all / 8 : garbage > all / 2 && garbage > bytes_max;
-    collecting_ = begins || (collecting_ && garbage > all / 4);
+    collecting_ = is_worth_collecting({garbage, all, bytes_max, is_short}, collecting_);
     if (thread_.joinable()) return {garbage, round_.bytes};
     if (!collecting_ || stopped_) return {garbage, 0};
     auto round = next_round(content, std::min(bytes_max, kRoundBytesMax));

@@ -43,6 +43,16 @@ struct GarbageRound {
 std::optional<GarbageRound> next_round(const rocksdb::ColumnFamilyMetaData& content,
                                        uint64_t bytes_max);
 
+struct GarbageSeen {
+    uint64_t garbage_bytes;
+    uint64_t all_bytes;       // of the files, garbage included
+    uint64_t copy_bytes_max;  // what may be copied in a round
+    bool is_short;            // of room on the disk
+};
+
+// Whether to begin, or, once begun, to go on until only a quarter is garbage.
+bool is_worth_collecting(const GarbageSeen& seen, bool collecting);
+
 class GarbageCollector {
  public:
     static constexpr uint64_t kRoundBytesMax = 512 * kMiB;

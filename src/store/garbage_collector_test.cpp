@@ -52,6 +52,20 @@ TEST(GarbageRound, IsNoneWithoutFilesOrWhileTheirTableIsMerged) {
     EXPECT_FALSE(next_round(family({blob(1, 1, 1)}, {{merging}}), 1000));
 }
 
+TEST(Garbage, IsCollectedFromHalfOnUntilAQuarterIsLeft) {
+    const auto wants = [](uint64_t garbage, bool collecting, bool is_short = false) {
+        return is_worth_collecting({garbage, 1000, 100, is_short}, collecting);
+    };
+    EXPECT_FALSE(wants(500, false));
+    EXPECT_TRUE(wants(501, false));
+    EXPECT_TRUE(wants(251, true));
+    EXPECT_FALSE(wants(250, true));
+    EXPECT_FALSE(wants(251, false)) << "it has not begun";
+    EXPECT_TRUE(wants(126, false, true)) << "short of room it begins much earlier";
+    EXPECT_FALSE(wants(125, false, true));
+    EXPECT_FALSE(is_worth_collecting({90, 100, 100, false}, false)) << "one round's worth is little";
+}
+
 // RocksDB counts the oldest files anew at each level: twice here, and one more each time.
 TEST(GarbageRound, CopiesNoMoreThanFitsAtAllItsMerges) {
     std::vector<rocksdb::BlobMetaData> blobs;

@@ -567,6 +567,26 @@ TEST_F(SmtpdServiceTest, HearsNoMoreOfAPeerThatAnswersWhatNobodyAsked) {
     ASSERT_TRUE(until([&] { return !peers->find(1U)->is_heard(); }));
 }
 
+TEST_F(SmtpdServiceTest, TakesNoIdsBeyondTheLastOne) {
+    struct Case {
+        MessageId first;
+        uint32_t count;
+        bool good;
+    };
+
+    start();
+    uint32_t number = 0;
+    for (const Case& each : {Case{kMessageIdMax - 10, 10, true}, Case{kMessageIdMax - 10, 11, false},
+                             Case{kMessageIdMax + 1, 1, false}, Case{5, 0, false},
+                             Case{5, 64 * wire::kLeaseIds + 1, false}}) {
+        FarEnd& cleanup = add_cleanup(++number);
+        pass(kSecondUs);
+        cleanup.send(wire::LeaseGrant{1, each.first, each.count});
+        pass(kSecondUs);
+        EXPECT_EQ(peers->find(number)->is_heard(), each.good) << each.first << " " << each.count;
+    }
+}
+
 TEST_F(SmtpdServiceTest, GoesOnWithOldSettingsWhenTheNewOnesAreWrong) {
     start();
     add_cleanup(1);
