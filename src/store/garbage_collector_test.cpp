@@ -63,7 +63,8 @@ TEST(Garbage, IsCollectedFromHalfOnUntilAQuarterIsLeft) {
     EXPECT_FALSE(wants(251, false)) << "it has not begun";
     EXPECT_TRUE(wants(126, false, true)) << "short of room it begins much earlier";
     EXPECT_FALSE(wants(125, false, true));
-    EXPECT_FALSE(is_worth_collecting({90, 100, 100, false}, false)) << "one round's worth is little";
+    EXPECT_FALSE(is_worth_collecting({90, 100, 100, false}, false))
+        << "one round's worth is little";
 }
 
 // RocksDB counts the oldest files anew at each level: twice here, and one more each time.

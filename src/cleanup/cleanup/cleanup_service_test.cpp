@@ -464,6 +464,23 @@ TEST_F(CleanupServiceTest, AFullStoreRingPausesTheSubmitters) {
     EXPECT_EQ(answers, 20U);
 }
 
+TEST_F(CleanupServiceTest, TakesNothingWhileALargestHeaderMightFindNoRoom) {
+    const uint32_t reserve =
+        std::min(static_cast<uint32_t>(wire::kHeaderWrittenBytesMax / kBlockBytes),
+                 arena.blocks_total() / 4);
+    std::vector<uint32_t> taken;
+    while (arena.blocks_free() > reserve + 1) taken.push_back(*arena.allocate());
+    submit(1, "A: b\r\n\r\nbody");
+    EXPECT_FALSE(peers.find(smtpd.incarnation())->paused()) << arena.blocks_free();
+    submit(2, "A: b\r\n\r\nbody");
+    EXPECT_TRUE(peers.find(smtpd.incarnation())->paused()) << arena.blocks_free();
+    arena.free(taken.back());
+    while (const auto request = store.hear<wire::CommitRequest>())
+        store.say(wire::CommitResult{request->cookie, wire::CommitOutcome::durable});
+    loop.turn();
+    EXPECT_FALSE(peers.find(smtpd.incarnation())->paused());
+}
+
 TEST_F(CleanupServiceTest, WhatStalledDiesWithItsSubmitter) {
     peers.remove(store.incarnation());
     FarEnd narrow(5, 1024);

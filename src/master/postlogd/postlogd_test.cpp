@@ -1,10 +1,10 @@
 #include "master/postlogd/postlogd.h"
 
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <csignal>
 #include <sstream>
 #include <sys/resource.h>
 #include <sys/socket.h>

@@ -574,16 +574,17 @@ TEST_F(SmtpdServiceTest, TakesNoIdsBeyondTheLastOne) {
         bool good;
     };
 
+    grants = false;
     start();
     uint32_t number = 0;
-    for (const Case& each : {Case{kMessageIdMax - 10, 10, true}, Case{kMessageIdMax - 10, 11, false},
-                             Case{kMessageIdMax + 1, 1, false}, Case{5, 0, false},
-                             Case{5, 64 * wire::kLeaseIds + 1, false}}) {
+    for (const Case& each : {Case{kMessageIdMax - 10, 10, true},
+                             Case{kMessageIdMax - 10, 11, false}, Case{kMessageIdMax + 1, 1, false},
+                             Case{5, 0, false}, Case{5, 64 * wire::kLeaseIds + 1, false}}) {
         FarEnd& cleanup = add_cleanup(++number);
         pass(kSecondUs);
         cleanup.send(wire::LeaseGrant{1, each.first, each.count});
-        pass(kSecondUs);
-        EXPECT_EQ(peers->find(number)->is_heard(), each.good) << each.first << " " << each.count;
+        if (each.good) continue;
+        EXPECT_TRUE(until([&] { return !peers->find(number)->is_heard(); })) << each.count;
     }
 }
 
