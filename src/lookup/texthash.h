@@ -2,7 +2,7 @@
 // is.
 //
 //   key value            logical lines (logical_lines.h); the value is the rest of the line
-//   "a key" value        a quoted key may hold blanks; \" and \\ inside
+//   "a b"@c.test value   blanks inside quotes belong to the key, and so do the quotes
 //
 // A line without a value is an error, not a guess; a key given twice a warning.
 #pragma once
