@@ -23,7 +23,8 @@ constexpr std::array<Role, 6> kEssential = {Role::smtpd, Role::cleanup, Role::st
                                             Role::qmgr,  Role::rewrite, Role::smtp};
 
 // What smtpd and cleanup match against; an item may be a file, or a table in one.
-constexpr std::array<std::string_view, 7> kLists = {"mynetworks",
+constexpr std::array<std::string_view, 8> kLists = {"mynetworks",
+                                                    "transport_maps",
                                                     "relay_domains",
                                                     "mydestination",
                                                     "smtpd_forbid_bare_newline_exclusions",

@@ -75,6 +75,8 @@ std::optional<Restrictions> Restrictions::parse(const Settings& settings, std::s
         parameter = "mydestination";
     } else if (!made.relay_domains_.open(settings.text("relay_domains"), relay_parents, report)) {
         parameter = "relay_domains";
+    } else if (!made.refusing_transports_.open(settings, report)) {
+        parameter = "transport_maps";
     }
     if (parameter != nullptr) {
         fault = std::string(parameter) + ": " + report.error;
@@ -171,7 +173,7 @@ std::string Restrictions::at_recipient(const RestrictionSubject& subject) const 
         std::string answer = ask(list, subject);
         if (!answer.empty()) return answer;
     }
-    return {};
+    return refusing_transports_.refusal_of(subject.recipient);
 }
 
 std::string Restrictions::at_data(const RestrictionSubject& subject) const {

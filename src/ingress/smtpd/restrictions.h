@@ -29,6 +29,8 @@
 #include "lookup/match_list.h"
 #include "lookup/network_match_list.h"
 
+#include "ingress/smtpd/refusing_transports.h"
+
 namespace posthaste::smtpd {
 
 // What the steps ask about. Views: valid during the call.
@@ -97,6 +99,7 @@ class Restrictions {
     NetworkMatchList my_networks_;
     MatchList my_destination_;
     MatchList relay_domains_;
+    RefusingTransports refusing_transports_;
     std::string my_origin_;
     int64_t relay_code_ = 554;
     int64_t reject_code_ = 554;

@@ -194,6 +194,26 @@ TEST(Restrictions, ConfiguredCodesTakeTheirClassAlong) {
     EXPECT_EQ(ask.rcpt("a@elsewhere.test"), "450 4.7.1 <a@elsewhere.test>: Relay access denied");
 }
 
+TEST(Restrictions, TransportsThatRefuseDoSoAtRcpt) {
+    constexpr std::string_view kMap =
+        "transport_maps = inline:{ { example.com = error:5.1.2 no such place } "
+        "{ u@sub.example.com = retry: } { x@sub.example.com = error:4.2.2 odd } "
+        "{ y@sub.example.com = smtp:[gw.test] } }\n";
+    const Asker ask(std::string(kReject) + std::string(kMap));
+    EXPECT_EQ(ask.rcpt("a@example.com"),
+              "550 5.1.2 <a@example.com>: Recipient address rejected: no such place");
+    EXPECT_EQ(
+        ask.rcpt("u@sub.example.com"),
+        "450 4.1.1 <u@sub.example.com>: Recipient address rejected: Address is undeliverable");
+    EXPECT_EQ(ask.rcpt("x@sub.example.com"),
+              "550 5.2.2 <x@sub.example.com>: Recipient address rejected: odd");
+    EXPECT_EQ(ask.rcpt("y@sub.example.com"), "");
+    EXPECT_EQ(ask.rcpt("a@elsewhere.test").substr(0, 9), "554 5.7.1") << "relaying goes before";
+    const Asker mild(std::string(kReject) + std::string(kMap) +
+                     "smtpd_reject_unlisted_recipient = no\n");
+    EXPECT_EQ(mild.rcpt("a@example.com"), "");
+}
+
 TEST(Restrictions, NeverAnOpenRelay) {
     struct Case {
         std::string_view relay;

@@ -11,6 +11,8 @@ std::span<const ParameterRow> smtpd() {
          "Text after the greeting's 220. RFC 5321 4.2: it must begin with the host name."},
         {"smtpd_peername_lookup", boolean, "yes", 0, 0, live,
          "Look up the client's host name; no: every client is \"unknown\"."},
+        {"smtpd_reject_unlisted_recipient", boolean, "yes", 0, 0, live,
+         "Refuse recipients at RCPT whose transport is error: or retry: by transport_maps."},
         {"smtpd_per_request_deadline", boolean, "${stress?{yes}:{no}}", 0, 0, live,
          "smtpd_timeout is for a whole message, and longer only by what comes of it."},
         {"smtpd_min_data_rate", integer, "500", 1, kIntMax, live,

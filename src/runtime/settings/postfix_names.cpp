@@ -180,7 +180,7 @@ constexpr std::string_view kNames[] = {
     "smtpd_policy_service_policy_context", "smtpd_policy_service_request_limit", "smtpd_policy_service_retry_delay",
     "smtpd_policy_service_timeout", "smtpd_policy_service_try_limit", "smtpd_proxy_ehlo", "smtpd_proxy_filter",
     "smtpd_proxy_options", "smtpd_proxy_timeout", "smtpd_reject_footer", "smtpd_reject_footer_maps",
-    "smtpd_reject_unlisted_recipient", "smtpd_reject_unlisted_sender", "smtpd_restriction_classes",
+    "smtpd_reject_unlisted_sender", "smtpd_restriction_classes",
     "smtpd_sasl_auth_enable", "smtpd_sasl_authenticated_header", "smtpd_sasl_exceptions_networks",
     "smtpd_sasl_local_domain", "smtpd_sasl_mechanism_filter", "smtpd_sasl_path", "smtpd_sasl_response_limit",
     "smtpd_sasl_security_options", "smtpd_sasl_service", "smtpd_sasl_tls_security_options", "smtpd_sasl_type",
