@@ -173,7 +173,22 @@ std::string Restrictions::at_recipient(const RestrictionSubject& subject) const 
         std::string answer = ask(list, subject);
         if (!answer.empty()) return answer;
     }
-    return refusing_transports_.refusal_of(subject.recipient);
+    return refusing_transports_.refusal_of(subject.recipient, [&](std::string_view recipient) {
+        return class_of(recipient, subject.local);
+    });
+}
+
+// A table that can not say now makes nobody local, and nobody is refused for it.
+RecipientClass Restrictions::class_of(std::string_view recipient, const IpAddress& local) const {
+    std::string_view domain = domain_of(recipient);
+    if (domain.empty()) domain = my_origin_;
+    if (const auto literal = address_in_literal(domain))
+        return literal->unmapped() == local.unmapped() ? RecipientClass::local
+                                                       : RecipientClass::other;
+    const auto is_local = my_destination_.matches(domain);
+    if (is_local && *is_local) return RecipientClass::local;
+    const auto is_relay = relay_domains_.matches(domain);
+    return is_relay && *is_relay ? RecipientClass::relay : RecipientClass::other;
 }
 
 std::string Restrictions::at_data(const RestrictionSubject& subject) const {

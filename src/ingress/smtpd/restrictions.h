@@ -93,6 +93,7 @@ class Restrictions {
                     std::string& fault);
     bool refuses_strangers(List list) const noexcept;
     std::string ask(List list, const RestrictionSubject& subject) const;
+    RecipientClass class_of(std::string_view recipient, const IpAddress& local) const;
 
     std::array<std::vector<Step>, kLists> lists_;
     bool relay_first_ = true;

@@ -212,6 +212,15 @@ TEST(Restrictions, TransportsThatRefuseDoSoAtRcpt) {
     const Asker mild(std::string(kReject) + std::string(kMap) +
                      "smtpd_reject_unlisted_recipient = no\n");
     EXPECT_EQ(mild.rcpt("a@example.com"), "");
+    const Asker classes(std::string(kReject) +
+                        "local_transport = error:nobody lives here\nrelay_transport = retry:4.3.2 "
+                        "not now\ntransport_maps = inline:{ { example.com = smtp: } }\n");
+    EXPECT_EQ(classes.rcpt("a@local.test"),
+              "550 5.1.1 <a@local.test>: Recipient address rejected: nobody lives here");
+    EXPECT_EQ(classes.rcpt("a@sub.example.com"),
+              "450 4.3.2 <a@sub.example.com>: Recipient address rejected: not now");
+    EXPECT_EQ(classes.rcpt("a@example.com"), "") << "the map's word goes before the class's";
+    EXPECT_EQ(classes.rcpt("a@elsewhere.test", "10.0.0.1"), "");
 }
 
 TEST(Restrictions, NeverAnOpenRelay) {

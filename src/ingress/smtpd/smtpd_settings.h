@@ -44,7 +44,7 @@ struct SmtpdSettings {
     bool forbids_unauth_pipelining = true;
     bool helo_required = false;
     bool vrfy_disabled = false;
-    MailRules mail_rules;  // what MAIL and RCPT may be
+    MailRules mail_rules = {};  // what MAIL and RCPT may be
     bool offers_chunking = true;
     bool offers_dsn = true;
     bool looks_up_client_names = true;
