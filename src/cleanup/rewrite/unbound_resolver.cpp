@@ -51,8 +51,8 @@ constexpr Option kOptions[] = {
     {"unblock-lan-zones:", "yes"},
     {"insecure-lan-zones:", "yes"},
     // What is forgotten here goes on there for a while.
-    {"num-queries-per-thread:", "4096"},
-    {"outgoing-range:", "4096"},
+    {"num-queries-per-thread:", "2048"},
+    {"outgoing-range:", "2048"},
     // A server that was away for a moment is asked again soon.
     {"infra-host-ttl:", "60"},
     {"infra-keep-probing:", "yes"},

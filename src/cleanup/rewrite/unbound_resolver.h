@@ -1,7 +1,7 @@
 // cleanup/rewrite/unbound_resolver.h: the Resolver that asks the world, through libunbound: its own
 // cache, its own recursion when there are no forwarders, its own thread. The thread's results come
 // over a pipe that the loop watches; callbacks run on the loop's thread only. It has no bound: whoever
-// asks keeps to one (question_budget.h), since beyond 4096 questions libunbound pushes older ones out.
+// asks keeps to one (question_budget.h), since beyond 2048 questions libunbound pushes older ones out.
 //
 // Made after the sandbox's file and network walls stand and before its system call filter
 // (service_main.h `make`): start() creates the thread. Reads no files: servers are given.
