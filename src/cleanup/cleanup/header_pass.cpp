@@ -139,7 +139,7 @@ void HeaderPass::append_received_field(const CleanupPolicy& policy, const Envelo
 }
 
 void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressCompletion& completion,
-                               std::string& out, uint32_t& fields_cut) const {
+                               std::string& out, uint32_t& fields_cut) {
     if (section_.fields.empty()) return;
     bool completes = !completion.origin.empty() || !completion.parent.empty();
     const std::string_view last = section_.fields.back().whole;
@@ -147,12 +147,11 @@ void HeaderPass::append_fields(const CleanupPolicy& policy, const AddressComplet
     // Fields that stay as they are go over in runs, one copy each: mostly the whole section.
     const char* run = section_.fields.front().whole.data();
     const auto flush_to = [&](const char* end) { out.append(run, static_cast<size_t>(end - run)); };
-    static thread_local std::string buffer;  // memory kept from field to field
     for (const HeaderField& as_it_came : section_.fields) {
         const char* const begin = as_it_came.whole.data();
         const char* const end = begin + as_it_came.whole.size();
         const bool has_blanks = as_it_came.whole[as_it_came.name.size()] != ':';
-        const HeaderField field = has_blanks ? without_blanks(as_it_came, buffer) : as_it_came;
+        const HeaderField field = has_blanks ? without_blanks(as_it_came, field_) : as_it_came;
         if (is_dropped(policy, field.name)) {
             flush_to(begin);
             run = end;

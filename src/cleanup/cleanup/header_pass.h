@@ -59,7 +59,7 @@ class HeaderPass {
     void append_received_field(const CleanupPolicy& policy, const Envelope& envelope,
                                const Times& times, std::string& out) const;
     void append_fields(const CleanupPolicy& policy, const AddressCompletion& completion,
-                       std::string& out, uint32_t& fields_cut) const;
+                       std::string& out, uint32_t& fields_cut);
     void append_missing(const CleanupPolicy& policy, const Envelope& envelope, const Times& times,
                         bool resent, std::string& out);
     std::optional<std::string_view> value_of(Field wanted) const;
@@ -67,6 +67,7 @@ class HeaderPass {
     HeaderSection section_;
     uint64_t seen_ = 0;    // one bit a Field
     std::string made_id_;  // the message id that was missing
+    std::string field_;    // one that is not written as it came; kept for its memory
 };
 
 }  // namespace posthaste::cleanup

@@ -135,6 +135,23 @@ TEST_F(LaneTest, OffersWhatIsDeferredToAsManyServersAsSmtpMxSessionLimitAllows) 
     EXPECT_EQ(third.messages.size(), 1U);
 }
 
+TEST_F(LaneTest, AnAgentThatStopsOffersWhatIsDeferredToNobodyElse) {
+    MannersServer first(world_, {first_, 25});
+    MannersServer second(world_, {second_, 25});
+    first.manners.end = "451 4.3.0 later\r\n";
+    first.manners.end_delay_us = 4 * kSecondUs;
+    open({first_, second_});
+    add(1);
+    run(2 * kSecondUs);
+    in_turn([this] { lane_->drain(); });
+    run(kMinuteUs);
+    ASSERT_EQ(over_.size(), 1U);
+    EXPECT_TRUE(over_[0].attempted);
+    EXPECT_EQ(over_[0].status().outcome, Outcome::deferred);
+    EXPECT_EQ(second.visits, 0U);
+    EXPECT_TRUE(ended_);
+}
+
 TEST_F(LaneTest, ARefusalForGoodIsNotTakenToTheNextHost) {
     MannersServer first(world_, {first_, 25});
     MannersServer second(world_, {second_, 25});
