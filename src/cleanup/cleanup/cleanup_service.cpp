@@ -256,6 +256,11 @@ void CleanupService::on_submit(AnswerQueue& from, std::string_view body) {
         log_.warning(queue_id_text(envelope->id) +
                      ": header field longer than header_size_limit cut");
     }
+    if (outcome.rest_is_body) {
+        log_.warning(queue_id_text(envelope->id) + ": header of " +
+                     std::to_string(outcome.body_offset) +
+                     " bytes goes on: what follows is sent as body");
+    }
     envelope->size_bytes = header_.size() + (*message_bytes - outcome.body_offset);
     if (!envelope_fits(*envelope)) {
         log_.warning(queue_id_text(envelope->id) + ": envelope too large");

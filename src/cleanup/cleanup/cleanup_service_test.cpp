@@ -268,6 +268,15 @@ TEST_F(CleanupServiceTest, PlacesALargeHeaderInSeveralBlocks) {
     EXPECT_GE(request->content.size(), 5U);
 }
 
+TEST_F(CleanupServiceTest, SaysWhereAHeaderBeyondItsBoundsBecomesBody) {
+    std::string message;
+    while (message.size() <= kHeaderSectionBytesMax)
+        message += "X-" + std::to_string(message.size()) + ": " + std::string(900, 'v') + "\r\n";
+    submit(1, message + "\r\nbody");
+    ASSERT_TRUE(store.hear<wire::CommitRequest>());
+    EXPECT_THAT(log.lines.back(), HasSubstr(" bytes goes on: what follows is sent as body"));
+}
+
 TEST_F(CleanupServiceTest, RefusesAMessageThatGoesInCircles) {
     std::string message;
     for (int hop = 0; hop < 50; ++hop) message += "Received: from x\r\n";

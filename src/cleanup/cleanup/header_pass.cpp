@@ -90,6 +90,8 @@ HeaderPass::Outcome HeaderPass::run(const CleanupPolicy& policy, const Envelope&
         outcome.too_many_hops = true;
         return outcome;
     }
+    outcome.rest_is_body =
+        (section_.truncated && !is_whole) || section_.fields.size() >= kHeaderFieldsMax;
     outcome.body_offset += mailbox_lines.size();
     seen_ = 0;
     for (const HeaderField& field : section_.fields) seen_ |= bit(field.field);

@@ -43,6 +43,7 @@ class HeaderPass {
         bool too_many_hops = false;  // then nothing else holds
         size_t body_offset = 0;      // into the message as it came
         uint32_t fields_cut = 0;
+        bool rest_is_body = false;  // the header goes on beyond our bounds
         // As they go on, with their brackets. Valid until the next run.
         std::optional<std::string_view> message_id;
         std::optional<std::string_view> resent_message_id;

@@ -225,6 +225,9 @@ TEST(HeaderPass, WhatLiesBeyondItsBoundIsBody) {
                                          std::string_view(message).substr(0, 21), false, header);
     EXPECT_EQ(header + message.substr(outcome.body_offset),
               received() + "A: 1\r\nB: 2\r\n\r\nC: 3\r\n 4\r\n 5\r\n\r\nbody");
+    EXPECT_TRUE(outcome.rest_is_body);
+    EXPECT_FALSE(pass("A: 1\r\n\r\nbody").outcome.rest_is_body);
+    EXPECT_FALSE(pass("A: 1\r\n").outcome.rest_is_body) << "a header and nothing else";
 }
 
 // Whatever comes: behind our Received:, a remote message whose header stays is the same to the
