@@ -100,7 +100,8 @@ class PlanMaker {
             known.push_back(name);
         for (const std::string_view name : {"default_transport", "relay_transport"}) {
             const std::string& value = plan_.settings.text(name);
-            const std::string_view transport = trimmed(std::string_view(value).substr(0, value.find(':')));
+            const std::string_view transport =
+                trimmed(std::string_view(value).substr(0, value.find(':')));
             if (transport.empty() || std::ranges::find(known, transport) != known.end()) continue;
             const bool is_needed =
                 name != "relay_transport" || !trimmed(plan_.settings.text("relay_domains")).empty();

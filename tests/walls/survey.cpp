@@ -217,7 +217,12 @@ constexpr const char* kTail =
     "- It may do nothing, use its processor and fill its memory. Bounds and limits of the machine "
     "(cgroups) hold it, the "
     "sandbox does not.\n"
-    "- Side channels of shared processors and caches.\n";
+    "- Side channels of shared processors and caches.\n"
+    "- That a liar is told from those it lies to. Who accuses two roles is restarted, two that "
+    "accuse each other are introduced anew and then one\n"
+    "  is restarted. One that keeps to a single role, of which there is one process, can have that "
+    "one restarted as often as it could silence it by\n"
+    "  saying nothing; master has no third witness.\n";
 
 int print_page() {
     const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0UL, 1U);
