@@ -165,7 +165,18 @@ class SupervisorTest : public testing::Test {
         return false;
     }
 
+    // The kernel's list of children may miss one while others come and go.
     pid_t pid_of(const std::string& instance) {
+        constexpr int kLooks = 20;
+        pid_t found = -1;
+        for (int look = 0; found < 0 && look < kLooks; ++look) {
+            if (look > 0) ::usleep(5000);
+            found = listed_pid_of(instance);
+        }
+        return found;
+    }
+
+    pid_t listed_pid_of(const std::string& instance) const {
         // A child's own words do not name its pid, the kernel's do.
         const std::string master = std::to_string(master_);
         std::ifstream children("/proc/" + master + "/task/" + master + "/children");
